@@ -1,1 +1,6 @@
-//! stub
+//! DNS messages as LLMNR speaks them (RFC 1035 3 and 4, RFC 6891): names, headers, questions, records. It knows
+//! bytes only; what a message means is for the engines that use it.
+
+pub mod name;
+
+pub use name::{Name, NameError};
