@@ -13,6 +13,9 @@ use llamar_common::abi::LABEL_MAX;
 /// Longest name in wire form, with its length octets and the final zero (RFC 1035 2.3.4).
 pub const NAME_MAX: usize = 255;
 
+/// Most pointers that one name is followed through: as many as a name has labels, more carry none.
+const JUMPS_MAX: usize = 127;
+
 /// A domain name. It keeps its bytes as they came; `Eq`, `Ord` and `Hash` fold the case of ASCII letters.
 #[derive(Clone)]
 pub struct Name {
@@ -73,12 +76,7 @@ impl Name {
             }
             at += 1 + length;
             if length == 0 {
-                return Some((
-                    Self {
-                        wire: bytes[..at].into(),
-                    },
-                    at,
-                ));
+                return Some((Self { wire: bytes[..at].into() }, at));
             }
         }
     }
@@ -90,6 +88,7 @@ impl Name {
         let mut at = offset;
         let mut limit = offset;
         let mut end = None;
+        let mut jumps = 0;
         loop {
             let length = usize::from(*message.get(at)?);
             match length {
@@ -98,19 +97,17 @@ impl Name {
                     return Some((name, end.unwrap_or(at + 1)));
                 }
                 1..=LABEL_MAX => {
-                    message
-                        .get(at + 1..=at + length)?
-                        .iter()
-                        .for_each(|&byte| wire.push(byte));
+                    message.get(at + 1..=at + length)?.iter().for_each(|&byte| wire.push(byte));
                     wire.end_label().ok()?;
                     at += 1 + length;
                 }
-                // RFC 1035 4.1.4: a pointer names a prior occurrence. Each must go to before where this chain of
-                // labels began, so that their number is bounded and no two of them chase each other.
+                // RFC 1035 4.1.4: a pointer names a prior occurrence. Each must go to before where the labels in
+                // front of it began, so that no two of them chase each other.
                 0xc0..=0xff => {
                     let target = (length & 0x3f) << 8 | usize::from(*message.get(at + 1)?);
                     end.get_or_insert(at + 2);
-                    if target >= limit {
+                    jumps += 1;
+                    if target >= limit || jumps > JUMPS_MAX {
                         return None;
                     }
                     at = target;
@@ -227,9 +224,7 @@ pub enum NameError {
         length: usize,
     },
     /// A whole above [`NAME_MAX`].
-    #[error(
-        "{name:?} has {length} bytes (at most {NAME_MAX}, with one for each label and one for the end)"
-    )]
+    #[error("{name:?} has {length} bytes (at most {NAME_MAX}, with one for each label and one for the end)")]
     TooLong {
         /// The whole text.
         name: String,
@@ -252,11 +247,7 @@ struct Wire {
 
 impl Wire {
     fn new() -> Self {
-        Self {
-            bytes: [0; NAME_MAX],
-            label: 0,
-            at: 1,
-        }
+        Self { bytes: [0; NAME_MAX], label: 0, at: 1 }
     }
 
     fn push(&mut self, byte: u8) {
@@ -315,15 +306,8 @@ impl Broken {
 /// The byte that stands behind a backslash and what follows it.
 fn unescape(rest: &[u8]) -> Option<(u8, &[u8])> {
     match rest {
-        [
-            a @ b'0'..=b'9',
-            b @ b'0'..=b'9',
-            c @ b'0'..=b'9',
-            behind @ ..,
-        ] => {
-            let byte = [a, b, c]
-                .iter()
-                .fold(0, |sum, digit| sum * 10 + u16::from(**digit - b'0'));
+        [a @ b'0'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9', behind @ ..] => {
+            let byte = [a, b, c].iter().fold(0, |sum, digit| sum * 10 + u16::from(**digit - b'0'));
             Some((u8::try_from(byte).ok()?, behind))
         }
         [b'0'..=b'9', ..] | [] => None,
@@ -337,16 +321,10 @@ fn escape(label: &[u8], text: &mut String) -> fmt::Result {
             match char {
                 '.' | '\\' => write!(text, "\\{char}")?,
                 char if shows(char) => text.push(char),
-                char => char
-                    .encode_utf8(&mut [0; 4])
-                    .bytes()
-                    .try_for_each(|byte| write!(text, "\\{byte:03}"))?,
+                char => char.encode_utf8(&mut [0; 4]).bytes().try_for_each(|byte| write!(text, "\\{byte:03}"))?,
             }
         }
-        chunk
-            .invalid()
-            .iter()
-            .try_for_each(|byte| write!(text, "\\{byte:03}"))?;
+        chunk.invalid().iter().try_for_each(|byte| write!(text, "\\{byte:03}"))?;
     }
     Ok(())
 }
@@ -388,32 +366,11 @@ mod tests {
         assert_eq!(error(""), NameError::Empty);
         assert_eq!(error("."), NameError::Empty);
         assert_eq!(error(".casa"), NameError::EmptyLabel(".casa".into()));
-        assert_eq!(
-            error("casa..example"),
-            NameError::EmptyLabel("casa..example".into())
-        );
+        assert_eq!(error("casa..example"), NameError::EmptyLabel("casa..example".into()));
         assert_eq!(error("casa.."), NameError::EmptyLabel("casa..".into()));
-        assert_eq!(
-            error(&long),
-            NameError::LabelTooLong {
-                name: long.clone(),
-                length: 64
-            }
-        );
-        assert_eq!(
-            error(&whole),
-            NameError::TooLong {
-                name: whole.clone(),
-                length: 257
-            }
-        );
-        assert_eq!(
-            error(&"y".repeat(1000)),
-            NameError::LabelTooLong {
-                name: "y".repeat(1000),
-                length: 1000
-            }
-        );
+        assert_eq!(error(&long), NameError::LabelTooLong { name: long.clone(), length: 64 });
+        assert_eq!(error(&whole), NameError::TooLong { name: whole.clone(), length: 257 });
+        assert_eq!(error(&"y".repeat(1000)), NameError::LabelTooLong { name: "y".repeat(1000), length: 1000 });
         for text in ["a\\", r"a\1", r"a\25", r"a\256"] {
             assert_eq!(error(text), NameError::Escape(text.into()));
         }
@@ -426,22 +383,10 @@ mod tests {
         let text = format!("{label}.{label}.{label}.{}", "y".repeat(61));
         let longest = name(&text);
         assert_eq!(longest.wire().len(), NAME_MAX);
-        assert_eq!(
-            Name::from_wire(longest.wire()),
-            Some((longest.clone(), NAME_MAX))
-        );
-        assert_eq!(
-            Name::from_message(longest.wire(), 0),
-            Some((longest, NAME_MAX))
-        );
+        assert_eq!(Name::from_wire(longest.wire()), Some((longest.clone(), NAME_MAX)));
+        assert_eq!(Name::from_message(longest.wire(), 0), Some((longest, NAME_MAX)));
         let more = format!("{text}y");
-        assert_eq!(
-            Name::parse(&more),
-            Err(NameError::TooLong {
-                name: more.clone(),
-                length: 256
-            })
-        );
+        assert_eq!(Name::parse(&more), Err(NameError::TooLong { name: more.clone(), length: 256 }));
         let mut wire: Vec<u8> = Vec::new();
         more.split('.').for_each(|label| {
             wire.push(label.len() as u8);
@@ -471,22 +416,10 @@ mod tests {
         assert_eq!(name("casa").single_label(), Some(&b"casa"[..]));
         assert_eq!(name("casa.example").single_label(), None);
         let root = Name::from_wire(b"\0rest").unwrap();
-        assert_eq!(
-            (root.0.single_label(), root.1, root.0.labels().count()),
-            (None, 1, 0)
-        );
-        assert_eq!(
-            name("a.bc.d").labels().collect::<Vec<_>>(),
-            [&b"a"[..], b"bc", b"d"]
-        );
-        assert_eq!(
-            Name::from_labels(name("a.bc.d").labels()),
-            Ok(name("a.bc.d"))
-        );
-        assert_eq!(
-            Name::from_labels([&b"a"[..], b""]),
-            Err(NameError::EmptyLabel("a.".into()))
-        );
+        assert_eq!((root.0.single_label(), root.1, root.0.labels().count()), (None, 1, 0));
+        assert_eq!(name("a.bc.d").labels().collect::<Vec<_>>(), [&b"a"[..], b"bc", b"d"]);
+        assert_eq!(Name::from_labels(name("a.bc.d").labels()), Ok(name("a.bc.d")));
+        assert_eq!(Name::from_labels([&b"a"[..], b""]), Err(NameError::EmptyLabel("a.".into())));
     }
 
     #[test]
@@ -494,38 +427,18 @@ mod tests {
         let shown = |label: &[u8]| Name::from_labels([label]).unwrap().to_string();
         assert_eq!(shown("größe".as_bytes()), "größe");
         assert_eq!(shown(b"a.b\\c d\x07\xff"), r"a\.b\\c\032d\007\255");
-        assert_eq!(
-            shown("a\u{202e}b\u{85}".as_bytes()),
-            r"a\226\128\174b\194\133"
-        );
+        assert_eq!(shown("a\u{202e}b\u{85}".as_bytes()), r"a\226\128\174b\194\133");
         assert_eq!(Name::from_wire(b"\0").unwrap().0.to_string(), ".");
-        assert_eq!(
-            format!("{:>6}|{:?}", name("a.b"), name("a.b")),
-            "   a.b|Name(a.b)"
-        );
+        assert_eq!(format!("{:>6}|{:?}", name("a.b"), name("a.b")), "   a.b|Name(a.b)");
     }
 
     // RFC 1035 3.1, 4.1.4: R65
     #[test]
     fn wire_names_with_reserved_octets_or_cut_off_are_refused() {
-        for bytes in [
-            &b""[..],
-            b"\x04cas",
-            b"\x04casa",
-            b"\x40a\0",
-            b"\x80a\0",
-            b"\xc0\x0c",
-        ] {
+        for bytes in [&b""[..], b"\x04cas", b"\x04casa", b"\x40a\0", b"\x80a\0", b"\xc0\x0c"] {
             assert_eq!(Name::from_wire(bytes), None, "{bytes:x?}");
         }
-        for bytes in [
-            &b""[..],
-            b"\x04cas",
-            b"\x04casa",
-            b"\x40a\0",
-            b"\x80a\0",
-            b"\xc0",
-        ] {
+        for bytes in [&b""[..], b"\x04cas", b"\x04casa", b"\x40a\0", b"\x80a\0", b"\xc0"] {
             assert_eq!(Name::from_message(bytes, 0), None, "{bytes:x?}");
         }
     }
@@ -547,6 +460,18 @@ mod tests {
         ] {
             assert_eq!(Name::from_message(message, offset), None, "{message:x?}");
         }
+    }
+
+    // RFC 1035 4.1.4: R65
+    #[test]
+    fn names_through_more_pointers_than_labels_are_refused() {
+        let mut message = b"\x01a\0".to_vec();
+        for pointer in 0..128u16 {
+            let target = if pointer == 0 { 0 } else { 1 + 2 * pointer };
+            message.extend_from_slice(&(0xc000 | target).to_be_bytes());
+        }
+        assert_eq!(Name::from_message(&message, 3 + 2 * 126), Some((name("a"), 3 + 2 * 127)));
+        assert_eq!(Name::from_message(&message, 3 + 2 * 127), None);
     }
 
     proptest! {
