@@ -417,13 +417,16 @@ impl Outcome {
 
 /// How many outcomes there are.
 pub const OUTCOMES: usize = 17;
+/// Places for outcomes: a power of two, so that one `and` bounds an index for the verifier.
+pub const OUTCOME_PLACES: usize = 32;
+const _: () = assert!(OUTCOMES <= OUTCOME_PLACES);
 
 /// Value of the counters' map: frames by [`Outcome`].
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
     /// Indexed by [`Outcome`].
-    pub frames: [u64; OUTCOMES],
+    pub frames: [u64; OUTCOME_PLACES],
 }
 
 /// A type that is exactly its bytes: no padding, every bit pattern valid.
@@ -463,7 +466,7 @@ plain! {
     Link = 984,
     Sender = 24,
     Control = 32,
-    Counters = 136,
+    Counters = 256,
 }
 
 #[cfg(test)]

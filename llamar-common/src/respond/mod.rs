@@ -9,9 +9,14 @@ mod llmnr;
 use crate::abi::{Link, LinkKey, NO_LINK, Outcome};
 use crate::frame::Frame;
 use crate::records::{Records, World};
-use crate::wire::{be16, chunk, ethernet};
+use crate::wire::{be16, ethernet, le48, put, put48};
 
 pub use self::arp::sender_slot;
+
+// Addresses are words here, not byte arrays: those would go through the kernel's stack byte by byte, or in words
+// that are not aligned, which the verifier refuses there.
+const GROUP_V4: u64 = ethernet::word(ethernet::LLMNR_V4);
+const GROUP_V6: u64 = ethernet::word(ethernet::LLMNR_V6);
 
 /// What is to become of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -42,15 +47,11 @@ impl Verdict {
 #[inline(always)]
 pub fn respond<F: Frame, R: Records>(frame: &mut F, records: &R) -> Verdict {
     let Some(header) = frame.window::<{ ethernet::HEADER }>(0) else { return Verdict::UNCOUNTED };
-    let destination: ethernet::Mac = chunk(header, ethernet::DESTINATION);
+    let destination = le48(header, ethernet::DESTINATION);
     match be16(header, ethernet::ETHER_TYPE) {
         ethernet::ARP => arp::respond(frame, records, Tag::None),
-        ethernet::IPV4 if destination == ethernet::LLMNR_V4 => {
-            llmnr::respond::<llmnr::V4, _, _>(frame, records, Tag::None)
-        }
-        ethernet::IPV6 if destination == ethernet::LLMNR_V6 => {
-            llmnr::respond::<llmnr::V6, _, _>(frame, records, Tag::None)
-        }
+        ethernet::IPV4 if destination == GROUP_V4 => llmnr::respond::<llmnr::V4, _, _>(frame, records, Tag::None),
+        ethernet::IPV6 if destination == GROUP_V6 => llmnr::respond::<llmnr::V6, _, _>(frame, records, Tag::None),
         ethernet::VLAN => tagged(frame, records, destination),
         _ => Verdict::UNCOUNTED,
     }
@@ -58,7 +59,7 @@ pub fn respond<F: Frame, R: Records>(frame: &mut F, records: &R) -> Verdict {
 
 /// The same for a frame with one 802.1Q tag. Frames with two, and priority tags (VLAN id 0), go to the stack.
 #[inline(always)]
-fn tagged<F: Frame, R: Records>(frame: &mut F, records: &R, destination: ethernet::Mac) -> Verdict {
+fn tagged<F: Frame, R: Records>(frame: &mut F, records: &R, destination: u64) -> Verdict {
     let Some(tag) = frame.window::<{ ethernet::TAG }>(ethernet::HEADER) else { return Verdict::UNCOUNTED };
     let control = be16(tag, 0);
     if control & ethernet::VLAN_ID == 0 || control & ethernet::VLAN_ID == ethernet::VLAN_ID {
@@ -67,12 +68,8 @@ fn tagged<F: Frame, R: Records>(frame: &mut F, records: &R, destination: etherne
     let tag_control = Tag::Vlan(control);
     match be16(tag, 2) {
         ethernet::ARP => arp::respond(frame, records, tag_control),
-        ethernet::IPV4 if destination == ethernet::LLMNR_V4 => {
-            llmnr::respond::<llmnr::V4, _, _>(frame, records, tag_control)
-        }
-        ethernet::IPV6 if destination == ethernet::LLMNR_V6 => {
-            llmnr::respond::<llmnr::V6, _, _>(frame, records, tag_control)
-        }
+        ethernet::IPV4 if destination == GROUP_V4 => llmnr::respond::<llmnr::V4, _, _>(frame, records, tag_control),
+        ethernet::IPV6 if destination == GROUP_V6 => llmnr::respond::<llmnr::V6, _, _>(frame, records, tag_control),
         _ => Verdict::UNCOUNTED,
     }
 }
@@ -109,7 +106,7 @@ impl Tag {
 struct Arrival<'a> {
     slot: u32,
     key: LinkKey,
-    mac: ethernet::Mac,
+    mac: u64,
     generation: u32,
     link: &'a Link,
 }
@@ -122,7 +119,7 @@ impl<'a> Arrival<'a> {
         if generation & 1 != 0 {
             return Err(Verdict::pass(Outcome::NoLink, slot));
         }
-        Ok(Self { slot, key: link.key(), mac: link.mac, generation, link })
+        Ok(Self { slot, key: link.key(), mac: ethernet::word(link.mac), generation, link })
     }
 
     /// The last check before a frame is touched: the agent lives, and the link is still what was read.
@@ -152,17 +149,10 @@ impl<'a> Arrival<'a> {
 
 /// Writes an Ethernet header for an answer: to `destination` from `source`, the tag as it came.
 #[inline(always)]
-fn put_ethernet<F: Frame>(
-    frame: &mut F,
-    tag: Tag,
-    destination: ethernet::Mac,
-    source: ethernet::Mac,
-    ether_type: u16,
-) -> Option<()> {
-    use crate::wire::put;
+fn put_ethernet<F: Frame>(frame: &mut F, tag: Tag, destination: u64, source: u64, ether_type: u16) -> Option<()> {
     let addresses = frame.window_mut::<{ ethernet::HEADER }>(0)?;
-    put(addresses, ethernet::DESTINATION, destination);
-    put(addresses, ethernet::SOURCE, source);
+    put48(addresses, ethernet::DESTINATION, destination);
+    put48(addresses, ethernet::SOURCE, source);
     let outer = if let Tag::Vlan(_) = tag { ethernet::VLAN } else { ether_type };
     put(addresses, ethernet::ETHER_TYPE, outer.to_be_bytes());
     if let Tag::Vlan(control) = tag {
