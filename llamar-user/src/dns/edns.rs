@@ -31,13 +31,29 @@ impl Opt {
         }
         // RFC 6891 6.1.4: DO and the Z bits, the lower half of the TTL, are ignored.
         let [extended_rcode, version, ..] = record.ttl.to_be_bytes();
-        Some(Self { payload: record.class, extended_rcode, version })
+        Some(Self {
+            payload: record.class,
+            extended_rcode,
+            version,
+        })
     }
 
     /// The record's bytes, all flags zero.
     pub fn bytes(&self) -> [u8; OPT_RECORD] {
         let ([k0, k1], [p0, p1]) = (dns::OPT.to_be_bytes(), self.payload.to_be_bytes());
-        [0, k0, k1, p0, p1, self.extended_rcode, self.version, 0, 0, 0, 0]
+        [
+            0,
+            k0,
+            k1,
+            p0,
+            p1,
+            self.extended_rcode,
+            self.version,
+            0,
+            0,
+            0,
+            0,
+        ]
     }
 }
 
@@ -52,10 +68,23 @@ mod tests {
     // RFC 6891 6.1.2, 6.1.4: R58
     #[test]
     fn options_and_flags_are_ignored() {
-        let expected = Opt { payload: 1400, extended_rcode: 1, version: 2 };
-        assert_eq!(read(b"\0\0\x29\x05\x78\x01\x02\xff\xff\0\0"), Some(expected));
-        assert_eq!(read(b"\0\0\x29\x05\x78\x01\x02\x80\0\0\x0c\0\x0a\0\x02xy\xff\xff\0\0zz"), None);
-        assert_eq!(read(b"\0\0\x29\x05\x78\x01\x02\x80\0\0\x0a\0\x0a\0\x02xy\xff\xff\0\0"), Some(expected));
+        let expected = Opt {
+            payload: 1400,
+            extended_rcode: 1,
+            version: 2,
+        };
+        assert_eq!(
+            read(b"\0\0\x29\x05\x78\x01\x02\xff\xff\0\0"),
+            Some(expected)
+        );
+        assert_eq!(
+            read(b"\0\0\x29\x05\x78\x01\x02\x80\0\0\x0c\0\x0a\0\x02xy\xff\xff\0\0zz"),
+            None
+        );
+        assert_eq!(
+            read(b"\0\0\x29\x05\x78\x01\x02\x80\0\0\x0a\0\x0a\0\x02xy\xff\xff\0\0"),
+            Some(expected)
+        );
         assert_eq!(expected.bytes(), *b"\0\0\x29\x05\x78\x01\x02\0\0\0\0");
     }
 

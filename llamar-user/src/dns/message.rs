@@ -40,7 +40,14 @@ impl Header {
 
     /// The header's bytes.
     pub fn bytes(&self) -> [u8; dns::HEADER] {
-        let fields = [self.id, self.flags, self.questions, self.answers, self.authorities, self.additionals];
+        let fields = [
+            self.id,
+            self.flags,
+            self.questions,
+            self.answers,
+            self.authorities,
+            self.additionals,
+        ];
         let mut bytes = [0; dns::HEADER];
         for (place, field) in bytes.chunks_exact_mut(2).zip(fields) {
             place.copy_from_slice(&field.to_be_bytes());
@@ -67,7 +74,11 @@ impl Question {
         let (name, length) = Name::from_wire(message.get(offset..)?)?;
         let at = offset + length;
         let &[k0, k1, c0, c1] = message.get(at..)?.first_chunk()?;
-        let question = Self { name, kind: u16::from_be_bytes([k0, k1]), class: u16::from_be_bytes([c0, c1]) };
+        let question = Self {
+            name,
+            kind: u16::from_be_bytes([k0, k1]),
+            class: u16::from_be_bytes([c0, c1]),
+        };
         Some((question, at + 4))
     }
 
@@ -132,11 +143,22 @@ impl Composer {
     /// A response of at most `limit` bytes, `kept` of which are for the additional section. `question` goes out byte
     /// by byte as it is given.
     pub fn new(id: u16, flags: u16, question: &[u8], limit: usize, kept: usize) -> Self {
-        let header = Header { id, flags, questions: 1, answers: 0, authorities: 0, additionals: 0 };
+        let header = Header {
+            id,
+            flags,
+            questions: 1,
+            answers: 0,
+            authorities: 0,
+            additionals: 0,
+        };
         let mut message = Vec::with_capacity(limit.min(512));
         message.extend_from_slice(&header.bytes());
         message.extend_from_slice(question);
-        Self { header, message, limit: limit.saturating_sub(kept) }
+        Self {
+            header,
+            message,
+            limit: limit.saturating_sub(kept),
+        }
     }
 
     /// Adds a record to the answer section. What does not fit is left out, as is everything after it, and TC is set.
@@ -206,7 +228,14 @@ mod tests {
     fn header_has_six_big_endian_fields() {
         let bytes = [0x12, 0x34, 0x85, 0x03, 0, 1, 0, 2, 0, 3, 0, 4];
         let header = Header::read(&bytes).unwrap();
-        let expected = Header { id: 0x1234, flags: 0x8503, questions: 1, answers: 2, authorities: 3, additionals: 4 };
+        let expected = Header {
+            id: 0x1234,
+            flags: 0x8503,
+            questions: 1,
+            answers: 2,
+            authorities: 3,
+            additionals: 4,
+        };
         assert_eq!(header, expected);
         assert_eq!(header.bytes(), bytes);
         assert_eq!(Header::read(&bytes[..11]), None);
@@ -217,7 +246,10 @@ mod tests {
         let message = b"xx\x04casa\0\0\x1c\x80\x01more";
         let (question, end) = Question::read(message, 2).unwrap();
         assert_eq!((question.kind, question.class, end), (28, 0x8001, 12));
-        assert_eq!((question.name.to_string(), question.kind_name()), ("casa".into(), "AAAA".into()));
+        assert_eq!(
+            (question.name.to_string(), question.kind_name()),
+            ("casa".into(), "AAAA".into())
+        );
         for length in 0..12 {
             assert_eq!(Question::read(&message[..length], 2), None);
         }
@@ -233,7 +265,13 @@ mod tests {
     fn record_tells_its_type_where_the_rest_is_cut_off() {
         let message = b"\x01a\0\xc0\x00\0\x29\x01\x02\x03\x04\x05\x06\0\x02xy";
         let owner = Name::parse("a").unwrap();
-        let record = Record { owner, kind: 41, class: 0x0102, ttl: 0x0304_0506, data: b"xy" };
+        let record = Record {
+            owner,
+            kind: 41,
+            class: 0x0102,
+            ttl: 0x0304_0506,
+            data: b"xy",
+        };
         assert_eq!(Record::read(message, 3), Ok((record, 17)));
         for length in 0..message.len() {
             let kind = (length >= 7).then_some(41);
@@ -243,7 +281,10 @@ mod tests {
 
     #[test]
     fn types_have_names() {
-        assert_eq!([1, 28, 65, 65280].map(kind_name), ["A", "AAAA", "HTTPS", "TYPE65280"]);
+        assert_eq!(
+            [1, 28, 65, 65280].map(kind_name),
+            ["A", "AAAA", "HTTPS", "TYPE65280"]
+        );
     }
 
     // RFC 4795 2.1.1: R56
@@ -251,15 +292,32 @@ mod tests {
     fn composer_cuts_at_the_first_record_that_does_not_fit_and_keeps_room_for_the_last() {
         let composed = |limit, kept| {
             let mut composer = Composer::new(7, 0x8000, b"\0\0\x01\0\x01", limit, kept);
-            [&b"first"[..], b"too long for it", b"x"].iter().for_each(|record| composer.answer(record));
+            [&b"first"[..], b"too long for it", b"x"]
+                .iter()
+                .for_each(|record| composer.answer(record));
             composer.authority(b"y");
             composer.finish((kept > 0).then_some(b"opt"))
         };
-        assert_eq!(composed(39, 0), b"\0\x07\x80\0\0\x01\0\x03\0\x01\0\0\0\0\x01\0\x01firsttoo long for itxy");
-        assert_eq!(composed(38, 0), b"\0\x07\x82\0\0\x01\0\x03\0\0\0\0\0\0\x01\0\x01firsttoo long for itx");
-        assert_eq!(composed(36, 0), b"\0\x07\x82\0\0\x01\0\x01\0\0\0\0\0\0\x01\0\x01first");
-        assert_eq!(composed(39, 3), b"\0\x07\x82\0\0\x01\0\x01\0\0\0\x01\0\0\x01\0\x01firstopt");
-        assert_eq!(composed(0, 3), b"\0\x07\x82\0\0\x01\0\0\0\0\0\x01\0\0\x01\0\x01opt");
+        assert_eq!(
+            composed(39, 0),
+            b"\0\x07\x80\0\0\x01\0\x03\0\x01\0\0\0\0\x01\0\x01firsttoo long for itxy"
+        );
+        assert_eq!(
+            composed(38, 0),
+            b"\0\x07\x82\0\0\x01\0\x03\0\0\0\0\0\0\x01\0\x01firsttoo long for itx"
+        );
+        assert_eq!(
+            composed(36, 0),
+            b"\0\x07\x82\0\0\x01\0\x01\0\0\0\0\0\0\x01\0\x01first"
+        );
+        assert_eq!(
+            composed(39, 3),
+            b"\0\x07\x82\0\0\x01\0\x01\0\0\0\x01\0\0\x01\0\x01firstopt"
+        );
+        assert_eq!(
+            composed(0, 3),
+            b"\0\x07\x82\0\0\x01\0\0\0\0\0\x01\0\0\x01\0\x01opt"
+        );
     }
 
     proptest! {

@@ -76,7 +76,12 @@ impl Name {
             }
             at += 1 + length;
             if length == 0 {
-                return Some((Self { wire: bytes[..at].into() }, at));
+                return Some((
+                    Self {
+                        wire: bytes[..at].into(),
+                    },
+                    at,
+                ));
             }
         }
     }
@@ -97,7 +102,10 @@ impl Name {
                     return Some((name, end.unwrap_or(at + 1)));
                 }
                 1..=LABEL_MAX => {
-                    message.get(at + 1..=at + length)?.iter().for_each(|&byte| wire.push(byte));
+                    message
+                        .get(at + 1..=at + length)?
+                        .iter()
+                        .for_each(|&byte| wire.push(byte));
                     wire.end_label().ok()?;
                     at += 1 + length;
                 }
@@ -224,7 +232,9 @@ pub enum NameError {
         length: usize,
     },
     /// A whole above [`NAME_MAX`].
-    #[error("{name:?} has {length} bytes (at most {NAME_MAX}, with one for each label and one for the end)")]
+    #[error(
+        "{name:?} has {length} bytes (at most {NAME_MAX}, with one for each label and one for the end)"
+    )]
     TooLong {
         /// The whole text.
         name: String,
@@ -247,7 +257,11 @@ struct Wire {
 
 impl Wire {
     fn new() -> Self {
-        Self { bytes: [0; NAME_MAX], label: 0, at: 1 }
+        Self {
+            bytes: [0; NAME_MAX],
+            label: 0,
+            at: 1,
+        }
     }
 
     fn push(&mut self, byte: u8) {
@@ -306,8 +320,15 @@ impl Broken {
 /// The byte that stands behind a backslash and what follows it.
 fn unescape(rest: &[u8]) -> Option<(u8, &[u8])> {
     match rest {
-        [a @ b'0'..=b'9', b @ b'0'..=b'9', c @ b'0'..=b'9', behind @ ..] => {
-            let byte = [a, b, c].iter().fold(0, |sum, digit| sum * 10 + u16::from(**digit - b'0'));
+        [
+            a @ b'0'..=b'9',
+            b @ b'0'..=b'9',
+            c @ b'0'..=b'9',
+            behind @ ..,
+        ] => {
+            let byte = [a, b, c]
+                .iter()
+                .fold(0, |sum, digit| sum * 10 + u16::from(**digit - b'0'));
             Some((u8::try_from(byte).ok()?, behind))
         }
         [b'0'..=b'9', ..] | [] => None,
@@ -321,10 +342,16 @@ fn escape(label: &[u8], text: &mut String) -> fmt::Result {
             match char {
                 '.' | '\\' => write!(text, "\\{char}")?,
                 char if shows(char) => text.push(char),
-                char => char.encode_utf8(&mut [0; 4]).bytes().try_for_each(|byte| write!(text, "\\{byte:03}"))?,
+                char => char
+                    .encode_utf8(&mut [0; 4])
+                    .bytes()
+                    .try_for_each(|byte| write!(text, "\\{byte:03}"))?,
             }
         }
-        chunk.invalid().iter().try_for_each(|byte| write!(text, "\\{byte:03}"))?;
+        chunk
+            .invalid()
+            .iter()
+            .try_for_each(|byte| write!(text, "\\{byte:03}"))?;
     }
     Ok(())
 }
@@ -366,11 +393,32 @@ mod tests {
         assert_eq!(error(""), NameError::Empty);
         assert_eq!(error("."), NameError::Empty);
         assert_eq!(error(".casa"), NameError::EmptyLabel(".casa".into()));
-        assert_eq!(error("casa..example"), NameError::EmptyLabel("casa..example".into()));
+        assert_eq!(
+            error("casa..example"),
+            NameError::EmptyLabel("casa..example".into())
+        );
         assert_eq!(error("casa.."), NameError::EmptyLabel("casa..".into()));
-        assert_eq!(error(&long), NameError::LabelTooLong { name: long.clone(), length: 64 });
-        assert_eq!(error(&whole), NameError::TooLong { name: whole.clone(), length: 257 });
-        assert_eq!(error(&"y".repeat(1000)), NameError::LabelTooLong { name: "y".repeat(1000), length: 1000 });
+        assert_eq!(
+            error(&long),
+            NameError::LabelTooLong {
+                name: long.clone(),
+                length: 64
+            }
+        );
+        assert_eq!(
+            error(&whole),
+            NameError::TooLong {
+                name: whole.clone(),
+                length: 257
+            }
+        );
+        assert_eq!(
+            error(&"y".repeat(1000)),
+            NameError::LabelTooLong {
+                name: "y".repeat(1000),
+                length: 1000
+            }
+        );
         for text in ["a\\", r"a\1", r"a\25", r"a\256"] {
             assert_eq!(error(text), NameError::Escape(text.into()));
         }
@@ -383,10 +431,22 @@ mod tests {
         let text = format!("{label}.{label}.{label}.{}", "y".repeat(61));
         let longest = name(&text);
         assert_eq!(longest.wire().len(), NAME_MAX);
-        assert_eq!(Name::from_wire(longest.wire()), Some((longest.clone(), NAME_MAX)));
-        assert_eq!(Name::from_message(longest.wire(), 0), Some((longest, NAME_MAX)));
+        assert_eq!(
+            Name::from_wire(longest.wire()),
+            Some((longest.clone(), NAME_MAX))
+        );
+        assert_eq!(
+            Name::from_message(longest.wire(), 0),
+            Some((longest, NAME_MAX))
+        );
         let more = format!("{text}y");
-        assert_eq!(Name::parse(&more), Err(NameError::TooLong { name: more.clone(), length: 256 }));
+        assert_eq!(
+            Name::parse(&more),
+            Err(NameError::TooLong {
+                name: more.clone(),
+                length: 256
+            })
+        );
         let mut wire: Vec<u8> = Vec::new();
         more.split('.').for_each(|label| {
             wire.push(label.len() as u8);
@@ -416,10 +476,22 @@ mod tests {
         assert_eq!(name("casa").single_label(), Some(&b"casa"[..]));
         assert_eq!(name("casa.example").single_label(), None);
         let root = Name::from_wire(b"\0rest").unwrap();
-        assert_eq!((root.0.single_label(), root.1, root.0.labels().count()), (None, 1, 0));
-        assert_eq!(name("a.bc.d").labels().collect::<Vec<_>>(), [&b"a"[..], b"bc", b"d"]);
-        assert_eq!(Name::from_labels(name("a.bc.d").labels()), Ok(name("a.bc.d")));
-        assert_eq!(Name::from_labels([&b"a"[..], b""]), Err(NameError::EmptyLabel("a.".into())));
+        assert_eq!(
+            (root.0.single_label(), root.1, root.0.labels().count()),
+            (None, 1, 0)
+        );
+        assert_eq!(
+            name("a.bc.d").labels().collect::<Vec<_>>(),
+            [&b"a"[..], b"bc", b"d"]
+        );
+        assert_eq!(
+            Name::from_labels(name("a.bc.d").labels()),
+            Ok(name("a.bc.d"))
+        );
+        assert_eq!(
+            Name::from_labels([&b"a"[..], b""]),
+            Err(NameError::EmptyLabel("a.".into()))
+        );
     }
 
     #[test]
@@ -427,18 +499,38 @@ mod tests {
         let shown = |label: &[u8]| Name::from_labels([label]).unwrap().to_string();
         assert_eq!(shown("größe".as_bytes()), "größe");
         assert_eq!(shown(b"a.b\\c d\x07\xff"), r"a\.b\\c\032d\007\255");
-        assert_eq!(shown("a\u{202e}b\u{85}".as_bytes()), r"a\226\128\174b\194\133");
+        assert_eq!(
+            shown("a\u{202e}b\u{85}".as_bytes()),
+            r"a\226\128\174b\194\133"
+        );
         assert_eq!(Name::from_wire(b"\0").unwrap().0.to_string(), ".");
-        assert_eq!(format!("{:>6}|{:?}", name("a.b"), name("a.b")), "   a.b|Name(a.b)");
+        assert_eq!(
+            format!("{:>6}|{:?}", name("a.b"), name("a.b")),
+            "   a.b|Name(a.b)"
+        );
     }
 
     // RFC 1035 3.1, 4.1.4: R65
     #[test]
     fn wire_names_with_reserved_octets_or_cut_off_are_refused() {
-        for bytes in [&b""[..], b"\x04cas", b"\x04casa", b"\x40a\0", b"\x80a\0", b"\xc0\x0c"] {
+        for bytes in [
+            &b""[..],
+            b"\x04cas",
+            b"\x04casa",
+            b"\x40a\0",
+            b"\x80a\0",
+            b"\xc0\x0c",
+        ] {
             assert_eq!(Name::from_wire(bytes), None, "{bytes:x?}");
         }
-        for bytes in [&b""[..], b"\x04cas", b"\x04casa", b"\x40a\0", b"\x80a\0", b"\xc0"] {
+        for bytes in [
+            &b""[..],
+            b"\x04cas",
+            b"\x04casa",
+            b"\x40a\0",
+            b"\x80a\0",
+            b"\xc0",
+        ] {
             assert_eq!(Name::from_message(bytes, 0), None, "{bytes:x?}");
         }
     }
@@ -470,7 +562,10 @@ mod tests {
             let target = if pointer == 0 { 0 } else { 1 + 2 * pointer };
             message.extend_from_slice(&(0xc000 | target).to_be_bytes());
         }
-        assert_eq!(Name::from_message(&message, 3 + 2 * 126), Some((name("a"), 3 + 2 * 127)));
+        assert_eq!(
+            Name::from_message(&message, 3 + 2 * 126),
+            Some((name("a"), 3 + 2 * 127))
+        );
         assert_eq!(Name::from_message(&message, 3 + 2 * 127), None);
     }
 

@@ -62,7 +62,12 @@ impl<'a> Query<'a> {
         }
         let (question, end) = Question::read(message, dns::HEADER).ok_or(Ignored::Question)?;
         let additional = Additional::read(message, end, header.additionals);
-        Ok(Self { id: header.id, question, echo: &message[dns::HEADER..end], additional })
+        Ok(Self {
+            id: header.id,
+            question,
+            echo: &message[dns::HEADER..end],
+            additional,
+        })
     }
 }
 
@@ -103,11 +108,17 @@ impl Additional {
     fn with(self, opt: Opt) -> Self {
         // RFC 6891 6.1.3: a version that is not implemented here is BADVERS.
         let error = self.error.or((opt.version > 0).then_some(Error::Version));
-        Self { edns: Some(opt.payload), error }
+        Self {
+            edns: Some(opt.payload),
+            error,
+        }
     }
 
     fn broken(self, edns: Option<u16>) -> Self {
-        Self { edns, error: Some(Error::Format) }
+        Self {
+            edns,
+            error: Some(Error::Format),
+        }
     }
 }
 
@@ -126,7 +137,9 @@ mod tests {
     }
 
     fn additional(count: u16, records: &[&[u8]]) -> Additional {
-        Query::read(&with(count, &records.concat())).unwrap().additional
+        Query::read(&with(count, &records.concat()))
+            .unwrap()
+            .additional
     }
 
     const OPT: &[u8] = b"\0\0\x29\x05\x78\0\0\x80\0\0\x06\0\x0a\0\x02xy";
@@ -136,13 +149,19 @@ mod tests {
     const TSIG: &[u8] = b"\x03key\0\0\xfa\0\xff\0\0\0\0\0\x02xy";
     const SIG0: &[u8] = b"\0\0\x18\0\xff\0\0\0\0\0\x03\0\0x";
     const SIG_OF_A: &[u8] = b"\0\0\x18\0\xff\0\0\0\0\0\x03\0\x01x";
-    const NOTHING: Additional = Additional { edns: None, error: None };
+    const NOTHING: Additional = Additional {
+        edns: None,
+        error: None,
+    };
 
     #[test]
     fn query_is_its_id_and_its_question() {
         let message = with(0, b"");
         let query = Query::read(&message).unwrap();
-        assert_eq!((query.id, query.echo), (0x1234, &b"\x04casa\0\0\x01\0\x01"[..]));
+        assert_eq!(
+            (query.id, query.echo),
+            (0x1234, &b"\x04casa\0\0\x01\0\x01"[..])
+        );
         assert_eq!((query.question.kind, query.question.class), (1, 1));
         assert_eq!(query.additional, NOTHING);
     }
@@ -189,7 +208,15 @@ mod tests {
     // RFC 4795 2.1.1: R23
     #[test]
     fn counts_other_than_one_question_are_discarded() {
-        for (at, count) in [(4, 0), (4, 2), (4, 0x0101), (6, 1), (6, 0x0100), (8, 1), (8, 0xffff)] {
+        for (at, count) in [
+            (4, 0),
+            (4, 2),
+            (4, 0x0101),
+            (6, 1),
+            (6, 0x0100),
+            (8, 1),
+            (8, 0xffff),
+        ] {
             let mut message = with(0, b"");
             message[at..at + 2].copy_from_slice(&u16::to_be_bytes(count));
             assert_eq!(Query::read(&message), Err(Ignored::Counts));
@@ -199,7 +226,12 @@ mod tests {
     // RFC 1035 3.1, 4.1.4: R65
     #[test]
     fn questions_with_broken_names_are_discarded() {
-        for name in [&b"\x40aaaaaaaaaaaa"[..], b"\x80aaaaaaaaaaaa", b"\xc0\x0c\0\x01\0\x01", b"\xc0\x04\0\x01\0\x01"] {
+        for name in [
+            &b"\x40aaaaaaaaaaaa"[..],
+            b"\x80aaaaaaaaaaaa",
+            b"\xc0\x0c\0\x01\0\x01",
+            b"\xc0\x04\0\x01\0\x01",
+        ] {
             let mut message = with(0, b"");
             message.truncate(dns::HEADER);
             message.extend_from_slice(name);
@@ -210,8 +242,20 @@ mod tests {
     // RFC 6891 6.1.1, 6.1.3: R25
     #[test]
     fn opt_record_tells_the_askers_size_and_version() {
-        assert_eq!(additional(1, &[OPT]), Additional { edns: Some(1400), error: None });
-        assert_eq!(additional(1, &[OPT_V1]), Additional { edns: Some(1400), error: Some(Error::Version) });
+        assert_eq!(
+            additional(1, &[OPT]),
+            Additional {
+                edns: Some(1400),
+                error: None
+            }
+        );
+        assert_eq!(
+            additional(1, &[OPT_V1]),
+            Additional {
+                edns: Some(1400),
+                error: Some(Error::Version)
+            }
+        );
         assert_eq!(additional(0, &[OPT]), NOTHING);
     }
 
@@ -234,15 +278,30 @@ mod tests {
     // RFC 4795 2.9, 5.3: R24, R59
     #[test]
     fn signatures_are_pseudo_records_and_do_not_hide_the_opt_record() {
-        assert_eq!(additional(2, &[OPT, TSIG]), Additional { edns: Some(1400), error: None });
-        assert_eq!(additional(2, &[SIG0, OPT]), Additional { edns: Some(1400), error: None });
+        assert_eq!(
+            additional(2, &[OPT, TSIG]),
+            Additional {
+                edns: Some(1400),
+                error: None
+            }
+        );
+        assert_eq!(
+            additional(2, &[SIG0, OPT]),
+            Additional {
+                edns: Some(1400),
+                error: None
+            }
+        );
         assert_eq!(additional(1, &[TSIG]), NOTHING);
     }
 
     // RFC 6891 6.1.1, 7: R58
     #[test]
     fn two_or_broken_opt_records_are_a_format_error_and_get_one_back() {
-        let error = Additional { edns: Some(0), error: Some(Error::Format) };
+        let error = Additional {
+            edns: Some(0),
+            error: Some(Error::Format),
+        };
         assert_eq!(additional(2, &[OPT, OPT]), error);
         assert_eq!(additional(2, &[OPT_V1, OPT]), error);
         assert_eq!(additional(2, &[OPT_CUT_OPTION, OPT]), error);
@@ -255,11 +314,41 @@ mod tests {
     #[test]
     fn section_that_is_cut_off_is_a_format_error() {
         let format = Some(Error::Format);
-        assert_eq!(additional(1, &[]), Additional { edns: None, error: format });
-        assert_eq!(additional(2, &[TSIG]), Additional { edns: None, error: format });
-        assert_eq!(additional(2, &[OPT]), Additional { edns: Some(1400), error: format });
-        assert_eq!(additional(1, &[&FOREIGN_A[..12]]), Additional { edns: None, error: format });
-        assert_eq!(additional(65535, &[OPT, b"\xc0\xff"]), Additional { edns: Some(1400), error: format });
+        assert_eq!(
+            additional(1, &[]),
+            Additional {
+                edns: None,
+                error: format
+            }
+        );
+        assert_eq!(
+            additional(2, &[TSIG]),
+            Additional {
+                edns: None,
+                error: format
+            }
+        );
+        assert_eq!(
+            additional(2, &[OPT]),
+            Additional {
+                edns: Some(1400),
+                error: format
+            }
+        );
+        assert_eq!(
+            additional(1, &[&FOREIGN_A[..12]]),
+            Additional {
+                edns: None,
+                error: format
+            }
+        );
+        assert_eq!(
+            additional(65535, &[OPT, b"\xc0\xff"]),
+            Additional {
+                edns: Some(1400),
+                error: format
+            }
+        );
     }
 
     proptest! {

@@ -128,15 +128,23 @@ pub fn respond(zone: &impl Zone, asked: &Asked<'_>) -> Result<Response, Ignored>
         return Err(Ignored::Class);
     }
     // RFC 4795 2.1.1, 2.3 d: only for a name that is ours, also if the query is in error.
-    let found = zone.find(asked.device, &query.question.name).ok_or(Ignored::Name)?;
+    let found = zone
+        .find(asked.device, &query.question.name)
+        .ok_or(Ignored::Name)?;
     if !matches!(query.question.kind, dns::A | dns::AAAA) {
         return Err(Ignored::Type);
     }
     // RFC 4795 2.5: the source of a response is assigned on the interface of the query. 5.1: askers off the link get
     // none, or a forged source would make us send to anybody.
-    let source = zone.source_for(asked.device, asker).ok_or(Ignored::OffLink)?;
+    let source = zone
+        .source_for(asked.device, asker)
+        .ok_or(Ignored::OffLink)?;
     let message = compose(&query, &found, is_link_local(asker));
-    Ok(Response { message, source, question: query.question })
+    Ok(Response {
+        message,
+        source,
+        question: query.question,
+    })
 }
 
 /// The response's message, link-local addresses in front if `link_scope`.
@@ -146,10 +154,17 @@ fn compose(query: &Query<'_>, found: &Found<'_>, link_scope: bool) -> Vec<u8> {
     let opt = edns.map(|_| {
         // RFC 6891 6.1.3: BADVERS is 16, of which the upper part is here and the lower, 0, in the header.
         let extended_rcode = u8::from(error == Some(Error::Version));
-        Opt { payload: EDNS_MAX, extended_rcode, version: 0 }.bytes()
+        Opt {
+            payload: EDNS_MAX,
+            extended_rcode,
+            version: 0,
+        }
+        .bytes()
     });
     // RFC 6891 6.2.3: sizes below 512 count as 512. RFC 4795 2.1: no more than passes without fragmentation.
-    let limit = edns.map_or(UDP_MAX, |payload| usize::from(payload.min(EDNS_MAX)).max(UDP_MAX));
+    let limit = edns.map_or(UDP_MAX, |payload| {
+        usize::from(payload.min(EDNS_MAX)).max(UDP_MAX)
+    });
     // RFC 4795 2.1.1: T while uniqueness is not verified, C for a name that is not unique. Nothing of the query's
     // flags but QR and OPCODE, which is 0, goes into a response, and RCODE is 0 in any to a multicast query.
     let mut flags = dns::RESPONSE
@@ -178,7 +193,11 @@ fn records(composer: &mut Composer, query: &Query<'_>, found: &Found<'_>, link_s
         _ => ordered(found.aaaa, Ipv6Addr::is_unicast_link_local, link_scope)
             .for_each(|address| composer.answer(&dns::aaaa_record(found.ttl, address.octets()))),
     }
-    let empty = if query.question.kind == dns::A { found.a.is_empty() } else { found.aaaa.is_empty() };
+    let empty = if query.question.kind == dns::A {
+        found.a.is_empty()
+    } else {
+        found.aaaa.is_empty()
+    };
     if empty {
         // RFC 4795 2.3 f, 2.9: a type that the name does not have: no answer, and an SOA record to keep that by.
         composer.authority(&soa_record(&query.question.name, found.ttl));
@@ -187,8 +206,17 @@ fn records(composer: &mut Composer, query: &Query<'_>, found: &Found<'_>, link_s
 
 /// Addresses in the order that RFC 4795 2.6 d and e want: link-local ones first if the asker's is one, else behind the
 /// routable ones; their own order is kept.
-fn ordered<T: Copy>(addresses: &[T], is_link_local: fn(&T) -> bool, link_scope: bool) -> impl Iterator<Item = T> {
-    let of = move |scope| addresses.iter().copied().filter(move |address| is_link_local(address) == scope);
+fn ordered<T: Copy>(
+    addresses: &[T],
+    is_link_local: fn(&T) -> bool,
+    link_scope: bool,
+) -> impl Iterator<Item = T> {
+    let of = move |scope| {
+        addresses
+            .iter()
+            .copied()
+            .filter(move |address| is_link_local(address) == scope)
+    };
     of(link_scope).chain(of(!link_scope))
 }
 
@@ -225,7 +253,8 @@ fn is_unicast(address: IpAddr) -> bool {
             !matches!(address.octets()[0], 0 | 127 | 224..)
         }
         IpAddr::V6(address) => {
-            let special = address.is_unspecified() || address.is_loopback() || address.is_multicast();
+            let special =
+                address.is_unspecified() || address.is_loopback() || address.is_multicast();
             !special && address.to_ipv4_mapped().is_none()
         }
     }
@@ -270,14 +299,24 @@ mod tests {
     impl Zone for Link {
         fn find(&self, device: u32, name: &Name) -> Option<Found<'_>> {
             let host = self.0.get(name).filter(|_| device == DEVICE)?;
-            Some(Found { a: &host.a, aaaa: &host.aaaa, ttl: host.ttl, state: host.state })
+            Some(Found {
+                a: &host.a,
+                aaaa: &host.aaaa,
+                ttl: host.ttl,
+                state: host.state,
+            })
         }
 
         fn source_for(&self, device: u32, asker: IpAddr) -> Option<IpAddr> {
             let text = asker.to_string();
-            let sources = [("192.0.2.", "192.0.2.1"), ("169.254.", "169.254.0.1"), ("2001:db8::", "2001:db8::1")];
+            let sources = [
+                ("192.0.2.", "192.0.2.1"),
+                ("169.254.", "169.254.0.1"),
+                ("2001:db8::", "2001:db8::1"),
+            ];
             let mut sources = sources.into_iter().chain([("fe80::", "fe80::1")]);
-            let (_, source) = sources.find(|(prefix, _)| text.starts_with(prefix) && device == DEVICE)?;
+            let (_, source) =
+                sources.find(|(prefix, _)| text.starts_with(prefix) && device == DEVICE)?;
             source.parse().ok()
         }
     }
@@ -285,13 +324,30 @@ mod tests {
     fn host(a: &[&str], aaaa: &[&str]) -> Host {
         let a = a.iter().map(|text| text.parse().unwrap()).collect();
         let aaaa = aaaa.iter().map(|text| text.parse().unwrap()).collect();
-        Host { a, aaaa, ttl: 30, state: NameState::Unique }
+        Host {
+            a,
+            aaaa,
+            ttl: 30,
+            state: NameState::Unique,
+        }
     }
 
     fn link() -> Link {
-        let casa = host(&["192.0.2.1", "192.0.2.2", "169.254.0.1"], &["2001:db8::1", "fe80::1", "fe80::2"]);
-        let hosts = [("casa", casa), ("media", host(&["192.0.2.1"], &[])), ("casa.example", host(&[], &["fe80::1"]))];
-        Link(hosts.into_iter().map(|(name, host)| (Name::parse(name).unwrap(), host)).collect())
+        let casa = host(
+            &["192.0.2.1", "192.0.2.2", "169.254.0.1"],
+            &["2001:db8::1", "fe80::1", "fe80::2"],
+        );
+        let hosts = [
+            ("casa", casa),
+            ("media", host(&["192.0.2.1"], &[])),
+            ("casa.example", host(&[], &["fe80::1"])),
+        ];
+        Link(
+            hosts
+                .into_iter()
+                .map(|(name, host)| (Name::parse(name).unwrap(), host))
+                .collect(),
+        )
     }
 
     fn link_of(host: Host) -> Link {
@@ -308,14 +364,29 @@ mod tests {
 
     fn with_opt(mut message: Vec<u8>, payload: u16) -> Vec<u8> {
         message[11] += 1;
-        message.extend_from_slice(&Opt { payload, extended_rcode: 0, version: 0 }.bytes());
+        message.extend_from_slice(
+            &Opt {
+                payload,
+                extended_rcode: 0,
+                version: 0,
+            }
+            .bytes(),
+        );
         message
     }
 
     fn ask(zone: &Link, message: &[u8], from: &str) -> Result<Response, Ignored> {
         let from: SocketAddr = from.parse().unwrap();
         let to = if from.is_ipv4() { GROUP_V4 } else { GROUP_V6 };
-        respond(zone, &Asked { message, from, to: to.parse().unwrap(), device: DEVICE })
+        respond(
+            zone,
+            &Asked {
+                message,
+                from,
+                to: to.parse().unwrap(),
+                device: DEVICE,
+            },
+        )
     }
 
     fn answer(zone: &Link, message: &[u8], from: &str) -> Vec<u8> {
@@ -333,7 +404,11 @@ mod tests {
 
     fn aaaa(address: &str) -> Vec<u8> {
         let address: Ipv6Addr = address.parse().unwrap();
-        [&b"\xc0\x0c\0\x1c\0\x01\0\0\0\x1e\0\x10"[..], &address.octets()].concat()
+        [
+            &b"\xc0\x0c\0\x1c\0\x01\0\0\0\x1e\0\x10"[..],
+            &address.octets(),
+        ]
+        .concat()
     }
 
     const SOA: &[u8] = b"\xc0\x0c\0\x06\0\x01\0\0\0\x1e\0\x1d\xc0\x0c\x04root\xc0\x0c\
@@ -364,7 +439,10 @@ mod tests {
             (AAAA, PEER_LL4, "169.254.0.1"),
         ] {
             let response = ask(&link(), &query("casa", kind), from).unwrap();
-            assert_eq!((response.message[7], response.source.to_string().as_str()), (3, source));
+            assert_eq!(
+                (response.message[7], response.source.to_string().as_str()),
+                (3, source)
+            );
         }
     }
 
@@ -378,17 +456,33 @@ mod tests {
             a.rotate_left(first * 2);
             aaaa.rotate_left(first);
             assert_eq!(answer(&link(), &query("casa", A), from)[22..], a.concat());
-            assert_eq!(answer(&link(), &query("casa", AAAA), from)[22..], aaaa.concat());
+            assert_eq!(
+                answer(&link(), &query("casa", AAAA), from)[22..],
+                aaaa.concat()
+            );
         }
     }
 
     // RFC 4795 2.3 f, 2.9: R33, R34, R42
     #[test]
     fn type_that_a_name_does_not_have_is_answered_empty_with_an_soa_record() {
-        let expected = message(b"\x12\x34\x80\0\0\x01\0\0\0\x01\0\0", b"\x05media\0", 28, &[SOA]);
+        let expected = message(
+            b"\x12\x34\x80\0\0\x01\0\0\0\x01\0\0",
+            b"\x05media\0",
+            28,
+            &[SOA],
+        );
         assert_eq!(answer(&link(), &query("media", AAAA), PEER_V4), expected);
-        let expected = message(b"\x12\x34\x80\0\0\x01\0\0\0\x01\0\0", b"\x04casa\x07example\0", 1, &[SOA]);
-        assert_eq!(answer(&link(), &query("casa.example", A), PEER_LL6), expected);
+        let expected = message(
+            b"\x12\x34\x80\0\0\x01\0\0\0\x01\0\0",
+            b"\x04casa\x07example\0",
+            1,
+            &[SOA],
+        );
+        assert_eq!(
+            answer(&link(), &query("casa.example", A), PEER_LL6),
+            expected
+        );
     }
 
     // RFC 4795 2.9: R34
@@ -396,10 +490,16 @@ mod tests {
     fn soa_record_of_the_longest_name_is_still_a_record() {
         for length in [250, 251, 252, 255] {
             let label = "x".repeat(63);
-            let name = format!("{label}.{label}.{label}.{}", "y".repeat(length - 3 * 64 - 2));
+            let name = format!(
+                "{label}.{label}.{label}.{}",
+                "y".repeat(length - 3 * 64 - 2)
+            );
             let zone = Link([(Name::parse(&name).unwrap(), host(&[], &[]))].into());
             let message = answer(&zone, &query(&name, A), PEER_V4);
-            assert_eq!(message.len(), 12 + length + 4 + if length > 250 { 36 } else { 41 });
+            assert_eq!(
+                message.len(),
+                12 + length + 4 + if length > 250 { 36 } else { 41 }
+            );
             let decoded = Message::from_vec(&message).unwrap();
             assert_eq!((decoded.answers.len(), decoded.authorities.len()), (0, 1));
             let soa = decoded.authorities[0].to_string();
@@ -419,9 +519,22 @@ mod tests {
     #[test]
     fn names_of_others_get_silence() {
         let mut hosts = link();
-        hosts.0.insert(Name::parse("*").unwrap(), host(&["192.0.2.1"], &[]));
-        for name in ["cas", "casab", "child.casa", "casa.example.org", "example", "anything"] {
-            assert_eq!(ask(&hosts, &query(name, A), PEER_V4), Err(Ignored::Name), "{name}");
+        hosts
+            .0
+            .insert(Name::parse("*").unwrap(), host(&["192.0.2.1"], &[]));
+        for name in [
+            "cas",
+            "casab",
+            "child.casa",
+            "casa.example.org",
+            "example",
+            "anything",
+        ] {
+            assert_eq!(
+                ask(&hosts, &query(name, A), PEER_V4),
+                Err(Ignored::Name),
+                "{name}"
+            );
         }
         let root = b"\x12\x34\0\0\0\x01\0\0\0\0\0\0\0\0\x01\0\x01";
         assert_eq!(ask(&hosts, root, PEER_V4), Err(Ignored::Name));
@@ -433,7 +546,12 @@ mod tests {
     fn name_is_ours_on_its_own_link_only() {
         let message = query("casa", A);
         let (from, to) = (PEER_V4.parse().unwrap(), GROUP_V4.parse().unwrap());
-        let asked = Asked { message: &message, from, to, device: DEVICE + 1 };
+        let asked = Asked {
+            message: &message,
+            from,
+            to,
+            device: DEVICE + 1,
+        };
         assert_eq!(respond(&link(), &asked), Err(Ignored::Name));
     }
 
@@ -448,11 +566,22 @@ mod tests {
     // RFC 1035 3.2.5: R43
     #[test]
     fn class_any_is_answered_in_class_in_and_others_get_silence() {
-        for (class, answered) in [(1, true), (255, true), (0, false), (3, false), (254, false), (0x8001, false)] {
+        for (class, answered) in [
+            (1, true),
+            (255, true),
+            (0, false),
+            (3, false),
+            (254, false),
+            (0x8001, false),
+        ] {
             let mut message = query("casa", A);
             message[20..22].copy_from_slice(&u16::to_be_bytes(class));
             let response = ask(&link(), &message, PEER_V4);
-            assert_eq!(response.as_ref().err(), (!answered).then_some(&Ignored::Class), "{class}");
+            assert_eq!(
+                response.as_ref().err(),
+                (!answered).then_some(&Ignored::Class),
+                "{class}"
+            );
             if let Ok(response) = response {
                 assert_eq!(response.message[20..22], class.to_be_bytes());
                 assert_eq!(response.message[22..38], a([192, 0, 2, 1]));
@@ -463,7 +592,10 @@ mod tests {
     #[test]
     fn other_types_get_silence() {
         for kind in [0, 2, 6, 12, 41, 65, 255] {
-            assert_eq!(ask(&link(), &query("casa", kind), PEER_V4), Err(Ignored::Type));
+            assert_eq!(
+                ask(&link(), &query("casa", kind), PEER_V4),
+                Err(Ignored::Type)
+            );
         }
     }
 
@@ -486,8 +618,20 @@ mod tests {
             (PEER_LL6, GROUP_V4, false),
         ] {
             let (from, to) = (from.parse().unwrap(), to.parse().unwrap());
-            let response = respond(&link(), &Asked { message: &message, from, to, device: DEVICE });
-            assert_eq!(response.err(), (!answered).then_some(Ignored::Destination), "{from} -> {to}");
+            let response = respond(
+                &link(),
+                &Asked {
+                    message: &message,
+                    from,
+                    to,
+                    device: DEVICE,
+                },
+            );
+            assert_eq!(
+                response.err(),
+                (!answered).then_some(Ignored::Destination),
+                "{from} -> {to}"
+            );
         }
     }
 
@@ -508,10 +652,18 @@ mod tests {
             "192.0.2.9:0",
             "[fe80::9]:0",
         ] {
-            assert_eq!(ask(&link(), &query("casa", A), from), Err(Ignored::Source), "{from}");
+            assert_eq!(
+                ask(&link(), &query("casa", A), from),
+                Err(Ignored::Source),
+                "{from}"
+            );
         }
         for from in ["198.51.100.1:5", "[2001:db9::1]:5"] {
-            assert_eq!(ask(&link(), &query("casa", A), from), Err(Ignored::OffLink), "{from}");
+            assert_eq!(
+                ask(&link(), &query("casa", A), from),
+                Err(Ignored::OffLink),
+                "{from}"
+            );
         }
         // RFC 4795 2.3 b: R6. The asker's port may be our own.
         assert!(ask(&link(), &query("casa", A), "192.0.2.9:5355").is_ok());
@@ -531,17 +683,30 @@ mod tests {
                 _ => Ok(&plain),
             };
             let response = ask(&link(), &message, PEER_V4);
-            assert_eq!(response.as_ref().map(|response| &response.message), expected.as_ref().copied());
+            assert_eq!(
+                response.as_ref().map(|response| &response.message),
+                expected.as_ref().copied()
+            );
         }
     }
 
     // RFC 4795 2.1.1, 4.1: R27, R28
     #[test]
     fn state_of_a_name_shows_in_the_flags_of_every_response() {
-        for (state, flags) in [(NameState::Tentative, 0x81), (NameState::Unique, 0x80), (NameState::Shared, 0x84)] {
-            let zone = link_of(Host { state, ..host(&["192.0.2.1"], &[]) });
+        for (state, flags) in [
+            (NameState::Tentative, 0x81),
+            (NameState::Unique, 0x80),
+            (NameState::Shared, 0x84),
+        ] {
+            let zone = link_of(Host {
+                state,
+                ..host(&["192.0.2.1"], &[])
+            });
             assert_eq!(answer(&zone, &query("casa", A), PEER_V4)[2..4], [flags, 0]);
-            assert_eq!(answer(&zone, &query("casa", AAAA), PEER_V4)[2..4], [flags, 0]);
+            assert_eq!(
+                answer(&zone, &query("casa", AAAA), PEER_V4)[2..4],
+                [flags, 0]
+            );
             let mut error = query("casa", A);
             error[11] = 1;
             assert_eq!(answer(&zone, &error, PEER_V4)[2..4], [flags | 2, 0]);
@@ -551,11 +716,21 @@ mod tests {
     // RFC 4795 2.8: R41
     #[test]
     fn every_record_has_the_ttl_of_the_host() {
-        let zone = link_of(Host { ttl: 0x0001_0203, ..host(&["192.0.2.1", "169.254.0.1"], &[]) });
+        let zone = link_of(Host {
+            ttl: 0x0001_0203,
+            ..host(&["192.0.2.1", "169.254.0.1"], &[])
+        });
         let response = answer(&zone, &query("casa", A), PEER_V4);
-        assert!(response[22..].chunks(16).all(|record| record[6..10] == [0, 1, 2, 3]));
+        assert!(
+            response[22..]
+                .chunks(16)
+                .all(|record| record[6..10] == [0, 1, 2, 3])
+        );
         let negative = answer(&zone, &query("casa", AAAA), PEER_V4);
-        assert_eq!((&negative[28..32], &negative[59..63]), (&[0, 1, 2, 3][..], &[0, 1, 2, 3][..]));
+        assert_eq!(
+            (&negative[28..32], &negative[59..63]),
+            (&[0, 1, 2, 3][..], &[0, 1, 2, 3][..])
+        );
     }
 
     // RFC 4795 2.9: R24
@@ -576,10 +751,20 @@ mod tests {
     fn opt_record_is_answered_with_one() {
         let response = answer(&link(), &with_opt(query("media", A), 1400), PEER_V4);
         let opt = b"\0\0\x29\x04\xd0\0\0\0\0\0\0";
-        let expected = message(b"\x12\x34\x80\0\0\x01\0\x01\0\0\0\x01", b"\x05media\0", 1, &[&a([192, 0, 2, 1]), opt]);
+        let expected = message(
+            b"\x12\x34\x80\0\0\x01\0\x01\0\0\0\x01",
+            b"\x05media\0",
+            1,
+            &[&a([192, 0, 2, 1]), opt],
+        );
         assert_eq!(response, expected);
         let negative = answer(&link(), &with_opt(query("media", AAAA), 1400), PEER_V4);
-        let expected = message(b"\x12\x34\x80\0\0\x01\0\0\0\x01\0\x01", b"\x05media\0", 28, &[SOA, opt]);
+        let expected = message(
+            b"\x12\x34\x80\0\0\x01\0\0\0\x01\0\x01",
+            b"\x05media\0",
+            28,
+            &[SOA, opt],
+        );
         assert_eq!(negative, expected);
     }
 
@@ -590,7 +775,12 @@ mod tests {
         let version = asked.len() - 5;
         asked[version] = 1;
         let opt = b"\0\0\x29\x04\xd0\x01\0\0\0\0\0";
-        let expected = message(b"\x12\x34\x82\0\0\x01\0\0\0\0\0\x01", b"\x04casa\0", 1, &[opt]);
+        let expected = message(
+            b"\x12\x34\x82\0\0\x01\0\0\0\0\0\x01",
+            b"\x04casa\0",
+            1,
+            &[opt],
+        );
         assert_eq!(answer(&link(), &asked, PEER_V4), expected);
     }
 
@@ -599,7 +789,12 @@ mod tests {
     fn format_error_is_told_by_tc_and_an_empty_answer() {
         let two = with_opt(with_opt(query("casa", A), 1400), 1400);
         let opt = b"\0\0\x29\x04\xd0\0\0\0\0\0\0";
-        let expected = message(b"\x12\x34\x82\0\0\x01\0\0\0\0\0\x01", b"\x04casa\0", 1, &[opt]);
+        let expected = message(
+            b"\x12\x34\x82\0\0\x01\0\0\0\0\0\x01",
+            b"\x04casa\0",
+            1,
+            &[opt],
+        );
         assert_eq!(answer(&link(), &two, PEER_V4), expected);
         let mut cut = query("casa", A);
         cut[11] = 1;
@@ -629,16 +824,26 @@ mod tests {
             let asked = payload.map_or(plain.clone(), |payload| with_opt(plain, payload));
             let response = answer(&zone, &asked, PEER_V4);
             let records = if fits { count } else { count - 1 };
-            assert_eq!(response[2..4], [if fits { 0x80 } else { 0x82 }, 0], "{payload:?} {count}");
+            assert_eq!(
+                response[2..4],
+                [if fits { 0x80 } else { 0x82 }, 0],
+                "{payload:?} {count}"
+            );
             assert_eq!(usize::from(response[7]), records);
-            assert_eq!(response.len(), 22 + 16 * records + payload.map_or(0, |_| 11));
+            assert_eq!(
+                response.len(),
+                22 + 16 * records + payload.map_or(0, |_| 11)
+            );
             assert_eq!(usize::from(response[11]), usize::from(payload.is_some()));
         }
     }
 
     #[test]
     fn reasons_name_their_rule() {
-        assert_eq!(Ignored::Counts.to_string(), "it has not just one question (RFC 4795 2.1.1)");
+        assert_eq!(
+            Ignored::Counts.to_string(),
+            "it has not just one question (RFC 4795 2.1.1)"
+        );
         assert!(Ignored::Counts.is_malformed() && !Ignored::Name.is_malformed());
     }
 
