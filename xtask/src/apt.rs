@@ -169,13 +169,11 @@ pub fn missing_libraries(closure: &BTreeSet<String>) -> Result<Vec<String>> {
 /// Whether a package holds shared libraries, or data of one, that a program may need at run time.
 fn is_library(package: &str) -> bool {
     let library = package.starts_with("lib") || package.ends_with("-libs") || package == "zlib1g";
+    let c = package == "libc6" || package.starts_with("libc6-") || package == "libc-l10n";
     let other = [
         "-dev", "-bin", "-doc", "-dbg", "-perl", "-stdlib", "-minimal",
     ];
-    library
-        && !package.starts_with("libc6")
-        && !package.starts_with("libc-")
-        && !other.iter().any(|end| package.ends_with(end))
+    library && !c && !other.iter().any(|end| package.ends_with(end))
 }
 
 /// Names of the packages that a simulated installation would install.
@@ -253,6 +251,7 @@ mod tests {
             "libwireshark-data",
             "zlib1g",
             "libcap2",
+            "libc-ares2",
         ] {
             assert!(is_library(name), "{name}");
         }

@@ -56,13 +56,13 @@ fn program(workspace: &Workspace, object: &Path, options: Options) -> Result<Pat
 
 /// The executable `llamar` that cargo's messages name.
 fn executable(messages: &str) -> Option<PathBuf> {
-    let messages = messages
+    let mut messages = messages
         .lines()
         .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
     let ours = |message: &serde_json::Value| {
         message["target"]["name"] == "llamar" && message["executable"].is_string()
     };
-    messages.filter(ours).next_back()?["executable"]
+    messages.rfind(ours)?["executable"]
         .as_str()
         .map(PathBuf::from)
 }

@@ -13,7 +13,8 @@ use crate::stamp::{self, Stamp};
 use crate::step;
 use crate::workspace::Workspace;
 
-/// One program: the name of its wrapper, its package, its place in it, and arguments with which it ends at once.
+/// One program: the name of its wrapper, its package, its place in it below `/usr` or `/`, and arguments with which it
+/// ends at once.
 struct Peer(
     &'static str,
     &'static str,
@@ -22,13 +23,8 @@ struct Peer(
 );
 
 const PEERS: &[Peer] = &[
-    Peer("llmnrd", "llmnrd", "usr/sbin/llmnrd", &["--version"]),
-    Peer(
-        "llmnr-query",
-        "llmnrd",
-        "usr/bin/llmnr-query",
-        &["--version"],
-    ),
+    Peer("llmnrd", "llmnrd", "sbin/llmnrd", &["--version"]),
+    Peer("llmnr-query", "llmnrd", "bin/llmnr-query", &["--version"]),
     Peer(
         "systemd-resolved",
         "systemd-resolved",
@@ -38,69 +34,49 @@ const PEERS: &[Peer] = &[
     Peer(
         "avahi-daemon",
         "avahi-daemon",
-        "usr/sbin/avahi-daemon",
+        "sbin/avahi-daemon",
         &["--version"],
     ),
     Peer(
         "avahi-browse",
         "avahi-utils",
-        "usr/bin/avahi-browse",
+        "bin/avahi-browse",
         &["--version"],
     ),
     Peer(
         "avahi-resolve",
         "avahi-utils",
-        "usr/bin/avahi-resolve",
+        "bin/avahi-resolve",
         &["--version"],
     ),
     Peer(
         "avahi-publish",
         "avahi-utils",
-        "usr/bin/avahi-publish",
+        "bin/avahi-publish",
         &["--version"],
     ),
-    Peer("dig", "bind9-dnsutils", "usr/bin/dig", &["-v"]),
-    Peer("arping", "arping", "usr/sbin/arping", &["--help"]),
-    Peer(
-        "iputils-arping",
-        "iputils-arping",
-        "usr/bin/arping",
-        &["-V"],
-    ),
-    Peer("arp-scan", "arp-scan", "usr/sbin/arp-scan", &["--version"]),
-    Peer("ndisc6", "ndisc6", "usr/bin/ndisc6", &["--version"]),
-    Peer("rdisc6", "ndisc6", "usr/bin/rdisc6", &["--version"]),
-    Peer("tshark", "tshark", "usr/bin/tshark", &["--version"]),
-    Peer(
-        "dumpcap",
-        "wireshark-common",
-        "usr/bin/dumpcap",
-        &["--version"],
-    ),
+    Peer("dig", "bind9-dnsutils", "bin/dig", &["-v"]),
+    Peer("arping", "arping", "sbin/arping", &["--help"]),
+    Peer("iputils-arping", "iputils-arping", "bin/arping", &["-V"]),
+    Peer("arp-scan", "arp-scan", "sbin/arp-scan", &["--version"]),
+    Peer("ndisc6", "ndisc6", "bin/ndisc6", &["--version"]),
+    Peer("rdisc6", "ndisc6", "bin/rdisc6", &["--version"]),
+    Peer("tshark", "tshark", "bin/tshark", &["--version"]),
+    Peer("dumpcap", "wireshark-common", "bin/dumpcap", &["--version"]),
     Peer(
         "text2pcap",
         "wireshark-common",
-        "usr/bin/text2pcap",
+        "bin/text2pcap",
         &["--version"],
     ),
-    Peer("tcpdump", "tcpdump", "usr/bin/tcpdump", &["--version"]),
-    Peer("bpftool", "bpftool", "usr/sbin/bpftool", &["version"]),
-    Peer(
-        "xdp-loader",
-        "xdp-tools",
-        "usr/sbin/xdp-loader",
-        &["--version"],
-    ),
-    Peer(
-        "xdp-bench",
-        "xdp-tools",
-        "usr/sbin/xdp-bench",
-        &["--version"],
-    ),
+    Peer("tcpdump", "tcpdump", "bin/tcpdump", &["--version"]),
+    Peer("bpftool", "bpftool", "sbin/bpftool", &["version"]),
+    Peer("xdp-loader", "xdp-tools", "sbin/xdp-loader", &["--version"]),
+    Peer("xdp-bench", "xdp-tools", "sbin/xdp-bench", &["--version"]),
     Peer(
         "xdp-trafficgen",
         "xdp-tools",
-        "usr/sbin/xdp-trafficgen",
+        "sbin/xdp-trafficgen",
         &["--version"],
     ),
     Peer("ip", "iproute2", "bin/ip", &["-V"]),
@@ -109,6 +85,9 @@ const PEERS: &[Peer] = &[
 /// Needed in the version that fits a peer, whatever is installed.
 const COMPANIONS: &[&str] = &["libsystemd-shared"];
 
+/// Not brought where the machine has it: what it starts should not find libraries below `target/`.
+const PREFER_INSTALLED: &[&str] = &["ip"];
+
 /// The directory with a wrapper for each peer; brings what is missing.
 pub fn ready(workspace: &Workspace) -> Result<PathBuf> {
     let (home, bin) = (workspace.peers(), workspace.peers().join("bin"));
@@ -116,7 +95,7 @@ pub fn ready(workspace: &Workspace) -> Result<PathBuf> {
     let stamp = Stamp::new(
         &home,
         "peers.stamp",
-        &format!("peers 1: {}", names.join(" ")),
+        &format!("peers 2: {}", names.join(" ")),
     );
     let wrappers: Vec<_> = names.iter().map(|name| bin.join(name)).collect();
     if stamp.holds(&wrappers) {
@@ -135,7 +114,8 @@ pub fn ready(workspace: &Workspace) -> Result<PathBuf> {
 }
 
 fn unpack(home: &Path, root: &Path) -> Result<()> {
-    let mut packages: Vec<&str> = PEERS.iter().map(|peer| peer.1).collect();
+    let brought = PEERS.iter().filter(|peer| installed(peer.0).is_none());
+    let mut packages: Vec<&str> = brought.map(|peer| peer.1).collect();
     packages.dedup();
     Apt::open(&home.join("apt"))?.with_lists(|apt| {
         // The two arpings conflict as packages, so they are looked up apart; as files they do not.
@@ -166,13 +146,31 @@ fn wrap(root: &Path, bin: &Path) -> Result<()> {
     let environment = environment(root);
     for Peer(name, package, file, probe) in PEERS {
         let wrapper = bin.join(name);
-        let text = script(&root.join(file), &environment);
+        let text = match installed(name) {
+            Some(program) => script(&program, &[]),
+            None => script(&unpacked(root, file), &environment),
+        };
         stamp::write(&wrapper, text.as_bytes())?;
         fs::set_permissions(&wrapper, fs::Permissions::from_mode(0o755))
             .with_context(|| format!("make {} executable", wrapper.display()))?;
         check(&wrapper, probe).with_context(|| format!("{name} of Debian's package {package}"))?;
     }
     Ok(())
+}
+
+/// The machine's own program, if that is to be preferred.
+fn installed(name: &str) -> Option<PathBuf> {
+    let places =
+        ["/usr/sbin", "/usr/bin", "/sbin", "/bin"].map(|place| Path::new(place).join(name));
+    places
+        .into_iter()
+        .find(|place| PREFER_INSTALLED.contains(&name) && step::is_program(place))
+}
+
+/// Where an unpacked program lies: they move from / to /usr between Debian's releases.
+fn unpacked(root: &Path, file: &str) -> PathBuf {
+    let usr = root.join("usr").join(file);
+    if usr.is_file() { usr } else { root.join(file) }
 }
 
 /// What the programs need to find their parts below `root`.
@@ -193,14 +191,15 @@ fn environment(root: &Path) -> Vec<(&'static str, String)> {
         ("LD_LIBRARY_PATH", libraries.join(":")),
         ("WIRESHARK_DATA_DIR", below("usr/share/wireshark")),
         ("MAXMINDDB_DIR", below("usr/share/GeoIP")),
-        ("LIBXDP_OBJECT_PATH", below("usr/lib/bpf")),
     ];
     for directory in apt::library_directories(root) {
-        if directory.join("wireshark/extcap").is_dir() {
-            environment.push((
-                "WIRESHARK_EXTCAP_DIR",
-                directory.join("wireshark/extcap").display().to_string(),
-            ));
+        for (name, part) in [
+            ("WIRESHARK_EXTCAP_DIR", "wireshark/extcap"),
+            ("LIBXDP_OBJECT_PATH", "bpf"),
+        ] {
+            if directory.join(part).is_dir() {
+                environment.push((name, directory.join(part).display().to_string()));
+            }
         }
     }
     environment
