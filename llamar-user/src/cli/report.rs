@@ -8,7 +8,7 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 use std::net::IpAddr;
 
 use comfy_table::{Table, presets};
-use llamar_common::abi::NameState;
+use llamar_common::abi::{Counters, NameState, Outcome};
 use serde::{Deserialize, Serialize};
 
 /// Rows up to which a table is drawn; it is held in memory cell by cell, and there may be a million names.
@@ -397,6 +397,15 @@ mod state {
         let state = STATES.into_iter().find(|state| state.as_str() == word);
         state.ok_or_else(|| de::Error::unknown_variant(&word, &["tentative", "unique", "shared"]))
     }
+}
+
+/// Counters by the names of their outcomes.
+pub fn outcomes(counters: &Counters) -> BTreeMap<String, u64> {
+    let named = Outcome::ALL.iter().map(|outcome| {
+        let frames = counters.frames[*outcome as usize];
+        (outcome.as_str().to_owned(), frames)
+    });
+    named.collect()
 }
 
 #[cfg(test)]
