@@ -71,7 +71,10 @@ impl<const AGENT: bool> Records for SliceRecords<'_, AGENT> {
 
     fn link(&self, vlan: u16) -> Option<(u32, &Link)> {
         let key = LinkKey::new(self.ifindex, vlan);
-        self.links.iter().find(|(_, link)| link.key() == key).map(|(slot, link)| (*slot, link))
+        self.links
+            .iter()
+            .find(|(_, link)| link.key() == key)
+            .map(|(slot, link)| (*slot, link))
     }
 
     fn settled(&self, link: &Link, generation: u32) -> bool {
@@ -106,5 +109,8 @@ impl<const AGENT: bool> Records for SliceRecords<'_, AGENT> {
 }
 
 fn find<'a, K: PartialEq, V>(entries: &'a [(K, V)], key: &K) -> Option<&'a V> {
-    entries.iter().find(|(other, _)| other == key).map(|(_, value)| value)
+    entries
+        .iter()
+        .find(|(other, _)| other == key)
+        .map(|(_, value)| value)
 }

@@ -1,6 +1,9 @@
 //! The frame that an XDP context points at: the only packet pointers of the project.
 
-#![expect(unsafe_code, reason = "packet memory is reached through pointers that the verifier checks")]
+#![expect(
+    unsafe_code,
+    reason = "packet memory is reached through pointers that the verifier checks"
+)]
 
 use core::arch::asm;
 
@@ -19,7 +22,11 @@ impl<'a> XdpFrame<'a> {
     /// The frame of a context.
     #[inline(always)]
     pub fn new(context: &'a XdpContext) -> Self {
-        Self { context, data: context.data(), data_end: context.data_end() }
+        Self {
+            context,
+            data: context.data(),
+            data_end: context.data_end(),
+        }
     }
 
     /// Address of `N` bytes at `at`, if they lie in the frame.
@@ -54,25 +61,29 @@ impl Frame for XdpFrame<'_> {
     #[inline(always)]
     fn window<const N: usize>(&self, at: usize) -> Option<&[u8; N]> {
         // SAFETY: at() checked [start, start + N) against data_end; bytes need no alignment.
-        self.at::<N>(at).map(|start| unsafe { &*(start as *const [u8; N]) })
+        self.at::<N>(at)
+            .map(|start| unsafe { &*(start as *const [u8; N]) })
     }
 
     #[inline(always)]
     fn window_at<const N: usize>(&self, at: usize) -> Option<&[u8; N]> {
         // SAFETY: at_variable() checked [start, start + N) against data_end; bytes need no alignment.
-        self.at_variable::<N>(at).map(|start| unsafe { &*(start as *const [u8; N]) })
+        self.at_variable::<N>(at)
+            .map(|start| unsafe { &*(start as *const [u8; N]) })
     }
 
     #[inline(always)]
     fn window_mut<const N: usize>(&mut self, at: usize) -> Option<&mut [u8; N]> {
         // SAFETY: at() checked [start, start + N) against data_end, and `&mut self` is the frame's only borrow.
-        self.at::<N>(at).map(|start| unsafe { &mut *(start as *mut [u8; N]) })
+        self.at::<N>(at)
+            .map(|start| unsafe { &mut *(start as *mut [u8; N]) })
     }
 
     #[inline(always)]
     fn window_at_mut<const N: usize>(&mut self, at: usize) -> Option<&mut [u8; N]> {
         // SAFETY: at_variable() checked [start, start + N) against data_end, and `&mut self` is the only borrow.
-        self.at_variable::<N>(at).map(|start| unsafe { &mut *(start as *mut [u8; N]) })
+        self.at_variable::<N>(at)
+            .map(|start| unsafe { &mut *(start as *mut [u8; N]) })
     }
 
     #[inline(always)]

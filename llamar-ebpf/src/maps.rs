@@ -1,6 +1,9 @@
 //! The maps, and the look-ups of `llamar_common::records` in them.
 
-#![expect(unsafe_code, reason = "map elements are reached through pointers that the kernel hands out")]
+#![expect(
+    unsafe_code,
+    reason = "map elements are reached through pointers that the kernel hands out"
+)]
 
 use core::arch::asm;
 
@@ -8,8 +11,8 @@ use aya_ebpf::btf_maps::{Array, HashMap, PerCpuArray};
 use aya_ebpf::helpers::bpf_jiffies64;
 use aya_ebpf::macros::btf_map;
 use llamar_common::abi::{
-    ARP_MAX, ArpHost, ArpKey, COUNTERS_MAX, Control, Counters, Host, LINK_PROBES, LINKS_MAX, Link, LinkKey,
-    NAMES_MAX_DEFAULT, NameKey, OUTCOME_PLACES, Outcome, SENDERS_MAX, Sender, link_slot,
+    ARP_MAX, ArpHost, ArpKey, COUNTERS_MAX, Control, Counters, Host, LINK_PROBES, LINKS_MAX, Link,
+    LinkKey, NAMES_MAX_DEFAULT, NameKey, OUTCOME_PLACES, Outcome, SENDERS_MAX, Sender, link_slot,
 };
 use llamar_common::frame::Frame;
 use llamar_common::records::{Records, World};
@@ -109,7 +112,9 @@ impl Records for KernelRecords {
     fn sender(&self, slot: u32) -> Option<Sender> {
         // SAFETY: the element lives as long as its map. Two CPUs may mix its words; then the sender is either not
         // recognised and passed up once more, or recognised by words that are all its own.
-        SENDERS.get_ptr(slot).map(|sender| unsafe { sender.read_volatile() })
+        SENDERS
+            .get_ptr(slot)
+            .map(|sender| unsafe { sender.read_volatile() })
     }
 
     #[inline(always)]

@@ -1,6 +1,9 @@
 //! The programs, the panic handler and the licence.
 
-#![expect(unsafe_code, reason = "program contexts are raw pointers, and the loader finds symbols by name")]
+#![expect(
+    unsafe_code,
+    reason = "program contexts are raw pointers, and the loader finds symbols by name"
+)]
 
 use aya_ebpf::bindings::xdp_action::{XDP_PASS, XDP_TX};
 use aya_ebpf::helpers::{bpf_jiffies64, bpf_ktime_get_ns};
@@ -30,7 +33,12 @@ fn act(context: &XdpContext) -> u32 {
     let verdict = respond(&mut frame, &records);
     #[cfg(feature = "trace")]
     if let Some(outcome) = verdict.outcome {
-        aya_log_ebpf::debug!(context, "{} on {}", outcome.as_str(), context.ingress_ifindex());
+        aya_log_ebpf::debug!(
+            context,
+            "{} on {}",
+            outcome.as_str(),
+            context.ingress_ifindex()
+        );
     }
     if let Some(outcome) = verdict.outcome {
         count(verdict.slot, outcome);

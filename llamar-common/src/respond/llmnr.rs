@@ -31,8 +31,13 @@ pub(super) trait Ip {
     /// Whether an address is link-local.
     fn is_link_local(address: Self::Address) -> bool;
     /// Writes the header of an answer and returns the sum of its pseudo-header.
-    fn put<F: Frame>(frame: &mut F, at: usize, source: Self::Address, asker: Self::Address, length: u16)
-    -> Option<Sum>;
+    fn put<F: Frame>(
+        frame: &mut F,
+        at: usize,
+        source: Self::Address,
+        asker: Self::Address,
+        length: u16,
+    ) -> Option<Sum>;
 }
 
 /// A plain IP packet that carries UDP to the group.
@@ -69,18 +74,31 @@ const LENGTH_BYTE: usize = udp::HEADER + dns::HEADER;
 const QUESTION_END: usize = 5;
 
 #[inline(always)]
-pub(super) fn respond<I: Ip, F: Frame, R: Records>(frame: &mut F, records: &R, tag: Tag) -> Verdict {
+pub(super) fn respond<I: Ip, F: Frame, R: Records>(
+    frame: &mut F,
+    records: &R,
+    tag: Tag,
+) -> Verdict {
     match answer::<I, F, R>(frame, records, tag) {
         Ok(verdict) | Err(verdict) => verdict,
     }
 }
 
 #[inline(always)]
-fn answer<I: Ip, F: Frame, R: Records>(frame: &mut F, records: &R, tag: Tag) -> Result<Verdict, Verdict> {
+fn answer<I: Ip, F: Frame, R: Records>(
+    frame: &mut F,
+    records: &R,
+    tag: Tag,
+) -> Result<Verdict, Verdict> {
     let packet = match I::parse(frame, tag.payload()) {
         Ok(packet) => packet,
         Err(None) => return Err(Verdict::UNCOUNTED),
-        Err(Some(outcome)) => return Err(Verdict::pass(outcome, Arrival::find(records, tag.vlan())?.slot)),
+        Err(Some(outcome)) => {
+            return Err(Verdict::pass(
+                outcome,
+                Arrival::find(records, tag.vlan())?.slot,
+            ));
+        }
     };
     let arrival = Arrival::find(records, tag.vlan())?;
     let query = parse::<I, F>(frame, tag, packet, &arrival)?;
@@ -92,7 +110,9 @@ fn answer<I: Ip, F: Frame, R: Records>(frame: &mut F, records: &R, tag: Tag) -> 
         *word = name::fold(*word);
     }
     let key = NameKey::from_words(arrival.key, query.length, folded);
-    let host = records.host(&key).ok_or(arrival.pass(Outcome::LlmnrForeign))?;
+    let host = records
+        .host(&key)
+        .ok_or(arrival.pass(Outcome::LlmnrForeign))?;
     if host.state != NameState::Unique as u8 {
         return Err(arrival.pass(Outcome::LlmnrNotUnique));
     }
@@ -106,15 +126,32 @@ fn answer<I: Ip, F: Frame, R: Records>(frame: &mut F, records: &R, tag: Tag) -> 
     }
     arrival.vouch(records)?;
 
-    let growth = if count == 0 { dns::SOA_RECORD } else { count * record_length };
+    let growth = if count == 0 {
+        dns::SOA_RECORD
+    } else {
+        count * record_length
+    };
     if !frame.grow_head(growth) {
         return Err(arrival.pass(Outcome::NoRoom));
     }
     let link_scope = I::is_link_local(query.asker);
-    let reply = Reply { source, mac: arrival.mac, count, growth, link_scope };
+    let reply = Reply {
+        source,
+        mac: arrival.mac,
+        count,
+        growth,
+        link_scope,
+    };
     // From here on the old frame is gone; it was long enough for every window, so all of them are there.
     let _ = write::<I, F>(frame, tag, &query, host, reply);
-    Ok(Verdict::reply(if count == 0 { Outcome::LlmnrEmpty } else { Outcome::LlmnrAnswered }, arrival.slot))
+    Ok(Verdict::reply(
+        if count == 0 {
+            Outcome::LlmnrEmpty
+        } else {
+            Outcome::LlmnrAnswered
+        },
+        arrival.slot,
+    ))
 }
 
 /// Reads a query of the one form that is answered here; for any other, why it is passed.
@@ -135,7 +172,10 @@ fn parse<I: Ip, F: Frame>(
     let at = tag.payload() + I::HEADER;
     let head = frame.window::<{ LENGTH_BYTE + 1 }>(at).ok_or(malformed)?;
     let port = le16(head, udp::SOURCE);
-    if port == 0 || be16(head, udp::LENGTH) != packet.length || frame.length() != at + packet.length as usize {
+    if port == 0
+        || be16(head, udp::LENGTH) != packet.length
+        || frame.length() != at + packet.length as usize
+    {
         return Err(malformed);
     }
     // RFC 4795 2.1.1: OPCODE, C and TC send a query to the agent; T, Z and RCODE are ignored.
@@ -148,7 +188,10 @@ fn parse<I: Ip, F: Frame>(
         return Err(other);
     }
     let length = head[LENGTH_BYTE] as usize;
-    if length == 0 || length > LABEL_MAX || packet.length as usize != LENGTH_BYTE + 1 + length + QUESTION_END {
+    if length == 0
+        || length > LABEL_MAX
+        || packet.length as usize != LENGTH_BYTE + 1 + length + QUESTION_END
+    {
         return Err(other);
     }
     let sum = packet.sum.le64(le64(head, 0)).le64(le64(head, 8));
@@ -196,9 +239,21 @@ fn question<F: Frame>(frame: &F, at: usize, length: usize) -> Option<([u64; 8], 
         *word = le64(frame.window::<8>(at + 8 * index)?, 0);
         sum = sum.le64(*word);
     }
-    let tail = Sum::ZERO.le64(u64::from_le_bytes([0, 0, kind as u8, 0, dns::IN as u8, 0, 0, 0]));
+    let tail = Sum::ZERO.le64(u64::from_le_bytes([
+        0,
+        0,
+        kind as u8,
+        0,
+        dns::IN as u8,
+        0,
+        0,
+        0,
+    ]));
     // The label begins at an odd offset of the datagram.
-    let sum = sum.plus(tail.moved(length % 2 == 1)).moved(true).le16(length as u16);
+    let sum = sum
+        .plus(tail.moved(length % 2 == 1))
+        .moved(true)
+        .le16(length as u16);
     Some((label, kind, sum))
 }
 
@@ -230,11 +285,21 @@ fn write<I: Ip, F: Frame>(
     let sum = I::put(frame, at, reply.source, query.asker, length)?;
     let at = at + I::HEADER;
     put_question(frame, at + LENGTH_BYTE + 1, query)?;
-    let records = put_records(frame, at + LENGTH_BYTE + 1 + query.length + QUESTION_END, query.kind, host, &reply)?;
-    let sum = sum.plus(query.sum).plus(records.moved(query.length % 2 == 1));
+    let records = put_records(
+        frame,
+        at + LENGTH_BYTE + 1 + query.length + QUESTION_END,
+        query.kind,
+        host,
+        &reply,
+    )?;
+    let sum = sum
+        .plus(query.sum)
+        .plus(records.moved(query.length % 2 == 1));
 
     let head = frame.window_mut::<{ LENGTH_BYTE + 1 }>(at)?;
-    let ports = udp::LLMNR.swap_bytes() as u64 | (query.port as u64) << 16 | (length.swap_bytes() as u64) << 32;
+    let ports = udp::LLMNR.swap_bytes() as u64
+        | (query.port as u64) << 16
+        | (length.swap_bytes() as u64) << 32;
     let message = query.id as u64 | (dns::RESPONSE.swap_bytes() as u64) << 16;
     let counts = counts(reply.count);
     let sum = sum.le64(ports).le64(message).le64(counts).udp_checksum();
@@ -272,7 +337,13 @@ const fn question_end(kind: u16) -> [u8; QUESTION_END] {
 
 /// Writes the records and returns their sum, as if they began at an even offset.
 #[inline(always)]
-fn put_records<F: Frame, A>(frame: &mut F, at: usize, kind: u16, host: &Host, reply: &Reply<A>) -> Option<Sum> {
+fn put_records<F: Frame, A>(
+    frame: &mut F,
+    at: usize,
+    kind: u16,
+    host: &Host,
+    reply: &Reply<A>,
+) -> Option<Sum> {
     if reply.count == 0 {
         return put_record::<F, { dns::SOA_RECORD }, 5>(frame, at, dns::soa(host.ttl));
     }
@@ -304,7 +375,11 @@ fn put_records<F: Frame, A>(frame: &mut F, at: usize, kind: u16, host: &Host, re
 /// Which address comes first: a routable one, or a link-local one for a link-local asker (RFC 4795 2.6).
 #[inline(always)]
 const fn first(count: u8, routable: u8, link_scope: bool) -> usize {
-    if link_scope && routable < count { routable as usize } else { 0 }
+    if link_scope && routable < count {
+        routable as usize
+    } else {
+        0
+    }
 }
 
 /// The place of an address when the list of `count` begins at another one.
@@ -316,6 +391,10 @@ fn rotated<F: Frame>(index: usize, count: usize) -> usize {
 }
 
 #[inline(always)]
-fn put_record<F: Frame, const N: usize, const W: usize>(frame: &mut F, at: usize, record: Record<W>) -> Option<Sum> {
+fn put_record<F: Frame, const N: usize, const W: usize>(
+    frame: &mut F,
+    at: usize,
+    record: Record<W>,
+) -> Option<Sum> {
     Some(record.put(frame.window_at_mut::<N>(at)?))
 }

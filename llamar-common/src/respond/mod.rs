@@ -30,28 +30,46 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    const UNCOUNTED: Self = Self { reply: false, outcome: None, slot: NO_LINK };
+    const UNCOUNTED: Self = Self {
+        reply: false,
+        outcome: None,
+        slot: NO_LINK,
+    };
 
     #[inline(always)]
     const fn pass(outcome: Outcome, slot: u32) -> Self {
-        Self { reply: false, outcome: Some(outcome), slot }
+        Self {
+            reply: false,
+            outcome: Some(outcome),
+            slot,
+        }
     }
 
     #[inline(always)]
     const fn reply(outcome: Outcome, slot: u32) -> Self {
-        Self { reply: true, outcome: Some(outcome), slot }
+        Self {
+            reply: true,
+            outcome: Some(outcome),
+            slot,
+        }
     }
 }
 
 /// Answers a frame in place, or leaves it as it is.
 #[inline(always)]
 pub fn respond<F: Frame, R: Records>(frame: &mut F, records: &R) -> Verdict {
-    let Some(header) = frame.window::<{ ethernet::HEADER }>(0) else { return Verdict::UNCOUNTED };
+    let Some(header) = frame.window::<{ ethernet::HEADER }>(0) else {
+        return Verdict::UNCOUNTED;
+    };
     let destination = le48(header, ethernet::DESTINATION);
     match be16(header, ethernet::ETHER_TYPE) {
         ethernet::ARP => arp::respond(frame, records, Tag::None),
-        ethernet::IPV4 if destination == GROUP_V4 => llmnr::respond::<llmnr::V4, _, _>(frame, records, Tag::None),
-        ethernet::IPV6 if destination == GROUP_V6 => llmnr::respond::<llmnr::V6, _, _>(frame, records, Tag::None),
+        ethernet::IPV4 if destination == GROUP_V4 => {
+            llmnr::respond::<llmnr::V4, _, _>(frame, records, Tag::None)
+        }
+        ethernet::IPV6 if destination == GROUP_V6 => {
+            llmnr::respond::<llmnr::V6, _, _>(frame, records, Tag::None)
+        }
         ethernet::VLAN => tagged(frame, records, destination),
         _ => Verdict::UNCOUNTED,
     }
@@ -60,7 +78,9 @@ pub fn respond<F: Frame, R: Records>(frame: &mut F, records: &R) -> Verdict {
 /// The same for a frame with one 802.1Q tag. Frames with two, and priority tags (VLAN id 0), go to the stack.
 #[inline(always)]
 fn tagged<F: Frame, R: Records>(frame: &mut F, records: &R, destination: u64) -> Verdict {
-    let Some(tag) = frame.window::<{ ethernet::TAG }>(ethernet::HEADER) else { return Verdict::UNCOUNTED };
+    let Some(tag) = frame.window::<{ ethernet::TAG }>(ethernet::HEADER) else {
+        return Verdict::UNCOUNTED;
+    };
     let control = be16(tag, 0);
     if control & ethernet::VLAN_ID == 0 || control & ethernet::VLAN_ID == ethernet::VLAN_ID {
         return Verdict::UNCOUNTED;
@@ -68,8 +88,12 @@ fn tagged<F: Frame, R: Records>(frame: &mut F, records: &R, destination: u64) ->
     let tag_control = Tag::Vlan(control);
     match be16(tag, 2) {
         ethernet::ARP => arp::respond(frame, records, tag_control),
-        ethernet::IPV4 if destination == GROUP_V4 => llmnr::respond::<llmnr::V4, _, _>(frame, records, tag_control),
-        ethernet::IPV6 if destination == GROUP_V6 => llmnr::respond::<llmnr::V6, _, _>(frame, records, tag_control),
+        ethernet::IPV4 if destination == GROUP_V4 => {
+            llmnr::respond::<llmnr::V4, _, _>(frame, records, tag_control)
+        }
+        ethernet::IPV6 if destination == GROUP_V6 => {
+            llmnr::respond::<llmnr::V6, _, _>(frame, records, tag_control)
+        }
         _ => Verdict::UNCOUNTED,
     }
 }
@@ -114,12 +138,20 @@ struct Arrival<'a> {
 impl<'a> Arrival<'a> {
     #[inline(always)]
     fn find<R: Records>(records: &'a R, vlan: u16) -> Result<Self, Verdict> {
-        let Some((slot, link)) = records.link(vlan) else { return Err(Verdict::pass(Outcome::NoLink, NO_LINK)) };
+        let Some((slot, link)) = records.link(vlan) else {
+            return Err(Verdict::pass(Outcome::NoLink, NO_LINK));
+        };
         let generation = link.generation;
         if generation & 1 != 0 {
             return Err(Verdict::pass(Outcome::NoLink, slot));
         }
-        Ok(Self { slot, key: link.key(), mac: ethernet::word(link.mac), generation, link })
+        Ok(Self {
+            slot,
+            key: link.key(),
+            mac: ethernet::word(link.mac),
+            generation,
+            link,
+        })
     }
 
     /// The last check before a frame is touched: the agent lives, and the link is still what was read.
@@ -149,11 +181,21 @@ impl<'a> Arrival<'a> {
 
 /// Writes an Ethernet header for an answer: to `destination` from `source`, the tag as it came.
 #[inline(always)]
-fn put_ethernet<F: Frame>(frame: &mut F, tag: Tag, destination: u64, source: u64, ether_type: u16) -> Option<()> {
+fn put_ethernet<F: Frame>(
+    frame: &mut F,
+    tag: Tag,
+    destination: u64,
+    source: u64,
+    ether_type: u16,
+) -> Option<()> {
     let addresses = frame.window_mut::<{ ethernet::HEADER }>(0)?;
     put48(addresses, ethernet::DESTINATION, destination);
     put48(addresses, ethernet::SOURCE, source);
-    let outer = if let Tag::Vlan(_) = tag { ethernet::VLAN } else { ether_type };
+    let outer = if let Tag::Vlan(_) = tag {
+        ethernet::VLAN
+    } else {
+        ether_type
+    };
     put(addresses, ethernet::ETHER_TYPE, outer.to_be_bytes());
     if let Tag::Vlan(control) = tag {
         let inner = frame.window_mut::<{ ethernet::TAG }>(ethernet::HEADER)?;

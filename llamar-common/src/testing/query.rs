@@ -3,7 +3,10 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::vec::Vec;
 
-use super::{Arp, BROADCAST, LLMNR_PORT, LLMNR_V4, LLMNR_V6, Mac, Reply, Station, checksum, ethernet, pseudo_header};
+use super::{
+    Arp, BROADCAST, LLMNR_PORT, LLMNR_V4, LLMNR_V6, Mac, Reply, Station, checksum, ethernet,
+    pseudo_header,
+};
 
 /// What stands in the UDP checksum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,7 +53,11 @@ impl FrameBuilder {
     pub fn llmnr(from: Station) -> Query {
         Query {
             from,
-            to: if from.ip.is_ipv4() { LLMNR_V4.into() } else { LLMNR_V6.into() },
+            to: if from.ip.is_ipv4() {
+                LLMNR_V4.into()
+            } else {
+                LLMNR_V6.into()
+            },
             to_mac: None,
             tags: Vec::new(),
             port: 40_000,
@@ -148,7 +155,10 @@ impl Query {
     /// Bytes behind the questions, which the counts may or may not speak of.
     #[must_use]
     pub fn records(self, records: &[u8]) -> Self {
-        Self { records: records.into(), ..self }
+        Self {
+            records: records.into(),
+            ..self
+        }
     }
 
     /// Numbers of questions, answers, authority and additional records, whatever there is of them.
@@ -203,19 +213,28 @@ impl Query {
     /// Another destination than the group.
     #[must_use]
     pub fn to(self, destination: impl Into<IpAddr>) -> Self {
-        Self { to: destination.into(), ..self }
+        Self {
+            to: destination.into(),
+            ..self
+        }
     }
 
     /// Another Ethernet destination than that of the IP destination.
     #[must_use]
     pub fn to_mac(self, mac: Mac) -> Self {
-        Self { to_mac: Some(mac), ..self }
+        Self {
+            to_mac: Some(mac),
+            ..self
+        }
     }
 
     /// IPv4 options, a multiple of four bytes.
     #[must_use]
     pub fn options(self, options: &[u8]) -> Self {
-        Self { options: options.into(), ..self }
+        Self {
+            options: options.into(),
+            ..self
+        }
     }
 
     /// IPv4 flags and fragment offset.
@@ -227,7 +246,10 @@ impl Query {
     /// An IPv6 extension header: its number and its bytes, of which the first is the next header's number.
     #[must_use]
     pub fn extension(self, number: u8, bytes: &[u8]) -> Self {
-        Self { extension: Some((number, bytes.into())), ..self }
+        Self {
+            extension: Some((number, bytes.into())),
+            ..self
+        }
     }
 
     /// A UDP length that is off by so much.
@@ -257,7 +279,10 @@ impl Query {
     /// Bytes behind the IP packet.
     #[must_use]
     pub fn trailer(self, trailer: &[u8]) -> Self {
-        Self { trailer: trailer.into(), ..self }
+        Self {
+            trailer: trailer.into(),
+            ..self
+        }
     }
 
     /// The id as sent.
@@ -312,7 +337,11 @@ impl Query {
         let (mac, ether_type, ip) = match (self.from.ip, self.to) {
             (IpAddr::V4(_), IpAddr::V4(to)) => {
                 let [_, b, c, d] = to.octets();
-                let mac = if to.is_multicast() { [1, 0, 0x5e, b & 0x7f, c, d] } else { BROADCAST };
+                let mac = if to.is_multicast() {
+                    [1, 0, 0x5e, b & 0x7f, c, d]
+                } else {
+                    BROADCAST
+                };
                 (mac, 0x0800, self.ipv4(udp))
             }
             (_, IpAddr::V6(to)) => {
@@ -321,7 +350,12 @@ impl Query {
             }
             mixed => panic!("both addresses are of one family: {mixed:?}"),
         };
-        let mut frame = ethernet(self.to_mac.unwrap_or(mac), self.from.mac, &self.tags, ether_type);
+        let mut frame = ethernet(
+            self.to_mac.unwrap_or(mac),
+            self.from.mac,
+            &self.tags,
+            ether_type,
+        );
         frame.extend(ip);
         frame
     }
@@ -330,7 +364,13 @@ impl Query {
         let header = 20 + self.options.len();
         let length = ((header + udp.len()) as u16).wrapping_add_signed(self.ip_length);
         let mut ip = Vec::from([0x40 | (header / 4) as u8, 0]);
-        for word in [length, 1, self.fragment, u16::from_be_bytes([self.ttl, 17]), 0] {
+        for word in [
+            length,
+            1,
+            self.fragment,
+            u16::from_be_bytes([self.ttl, 17]),
+            0,
+        ] {
             ip.extend(word.to_be_bytes());
         }
         for address in [self.from.ip, self.to] {

@@ -19,7 +19,13 @@ pub struct Reply {
 impl Reply {
     /// The reply of a station to a query.
     pub(super) fn to(query: &Query, from: Station) -> Self {
-        Self { query: query.clone(), from, answers: 0, authority: 0, records: Vec::new() }
+        Self {
+            query: query.clone(),
+            from,
+            answers: 0,
+            authority: 0,
+            records: Vec::new(),
+        }
     }
 
     /// Adds an address to the answer section.
@@ -32,11 +38,17 @@ impl Reply {
     }
 
     fn a(self, ttl: u32, address: Ipv4Addr) -> Self {
-        Self { answers: self.answers + 1, ..self.record(A, ttl, &address.octets()) }
+        Self {
+            answers: self.answers + 1,
+            ..self.record(A, ttl, &address.octets())
+        }
     }
 
     fn aaaa(self, ttl: u32, address: Ipv6Addr) -> Self {
-        Self { answers: self.answers + 1, ..self.record(AAAA, ttl, &address.octets()) }
+        Self {
+            answers: self.answers + 1,
+            ..self.record(AAAA, ttl, &address.octets())
+        }
     }
 
     /// Adds the SOA record of an empty answer to the authority section (RFC 4795 2.9).
@@ -46,7 +58,10 @@ impl Reply {
         for number in [1, 1, 1, 1, ttl] {
             value.extend(number.to_be_bytes());
         }
-        Self { authority: self.authority + 1, ..self.record(SOA, ttl, &value) }
+        Self {
+            authority: self.authority + 1,
+            ..self.record(SOA, ttl, &value)
+        }
     }
 
     fn record(mut self, kind: u16, ttl: u32, value: &[u8]) -> Self {
@@ -84,7 +99,10 @@ impl Reply {
             udp.extend(word.to_be_bytes());
         }
         udp.extend(message);
-        let sum = sent(checksum(&udp, pseudo_header(self.from.ip, asker.ip, length)));
+        let sum = sent(checksum(
+            &udp,
+            pseudo_header(self.from.ip, asker.ip, length),
+        ));
         udp[6..8].copy_from_slice(&sum.to_be_bytes());
         let (ether_type, ip) = match (self.from.ip, asker.ip) {
             (IpAddr::V4(from), IpAddr::V4(to)) => (0x0800, ipv4(from, to, length)),

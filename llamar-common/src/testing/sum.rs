@@ -26,5 +26,8 @@ pub fn pseudo_header(from: IpAddr, to: IpAddr, length: u16) -> u32 {
 }
 
 fn words(bytes: &[u8]) -> u32 {
-    bytes.chunks(2).map(|pair| u32::from(pair[0]) << 8 | u32::from(pair.get(1).copied().unwrap_or(0))).sum()
+    bytes
+        .chunks(2)
+        .map(|pair| u32::from(pair[0]) << 8 | u32::from(pair.get(1).copied().unwrap_or(0)))
+        .sum()
 }

@@ -7,8 +7,8 @@ use std::vec::Vec;
 
 use super::Mac;
 use crate::abi::{
-    ADDRESSES_MAX, ArpHost, ArpKey, Control, Host, LINK_PROBES, Link, LinkKey, NameKey, NameState, Prefix4, Prefix6,
-    SENDERS_MAX, Sender, link_slot,
+    ADDRESSES_MAX, ArpHost, ArpKey, Control, Host, LINK_PROBES, Link, LinkKey, NameKey, NameState,
+    Prefix4, Prefix6, SENDERS_MAX, Sender, link_slot,
 };
 use crate::frame::SliceFrame;
 use crate::records::SliceRecords;
@@ -44,7 +44,12 @@ impl Default for Tables {
             names: Vec::new(),
             arp: Vec::new(),
             senders: vec![Cell::new(Sender::default()); SENDERS_MAX as usize],
-            control: Control { beat: 0, lease: FOREVER, beat_ns: 0, sender_lease: FOREVER },
+            control: Control {
+                beat: 0,
+                lease: FOREVER,
+                beat_ns: 0,
+                sender_lease: FOREVER,
+            },
             jiffies: 1_000_000,
             settled: true,
         }
@@ -57,7 +62,13 @@ impl Tables {
     /// # Panics
     /// If there is no place for it.
     pub fn link(&mut self, key: LinkKey, mac: Mac, addresses: &[(IpAddr, u8)]) -> &mut Link {
-        let mut link = Link { generation: 2, ifindex: key.ifindex, vlan: key.vlan, mac, ..Link::EMPTY };
+        let mut link = Link {
+            generation: 2,
+            ifindex: key.ifindex,
+            vlan: key.vlan,
+            mac,
+            ..Link::EMPTY
+        };
         for &(address, length) in addresses {
             match address {
                 IpAddr::V4(address) => {
@@ -71,7 +82,9 @@ impl Tables {
             }
         }
         let taken = |slot: &u32| self.links.iter().any(|(other, _)| other == slot);
-        let slot = (0..LINK_PROBES).map(|probe| link_slot(key, probe)).find(|slot| !taken(slot));
+        let slot = (0..LINK_PROBES)
+            .map(|probe| link_slot(key, probe))
+            .find(|slot| !taken(slot));
         self.links.push((slot.expect("a place for the link"), link));
         let (_, link) = self.links.last_mut().expect("the link just added");
         link
@@ -82,7 +95,13 @@ impl Tables {
     /// # Panics
     /// If the label is empty or longer than 63 bytes.
     #[track_caller]
-    pub fn name(&mut self, link: LinkKey, label: impl AsRef<[u8]>, ttl: u32, addresses: &[IpAddr]) -> &mut Host {
+    pub fn name(
+        &mut self,
+        link: LinkKey,
+        label: impl AsRef<[u8]>,
+        ttl: u32,
+        addresses: &[IpAddr],
+    ) -> &mut Host {
         let key = NameKey::new(link, label.as_ref()).expect("a label of 1 to 63 bytes");
         self.names.push((key, host(ttl, addresses)));
         let (_, host) = self.names.last_mut().expect("the name just added");
@@ -91,7 +110,8 @@ impl Tables {
 
     /// Adds an address for which ARP requests are answered.
     pub fn address(&mut self, link: LinkKey, address: Ipv4Addr, mac: Mac, origin: u16) {
-        self.arp.push((ArpKey::new(link, address.octets()), ArpHost { mac, origin }));
+        self.arp
+            .push((ArpKey::new(link, address.octets()), ArpHost { mac, origin }));
     }
 
     /// The records for a frame that arrives on an interface: before the stack, or in the agent if `AGENT`.
@@ -114,12 +134,21 @@ impl Tables {
     }
 
     /// What becomes of a frame in the agent, and the frame afterwards.
-    pub fn respond_in_agent(&self, ifindex: u32, frame: &[u8], headroom: usize) -> (Verdict, Vec<u8>) {
+    pub fn respond_in_agent(
+        &self,
+        ifindex: u32,
+        frame: &[u8],
+        headroom: usize,
+    ) -> (Verdict, Vec<u8>) {
         answer(&self.records::<true>(ifindex), frame, headroom)
     }
 }
 
-fn answer<const AGENT: bool>(records: &SliceRecords<'_, AGENT>, frame: &[u8], headroom: usize) -> (Verdict, Vec<u8>) {
+fn answer<const AGENT: bool>(
+    records: &SliceRecords<'_, AGENT>,
+    frame: &[u8],
+    headroom: usize,
+) -> (Verdict, Vec<u8>) {
     let mut buffer = vec![0xee; headroom + frame.len()];
     buffer[headroom..].copy_from_slice(frame);
     let mut frame = SliceFrame::new(&mut buffer, headroom);
@@ -146,8 +175,10 @@ pub fn host(ttl: u32, addresses: &[IpAddr]) -> Host {
     });
     let v4 = |of: &[IpAddr]| of.iter().filter(|address| address.is_ipv4()).count() as u8;
     (host.a_routable, host.a_count) = (v4(&routable), v4(addresses));
-    (host.aaaa_routable, host.aaaa_count) =
-        (routable.len() as u8 - v4(&routable), addresses.len() as u8 - v4(addresses));
+    (host.aaaa_routable, host.aaaa_count) = (
+        routable.len() as u8 - v4(&routable),
+        addresses.len() as u8 - v4(addresses),
+    );
     let (mut a, mut aaaa) = (Vec::new(), Vec::new());
     for address in routable.into_iter().chain(local) {
         match address {
@@ -169,11 +200,19 @@ fn fill<T: Copy>(to: &mut [T], from: &[T]) {
 fn prefix4(address: Ipv4Addr, length: u8) -> Prefix4 {
     let mask = u32::MAX.checked_shl(32 - u32::from(length)).unwrap_or(0);
     let network = address.to_bits() & mask;
-    Prefix4 { network: network.to_be_bytes(), mask: mask.to_be_bytes(), source: address.octets() }
+    Prefix4 {
+        network: network.to_be_bytes(),
+        mask: mask.to_be_bytes(),
+        source: address.octets(),
+    }
 }
 
 fn prefix6(address: Ipv6Addr, length: u8) -> Prefix6 {
     let mask = u128::MAX.checked_shl(128 - u32::from(length)).unwrap_or(0);
     let network = address.to_bits() & mask;
-    Prefix6 { network: network.to_be_bytes(), mask: mask.to_be_bytes(), source: address.octets() }
+    Prefix6 {
+        network: network.to_be_bytes(),
+        mask: mask.to_be_bytes(),
+        source: address.octets(),
+    }
 }

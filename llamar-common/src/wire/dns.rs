@@ -87,7 +87,10 @@ impl<const WORDS: usize> Record<WORDS> {
 const fn head(kind: u16, ttl: u32, length: u16) -> (u64, u32) {
     let ttl = ttl.swap_bytes();
     let owner = u16::from_le_bytes(QUESTION_NAME) as u64;
-    let start = owner | (kind.swap_bytes() as u64) << 16 | (IN.swap_bytes() as u64) << 32 | (ttl as u64) << 48;
+    let start = owner
+        | (kind.swap_bytes() as u64) << 16
+        | (IN.swap_bytes() as u64) << 32
+        | (ttl as u64) << 48;
     (start, ttl >> 16 | (length.swap_bytes() as u32) << 16)
 }
 
@@ -95,15 +98,28 @@ const fn head(kind: u16, ttl: u32, length: u16) -> (u64, u32) {
 #[inline(always)]
 pub const fn a(ttl: u32, address: [u8; 4]) -> Record<2> {
     let (start, end) = head(A, ttl, 4);
-    Record { words: [start, end as u64 | (u32::from_le_bytes(address) as u64) << 32], rest: 0 }
+    Record {
+        words: [
+            start,
+            end as u64 | (u32::from_le_bytes(address) as u64) << 32,
+        ],
+        rest: 0,
+    }
 }
 
 /// The AAAA record of an address.
 #[inline(always)]
 pub fn aaaa(ttl: u32, address: &[u8; 16]) -> Record<3> {
     let (start, end) = head(AAAA, ttl, 16);
-    let words = [start, end as u64 | (le32(address, 0) as u64) << 32, le64(address, 4)];
-    Record { words, rest: le32(address, 12) }
+    let words = [
+        start,
+        end as u64 | (le32(address, 0) as u64) << 32,
+        le64(address, 4),
+    ];
+    Record {
+        words,
+        rest: le32(address, 12),
+    }
 }
 
 /// The SOA record of a negative answer: MNAME is the name itself, RNAME `root` below it, MINIMUM the TTL.
@@ -123,7 +139,10 @@ pub const fn soa(ttl: u32) -> Record<5> {
         u64::from_le_bytes([1, 0, 0, 0, 1, 0, 0, 0]),
         u64::from_le_bytes([1, 0, 0, 0, 1, t0, t1, t2]),
     ];
-    Record { words, rest: t3 as u32 }
+    Record {
+        words,
+        rest: t3 as u32,
+    }
 }
 
 /// The bytes of an A record.
@@ -153,7 +172,10 @@ mod tests {
 
     #[test]
     fn records_have_the_form_of_rfc_1035() {
-        assert_eq!(a_record(30, [192, 0, 2, 1]), *b"\xc0\x0c\0\x01\0\x01\0\0\0\x1e\0\x04\xc0\x00\x02\x01");
+        assert_eq!(
+            a_record(30, [192, 0, 2, 1]),
+            *b"\xc0\x0c\0\x01\0\x01\0\0\0\x1e\0\x04\xc0\x00\x02\x01"
+        );
         let aaaa = aaaa_record(0x0102_0304, [7; 16]);
         assert_eq!(aaaa[..12], *b"\xc0\x0c\0\x1c\0\x01\x01\x02\x03\x04\0\x10");
         assert_eq!(aaaa[12..], [7; 16]);

@@ -17,7 +17,10 @@ fn request() -> Arp {
 /// A world to which the asker is known.
 fn acquainted() -> Tables {
     let world = world();
-    assert_eq!(world.respond(ETH, &request().build(), HEADROOM).0.outcome, Some(Outcome::ArpLearn));
+    assert_eq!(
+        world.respond(ETH, &request().build(), HEADROOM).0.outcome,
+        Some(Outcome::ArpLearn)
+    );
     world
 }
 
@@ -35,7 +38,10 @@ fn request_for_our_address_is_answered_to_its_sender_byte_for_byte() {
 #[test]
 fn padding_is_sent_back_as_it_came() {
     // RFC 826, Packet Reception: C3.
-    let request = Arp { padding: (0..18).collect(), ..request() };
+    let request = Arp {
+        padding: (0..18).collect(),
+        ..request()
+    };
     assert_arp(&world(), &request, &request.reply(OUR_MAC));
 }
 
@@ -48,13 +54,21 @@ fn request_for_a_proxied_address_is_answered_with_the_mac_of_its_entry() {
     let request = Arp::request(peer(PEER_V4), address);
     assert_arp(&world, &request, &request.reply(OTHER_MAC));
     let request = Arp::request(peer(PEER_V4), PROXIED);
-    assert_answered(&world, &request.build(), Outcome::ArpAnswered, &request.reply(OUR_MAC).build());
+    assert_answered(
+        &world,
+        &request.build(),
+        Outcome::ArpAnswered,
+        &request.reply(OUR_MAC).build(),
+    );
 }
 
 #[test]
 fn unicast_request_counts_too() {
     // RFC 826, Packet Reception: C1.
-    let request = Arp { destination: OUR_MAC, ..request() };
+    let request = Arp {
+        destination: OUR_MAC,
+        ..request()
+    };
     assert_arp(&world(), &request, &request.reply(OUR_MAC));
 }
 
@@ -62,7 +76,10 @@ fn unicast_request_counts_too() {
 fn target_hardware_address_of_a_request_has_no_meaning() {
     // RFC 826, Packet Format: C1.
     for target_hardware in [BROADCAST, OUR_MAC, OTHER_MAC, [1; 6]] {
-        let request = Arp { target_hardware, ..request() };
+        let request = Arp {
+            target_hardware,
+            ..request()
+        };
         assert_arp(&world(), &request, &request.reply(OUR_MAC));
     }
 }
@@ -71,14 +88,38 @@ fn target_hardware_address_of_a_request_has_no_meaning() {
 fn packets_of_another_form_are_passed() {
     // RFC 826, Packet Format: C1.
     for other in [
-        Arp { hardware_type: 6, ..request() },
-        Arp { protocol_type: 0x86dd, ..request() },
-        Arp { lengths: [8, 4], ..request() },
-        Arp { lengths: [6, 16], ..request() },
-        Arp { operation: 0, ..request() },
-        Arp { operation: 2, ..request() },
-        Arp { operation: 8, ..request() },
-        Arp { operation: 0x0101, ..request() },
+        Arp {
+            hardware_type: 6,
+            ..request()
+        },
+        Arp {
+            protocol_type: 0x86dd,
+            ..request()
+        },
+        Arp {
+            lengths: [8, 4],
+            ..request()
+        },
+        Arp {
+            lengths: [6, 16],
+            ..request()
+        },
+        Arp {
+            operation: 0,
+            ..request()
+        },
+        Arp {
+            operation: 2,
+            ..request()
+        },
+        Arp {
+            operation: 8,
+            ..request()
+        },
+        Arp {
+            operation: 0x0101,
+            ..request()
+        },
     ] {
         assert_passed(&acquainted(), &other.build(), Outcome::ArpOther);
     }
@@ -100,14 +141,27 @@ fn frames_that_end_before_the_packet_does_are_passed() {
 fn request_to_another_station_or_group_is_passed() {
     // RFC 826: C1; what reaches us by promiscuous mode or flooding is not for us.
     for destination in [OTHER_MAC, PEER_MAC, [0x01, 0, 0x5e, 0, 0, 0xfc], [0; 6]] {
-        assert_passed(&acquainted(), &Arp { destination, ..request() }.build(), Outcome::ArpOther);
+        assert_passed(
+            &acquainted(),
+            &Arp {
+                destination,
+                ..request()
+            }
+            .build(),
+            Outcome::ArpOther,
+        );
     }
 }
 
 #[test]
 fn request_for_an_address_that_is_not_ours_is_passed() {
     // RFC 826, Packet Reception: C2.
-    for target in [Ipv4Addr::new(192, 168, 1, 11), OUR_V4_100, Ipv4Addr::BROADCAST, Ipv4Addr::UNSPECIFIED] {
+    for target in [
+        Ipv4Addr::new(192, 168, 1, 11),
+        OUR_V4_100,
+        Ipv4Addr::BROADCAST,
+        Ipv4Addr::UNSPECIFIED,
+    ] {
         let request = Arp::request(peer(PEER_V4), target);
         assert_passed(&acquainted(), &request.build(), Outcome::ArpForeign);
     }
@@ -125,8 +179,24 @@ fn sender_hardware_address_that_is_no_other_stations_is_passed() {
 #[test]
 fn sender_hardware_address_that_is_not_the_frames_source_is_passed() {
     // RFC 826: C3, the answer would go to a station that did not ask.
-    assert_passed(&acquainted(), &Arp { source: OTHER_MAC, ..request() }.build(), Outcome::ArpOther);
-    assert_passed(&acquainted(), &Arp { sender_hardware: OTHER_MAC, ..request() }.build(), Outcome::ArpOther);
+    assert_passed(
+        &acquainted(),
+        &Arp {
+            source: OTHER_MAC,
+            ..request()
+        }
+        .build(),
+        Outcome::ArpOther,
+    );
+    assert_passed(
+        &acquainted(),
+        &Arp {
+            sender_hardware: OTHER_MAC,
+            ..request()
+        }
+        .build(),
+        Outcome::ArpOther,
+    );
 }
 
 #[test]
@@ -134,7 +204,12 @@ fn first_request_of_a_sender_goes_to_the_stack_which_learns_it() {
     // RFC 826, Packet Reception: C4.
     let world = world();
     assert_passed(&world, &request().build(), Outcome::ArpLearn);
-    assert_answered(&world, &request().build(), Outcome::ArpAnswered, &request().reply(OUR_MAC).build());
+    assert_answered(
+        &world,
+        &request().build(),
+        Outcome::ArpAnswered,
+        &request().reply(OUR_MAC).build(),
+    );
     let other = Arp::request(peer(Ipv4Addr::new(192, 168, 1, 78)), OUR_V4);
     assert_passed(&world, &other.build(), Outcome::ArpLearn);
 }
@@ -155,10 +230,20 @@ fn sender_goes_to_the_stack_again_when_its_lease_is_over() {
     world.control.sender_lease = 7_500;
     assert_passed(&world, &request().build(), Outcome::ArpLearn);
     world.jiffies += 7_499;
-    assert_answered(&world, &request().build(), Outcome::ArpAnswered, &request().reply(OUR_MAC).build());
+    assert_answered(
+        &world,
+        &request().build(),
+        Outcome::ArpAnswered,
+        &request().reply(OUR_MAC).build(),
+    );
     world.jiffies += 1;
     assert_passed(&world, &request().build(), Outcome::ArpLearn);
-    assert_answered(&world, &request().build(), Outcome::ArpAnswered, &request().reply(OUR_MAC).build());
+    assert_answered(
+        &world,
+        &request().build(),
+        Outcome::ArpAnswered,
+        &request().reply(OUR_MAC).build(),
+    );
 }
 
 #[test]
@@ -179,7 +264,11 @@ fn sender_is_known_on_its_own_link_only() {
 #[test]
 fn probe_for_our_address_is_left_to_the_stack() {
     // RFC 5227 2.5: C5; the stack answers a probe and sees that somebody wants its address.
-    assert_passed(&acquainted(), &Arp::probe(PEER_MAC, OUR_V4).build(), Outcome::ArpOther);
+    assert_passed(
+        &acquainted(),
+        &Arp::probe(PEER_MAC, OUR_V4).build(),
+        Outcome::ArpOther,
+    );
 }
 
 #[test]
@@ -189,7 +278,10 @@ fn probe_for_a_proxied_address_is_answered_by_the_agent() {
     let probe = Arp::probe(PEER_MAC, PROXIED);
     assert_passed(&world, &probe.build(), Outcome::ArpOther);
     let (verdict, answer) = world.respond_in_agent(ETH, &probe.build(), HEADROOM);
-    assert_eq!((verdict.reply, verdict.outcome), (true, Some(Outcome::ArpAnswered)));
+    assert_eq!(
+        (verdict.reply, verdict.outcome),
+        (true, Some(Outcome::ArpAnswered))
+    );
     let expected = probe.reply(OUR_MAC);
     assert_eq!(expected.target, Ipv4Addr::UNSPECIFIED);
     assert_eq!(hex(&answer), hex(&expected.build()));
@@ -205,7 +297,10 @@ fn agent_answers_what_the_stack_does_not_and_leaves_it_the_rest() {
     assert_eq!(hex(&answer), hex(&request.reply(OUR_MAC).build()));
     let request = Arp::request(peer(PEER_V4), OUR_V4).build();
     let (verdict, after) = world.respond_in_agent(ETH, &request, HEADROOM);
-    assert_eq!((verdict.reply, verdict.outcome), (false, Some(Outcome::ArpOther)));
+    assert_eq!(
+        (verdict.reply, verdict.outcome),
+        (false, Some(Outcome::ArpOther))
+    );
     assert_eq!(hex(&after), hex(&request));
 }
 
@@ -232,22 +327,37 @@ fn request_from_an_address_of_ours_is_a_conflict_and_stays_one() {
     }
     let request = Arp::request(peer(OUR_V4), PROXIED).build();
     let (verdict, after) = world.respond_in_agent(ETH, &request, HEADROOM);
-    assert_eq!((verdict.reply, verdict.outcome), (false, Some(Outcome::ArpConflict)));
+    assert_eq!(
+        (verdict.reply, verdict.outcome),
+        (false, Some(Outcome::ArpConflict))
+    );
     assert_eq!(hex(&after), hex(&request));
 }
 
 #[test]
 fn reply_and_announcement_from_an_address_of_ours_are_passed() {
     // RFC 5227 2.4: C6; the agent sees every ARP packet that is passed.
-    let reply = Arp { operation: 2, destination: OUR_MAC, ..Arp::request(peer(OUR_V4), PROXIED) };
+    let reply = Arp {
+        operation: 2,
+        destination: OUR_MAC,
+        ..Arp::request(peer(OUR_V4), PROXIED)
+    };
     assert_passed(&world(), &reply.build(), Outcome::ArpOther);
-    assert_passed(&world(), &Arp::announcement(peer(OUR_V4)).build(), Outcome::ArpOther);
+    assert_passed(
+        &world(),
+        &Arp::announcement(peer(OUR_V4)).build(),
+        Outcome::ArpOther,
+    );
 }
 
 #[test]
 fn announcement_of_another_address_is_passed() {
     // RFC 5227 1.1: C6, it is no request and no conflict.
-    assert_passed(&acquainted(), &Arp::announcement(peer(PEER_V4)).build(), Outcome::ArpOther);
+    assert_passed(
+        &acquainted(),
+        &Arp::announcement(peer(PEER_V4)).build(),
+        Outcome::ArpOther,
+    );
 }
 
 #[test]
@@ -255,9 +365,17 @@ fn request_for_a_link_local_address_is_answered_by_broadcast_at_once() {
     // RFC 3927 2.5: C20; the stack would answer to the sender alone, so nothing is left to it.
     for sender in [PEER_V4_LOCAL, PEER_V4] {
         let request = Arp::request(peer(sender), OUR_V4_LOCAL);
-        let expected = Arp { destination: BROADCAST, ..request.reply(OUR_MAC) };
+        let expected = Arp {
+            destination: BROADCAST,
+            ..request.reply(OUR_MAC)
+        };
         assert_eq!(expected.target_hardware, PEER_MAC);
-        assert_answered(&world(), &request.build(), Outcome::ArpAnswered, &expected.build());
+        assert_answered(
+            &world(),
+            &request.build(),
+            Outcome::ArpAnswered,
+            &expected.build(),
+        );
     }
 }
 
@@ -265,9 +383,20 @@ fn request_for_a_link_local_address_is_answered_by_broadcast_at_once() {
 fn probe_for_our_link_local_address_is_answered_by_broadcast() {
     // RFC 3927 2.5, RFC 5227 2.5: C5, C20.
     let probe = Arp::probe(PEER_MAC, OUR_V4_LOCAL);
-    let expected = Arp { destination: BROADCAST, ..probe.reply(OUR_MAC) };
-    assert_eq!((expected.target_hardware, expected.target), (PEER_MAC, Ipv4Addr::UNSPECIFIED));
-    assert_answered(&world(), &probe.build(), Outcome::ArpAnswered, &expected.build());
+    let expected = Arp {
+        destination: BROADCAST,
+        ..probe.reply(OUR_MAC)
+    };
+    assert_eq!(
+        (expected.target_hardware, expected.target),
+        (PEER_MAC, Ipv4Addr::UNSPECIFIED)
+    );
+    assert_answered(
+        &world(),
+        &probe.build(),
+        Outcome::ArpAnswered,
+        &expected.build(),
+    );
 }
 
 #[test]
@@ -280,8 +409,16 @@ fn link_local_sender_that_asks_for_another_address_is_answered_alone() {
 #[test]
 fn link_local_request_from_our_own_address_is_a_conflict() {
     // RFC 5227 2.4: C6 goes before C20.
-    assert_passed(&world(), &Arp::request(peer(OUR_V4), OUR_V4_LOCAL).build(), Outcome::ArpConflict);
-    assert_passed(&world(), &Arp::announcement(peer(OUR_V4_LOCAL)).build(), Outcome::ArpOther);
+    assert_passed(
+        &world(),
+        &Arp::request(peer(OUR_V4), OUR_V4_LOCAL).build(),
+        Outcome::ArpConflict,
+    );
+    assert_passed(
+        &world(),
+        &Arp::announcement(peer(OUR_V4_LOCAL)).build(),
+        Outcome::ArpOther,
+    );
 }
 
 #[test]
@@ -290,7 +427,14 @@ fn agent_answers_for_link_local_addresses_by_broadcast_too() {
     let request = Arp::request(peer(PEER_V4_LOCAL), OUR_V4_LOCAL);
     let (verdict, answer) = world().respond_in_agent(ETH, &request.build(), HEADROOM);
     assert!(verdict.reply);
-    assert_eq!(hex(&answer), hex(&Arp { destination: BROADCAST, ..request.reply(OUR_MAC) }.build()));
+    assert_eq!(
+        hex(&answer),
+        hex(&Arp {
+            destination: BROADCAST,
+            ..request.reply(OUR_MAC)
+        }
+        .build())
+    );
 }
 
 #[test]

@@ -7,7 +7,10 @@ use crate::world::*;
 
 /// One of each kind that would be answered.
 fn frames() -> Vec<Vec<u8>> {
-    let mut frames = vec![Arp::probe(PEER_MAC, OUR_V4_LOCAL).build(), Arp::request(peer(PEER_V4), PROXIED).build()];
+    let mut frames = vec![
+        Arp::probe(PEER_MAC, OUR_V4_LOCAL).build(),
+        Arp::request(peer(PEER_V4), PROXIED).build(),
+    ];
     for (asker, _) in pairs() {
         frames.extend([query(asker, A).build(), query(asker, AAAA).build()]);
     }
@@ -26,7 +29,11 @@ fn ready() -> Tables {
 #[test]
 fn every_frame_of_these_tests_is_answered_when_all_gates_are_open() {
     for frame in frames() {
-        assert!(ready().respond(ETH, &frame, HEADROOM).0.reply, "{}", hex(&frame));
+        assert!(
+            ready().respond(ETH, &frame, HEADROOM).0.reply,
+            "{}",
+            hex(&frame)
+        );
     }
 }
 
@@ -35,7 +42,10 @@ fn interface_without_a_link_passes_everything() {
     // RFC 4795 3.1: R13, only where it is switched on.
     for frame in frames() {
         let (verdict, after) = ready().respond(ETH + 1, &frame, HEADROOM);
-        assert_eq!((verdict.reply, verdict.outcome, verdict.slot), (false, Some(Outcome::NoLink), NO_LINK));
+        assert_eq!(
+            (verdict.reply, verdict.outcome, verdict.slot),
+            (false, Some(Outcome::NoLink), NO_LINK)
+        );
         assert_eq!(hex(&after), hex(&frame));
     }
 }
@@ -44,7 +54,10 @@ fn interface_without_a_link_passes_everything() {
 fn malformed_frame_on_an_interface_without_a_link_is_counted_there() {
     let frame = query(peer(PEER_V4), A).options(&[1, 1, 1, 0]).build();
     let (verdict, after) = ready().respond(ETH + 1, &frame, HEADROOM);
-    assert_eq!((verdict.reply, verdict.outcome, verdict.slot), (false, Some(Outcome::NoLink), NO_LINK));
+    assert_eq!(
+        (verdict.reply, verdict.outcome, verdict.slot),
+        (false, Some(Outcome::NoLink), NO_LINK)
+    );
     assert_eq!(hex(&after), hex(&frame));
 }
 
@@ -54,7 +67,10 @@ fn link_that_is_being_written_passes_everything() {
     world.links[0].1.generation = 3;
     for frame in frames() {
         let (verdict, after) = world.respond(ETH, &frame, HEADROOM);
-        assert_eq!((verdict.reply, verdict.outcome), (false, Some(Outcome::NoLink)));
+        assert_eq!(
+            (verdict.reply, verdict.outcome),
+            (false, Some(Outcome::NoLink))
+        );
         assert_eq!(verdict.slot, slot(&world, UNTAGGED));
         assert_eq!(hex(&after), hex(&frame));
     }
@@ -66,7 +82,10 @@ fn link_that_was_written_meanwhile_passes_everything() {
     world.settled = false;
     for frame in frames() {
         let (verdict, after) = world.respond(ETH, &frame, HEADROOM);
-        assert_eq!((verdict.reply, verdict.outcome), (false, Some(Outcome::NoLink)));
+        assert_eq!(
+            (verdict.reply, verdict.outcome),
+            (false, Some(Outcome::NoLink))
+        );
         assert_eq!(verdict.slot, slot(&world, UNTAGGED));
         assert_eq!(hex(&after), hex(&frame));
     }
@@ -79,7 +98,11 @@ fn heartbeat_is_good_until_its_lease_is_over() {
     for frame in frames() {
         for jiffies in [5_000, 5_749] {
             world.jiffies = jiffies;
-            assert!(world.respond(ETH, &frame, HEADROOM).0.reply, "{}", hex(&frame));
+            assert!(
+                world.respond(ETH, &frame, HEADROOM).0.reply,
+                "{}",
+                hex(&frame)
+            );
         }
         for jiffies in [5_750, 5_751, 1_000_000, 4_999] {
             world.jiffies = jiffies;
@@ -103,8 +126,16 @@ fn nothing_is_answered_before_the_first_heartbeat() {
 fn what_would_not_be_answered_is_counted_as_such_without_a_heartbeat_too() {
     let mut world = ready();
     world.control.lease = 0;
-    assert_passed(&world, &Arp::request(peer(PEER_V4), PEER_V4_LOCAL).build(), Outcome::ArpForeign);
-    assert_passed(&world, &query(peer(PEER_V4), 255).build(), Outcome::LlmnrOther);
+    assert_passed(
+        &world,
+        &Arp::request(peer(PEER_V4), PEER_V4_LOCAL).build(),
+        Outcome::ArpForeign,
+    );
+    assert_passed(
+        &world,
+        &query(peer(PEER_V4), 255).build(),
+        Outcome::LlmnrOther,
+    );
 }
 
 #[test]
@@ -115,7 +146,10 @@ fn answer_that_has_no_room_in_front_of_it_is_left_to_userspace() {
             let frame = query(asker, kind).build();
             for headroom in [0, 1, growth - 1] {
                 let (verdict, after) = world.respond(ETH, &frame, headroom);
-                assert_eq!((verdict.reply, verdict.outcome), (false, Some(Outcome::NoRoom)));
+                assert_eq!(
+                    (verdict.reply, verdict.outcome),
+                    (false, Some(Outcome::NoRoom))
+                );
                 assert_eq!(verdict.slot, slot(&world, UNTAGGED));
                 assert_eq!(hex(&after), hex(&frame));
             }
@@ -132,9 +166,15 @@ fn empty_answer_needs_room_for_its_soa_record() {
     world.name(UNTAGGED, "v4only", TTL, &[OUR_V4.into()]);
     let query = llamar_common::testing::FrameBuilder::llmnr(peer(PEER_V6)).question("v4only", AAAA);
     let (verdict, _) = world.respond(ETH, &query.build(), 40);
-    assert_eq!((verdict.reply, verdict.outcome), (false, Some(Outcome::NoRoom)));
+    assert_eq!(
+        (verdict.reply, verdict.outcome),
+        (false, Some(Outcome::NoRoom))
+    );
     let (verdict, answer) = world.respond(ETH, &query.build(), 41);
-    assert_eq!((verdict.reply, verdict.outcome), (true, Some(Outcome::LlmnrEmpty)));
+    assert_eq!(
+        (verdict.reply, verdict.outcome),
+        (true, Some(Outcome::LlmnrEmpty))
+    );
     assert_eq!(hex(&answer), hex(&query.reply(us(OUR_V6)).soa(TTL).build()));
 }
 
@@ -148,7 +188,17 @@ fn links_of_two_interfaces_are_kept_apart() {
     let query = query(peer(PEER_V4), A);
     let ours = llamar_common::testing::Station::new(OUR_MAC_100, OUR_V4);
     let expected = query.reply(ours).address(60, OUR_V4_100).build();
-    assert_answered_on(&world, other, &query.build(), Outcome::LlmnrAnswered, &expected);
-    let expected = query.reply(us(OUR_V4)).address(TTL, OUR_V4).address(TTL, OUR_V4_LOCAL).build();
+    assert_answered_on(
+        &world,
+        other,
+        &query.build(),
+        Outcome::LlmnrAnswered,
+        &expected,
+    );
+    let expected = query
+        .reply(us(OUR_V4))
+        .address(TTL, OUR_V4)
+        .address(TTL, OUR_V4_LOCAL)
+        .build();
     assert_llmnr(&world, &query, &expected);
 }

@@ -3,7 +3,9 @@
 use std::net::{Ipv4Addr, Ipv6Addr};
 
 use llamar_common::abi::Outcome;
-use llamar_common::testing::{A, AAAA, BROADCAST, FrameBuilder, LLMNR_V4, LLMNR_V6, Query, Station};
+use llamar_common::testing::{
+    A, AAAA, BROADCAST, FrameBuilder, LLMNR_V4, LLMNR_V6, Query, Station,
+};
 
 use crate::world::*;
 
@@ -30,8 +32,16 @@ fn assert_each_passed(change: impl Fn(Query) -> Query, outcome: Outcome) {
 /// The answer to a query of type A for the name: routable address first for a routable asker.
 fn expected(query: &Query, source: Station) -> Vec<u8> {
     let local = source.ip == OUR_V4_LOCAL || source.ip == OUR_V6_LOCAL;
-    let (first, second) = if local { (OUR_V4_LOCAL, OUR_V4) } else { (OUR_V4, OUR_V4_LOCAL) };
-    query.reply(source).address(TTL, first).address(TTL, second).build()
+    let (first, second) = if local {
+        (OUR_V4_LOCAL, OUR_V4)
+    } else {
+        (OUR_V4, OUR_V4_LOCAL)
+    };
+    query
+        .reply(source)
+        .address(TTL, first)
+        .address(TTL, second)
+        .build()
 }
 
 #[test]
@@ -74,8 +84,16 @@ fn both_types_are_answered_over_both_versions_of_ip() {
         assert_llmnr(&world(), &a, &expected(&a, source));
         let aaaa = query(asker, AAAA);
         let local = source.ip == OUR_V4_LOCAL || source.ip == OUR_V6_LOCAL;
-        let (first, second) = if local { (OUR_V6_LOCAL, OUR_V6) } else { (OUR_V6, OUR_V6_LOCAL) };
-        let expected = aaaa.reply(source).address(TTL, first).address(TTL, second).build();
+        let (first, second) = if local {
+            (OUR_V6_LOCAL, OUR_V6)
+        } else {
+            (OUR_V6, OUR_V6_LOCAL)
+        };
+        let expected = aaaa
+            .reply(source)
+            .address(TTL, first)
+            .address(TTL, second)
+            .build();
         assert_llmnr(&world(), &aaaa, &expected);
     }
 }
@@ -124,9 +142,21 @@ fn dont_fragment_may_be_set_or_not() {
 #[test]
 fn unicast_queries_are_left_to_the_stack() {
     // RFC 4795 2.4: R3; answers to senders that use port 5355 arrive there.
-    assert_ignored(&world(), &query(peer(PEER_V4), A).to(OUR_V4).to_mac(OUR_MAC).build());
-    assert_ignored(&world(), &query(peer(PEER_V6), A).to(OUR_V6).to_mac(OUR_MAC).build());
-    assert_ignored(&world(), &query(peer(PEER_V4), A).to(OUR_V4).to_mac([1, 0, 0x5e, 0, 0, 0xfc]).build());
+    assert_ignored(
+        &world(),
+        &query(peer(PEER_V4), A).to(OUR_V4).to_mac(OUR_MAC).build(),
+    );
+    assert_ignored(
+        &world(),
+        &query(peer(PEER_V6), A).to(OUR_V6).to_mac(OUR_MAC).build(),
+    );
+    assert_ignored(
+        &world(),
+        &query(peer(PEER_V4), A)
+            .to(OUR_V4)
+            .to_mac([1, 0, 0x5e, 0, 0, 0xfc])
+            .build(),
+    );
     assert_ignored(&world(), &query(peer(PEER_V4), A).to_mac(OUR_MAC).build());
     assert_ignored(&world(), &query(peer(PEER_V6), A).to_mac(OUR_MAC).build());
 }
@@ -134,17 +164,45 @@ fn unicast_queries_are_left_to_the_stack() {
 #[test]
 fn only_the_two_groups_are_answered() {
     // RFC 4795 2, 2.5: R1, R4; mDNS's group, all-nodes and broadcast are others.
-    for group in [Ipv4Addr::new(224, 0, 0, 251), Ipv4Addr::new(224, 0, 1, 252), Ipv4Addr::BROADCAST] {
+    for group in [
+        Ipv4Addr::new(224, 0, 0, 251),
+        Ipv4Addr::new(224, 0, 1, 252),
+        Ipv4Addr::BROADCAST,
+    ] {
         assert_ignored(&world(), &query(peer(PEER_V4), A).to(group).build());
-        assert_ignored(&world(), &query(peer(PEER_V4), A).to(group).to_mac([1, 0, 0x5e, 0, 0, 0xfc]).build());
+        assert_ignored(
+            &world(),
+            &query(peer(PEER_V4), A)
+                .to(group)
+                .to_mac([1, 0, 0x5e, 0, 0, 0xfc])
+                .build(),
+        );
     }
-    assert_ignored(&world(), &query(peer(PEER_V4), A).to(LLMNR_V4).to_mac(BROADCAST).build());
+    assert_ignored(
+        &world(),
+        &query(peer(PEER_V4), A)
+            .to(LLMNR_V4)
+            .to_mac(BROADCAST)
+            .build(),
+    );
     for group in ["ff02::1", "ff02::fb", "ff02::1:4", "ff05::1:3", "ff12::1:3"] {
         let group: Ipv6Addr = group.parse().expect("an address");
         assert_ignored(&world(), &query(peer(PEER_V6), A).to(group).build());
-        assert_ignored(&world(), &query(peer(PEER_V6), A).to(group).to_mac([0x33, 0x33, 0, 1, 0, 3]).build());
+        assert_ignored(
+            &world(),
+            &query(peer(PEER_V6), A)
+                .to(group)
+                .to_mac([0x33, 0x33, 0, 1, 0, 3])
+                .build(),
+        );
     }
-    assert_ignored(&world(), &query(peer(PEER_V6), A).to(LLMNR_V6).to_mac(BROADCAST).build());
+    assert_ignored(
+        &world(),
+        &query(peer(PEER_V6), A)
+            .to(LLMNR_V6)
+            .to_mac(BROADCAST)
+            .build(),
+    );
 }
 
 #[test]
@@ -169,7 +227,12 @@ fn other_ports_protocols_and_frames_are_left_to_the_stack() {
 #[test]
 fn source_mac_that_is_a_group_or_ours_is_passed() {
     // RFC 4795 2.5: R8, the answer goes to one other station.
-    for mac in [BROADCAST, [1, 0, 0x5e, 0, 0, 1], [0x33, 0x33, 0, 0, 0, 1], OUR_MAC] {
+    for mac in [
+        BROADCAST,
+        [1, 0, 0x5e, 0, 0, 1],
+        [0x33, 0x33, 0, 0, 0, 1],
+        OUR_MAC,
+    ] {
         for (asker, _) in pairs() {
             let frame = query(Station::new(mac, asker.ip), A).build();
             assert_passed(&world(), &frame, Outcome::LlmnrMalformed);
@@ -206,7 +269,9 @@ fn query_with_tc_bit_is_left_to_the_agent() {
 #[test]
 fn t_z_and_rcode_of_a_query_are_ignored_and_not_sent_back() {
     // RFC 4795 2.1.1: R19 (T), R20 (Z), R21 (RCODE).
-    for flags in [0x0100, 0x0080, 0x0040, 0x0020, 0x0010, 0x0001, 0x0005, 0x000f, 0x01ff] {
+    for flags in [
+        0x0100, 0x0080, 0x0040, 0x0020, 0x0010, 0x0001, 0x0005, 0x000f, 0x01ff,
+    ] {
         assert_each_answered(|query| query.flags(flags));
     }
 }
@@ -223,7 +288,12 @@ fn any_other_number_of_questions_is_passed() {
 #[test]
 fn answer_and_authority_records_in_a_query_are_passed() {
     // RFC 4795 2.1.1: R23.
-    for counts in [[1, 1, 0, 0], [1, 0, 1, 0], [1, 0x0100, 0, 0], [1, 0, 0x0100, 0]] {
+    for counts in [
+        [1, 1, 0, 0],
+        [1, 0, 1, 0],
+        [1, 0x0100, 0, 0],
+        [1, 0, 0x0100, 0],
+    ] {
         assert_each_passed(|query| query.counts(counts), Outcome::LlmnrOther);
     }
 }
@@ -232,7 +302,10 @@ fn answer_and_authority_records_in_a_query_are_passed() {
 fn additional_records_in_a_query_are_left_to_the_agent() {
     // RFC 4795 2.9: R24; 2.1.1: R25.
     let opt = b"\0\0\x29\x05\xac\0\0\0\0\0\0";
-    assert_each_passed(|query| query.records(opt).counts([1, 0, 0, 1]), Outcome::LlmnrOther);
+    assert_each_passed(
+        |query| query.records(opt).counts([1, 0, 0, 1]),
+        Outcome::LlmnrOther,
+    );
     assert_each_passed(|query| query.counts([1, 0, 0, 0x0100]), Outcome::LlmnrOther);
 }
 
@@ -247,7 +320,9 @@ fn bytes_behind_the_question_are_passed_and_never_sent_back() {
 #[test]
 fn other_types_are_left_to_the_agent() {
     // RFC 4795 2.3, 4.1: R33, R40.
-    for kind in [0, 2, 5, 6, 12, 15, 16, 27, 29, 33, 41, 255, 0x0100, 0x011c, 0x1c00] {
+    for kind in [
+        0, 2, 5, 6, 12, 15, 16, 27, 29, 33, 41, 255, 0x0100, 0x011c, 0x1c00,
+    ] {
         for (asker, _) in pairs() {
             assert_passed(&world(), &query(asker, kind).build(), Outcome::LlmnrOther);
         }
@@ -270,10 +345,18 @@ fn ip_options_and_fragments_are_passed() {
     // RFC 4795 5: section 1.6, 6.
     let query = query(peer(PEER_V4), A);
     for options in [4, 8, 40] {
-        assert_passed(&world(), &query.clone().options(&vec![1; options]).build(), Outcome::LlmnrMalformed);
+        assert_passed(
+            &world(),
+            &query.clone().options(&vec![1; options]).build(),
+            Outcome::LlmnrMalformed,
+        );
     }
     for fragment in [0x2000, 0x0001, 0x1fff, 0x8000, 0x6000, 0x4001] {
-        assert_passed(&world(), &query.clone().fragment(fragment).build(), Outcome::LlmnrMalformed);
+        assert_passed(
+            &world(),
+            &query.clone().fragment(fragment).build(),
+            Outcome::LlmnrMalformed,
+        );
     }
 }
 
@@ -296,7 +379,9 @@ fn wrong_ip_versions_are_passed() {
 fn ipv6_extension_headers_are_passed() {
     // RFC 4795 5: section 1.6, 6.
     for number in [0, 43, 44, 60, 135, 51] {
-        let frame = query(peer(PEER_V6), A).extension(number, &[17, 0, 1, 4, 0, 0, 0, 0]).build();
+        let frame = query(peer(PEER_V6), A)
+            .extension(number, &[17, 0, 1, 4, 0, 0, 0, 0])
+            .build();
         assert_ignored(&world(), &frame);
     }
 }
@@ -305,9 +390,15 @@ fn ipv6_extension_headers_are_passed() {
 fn lengths_that_disagree_are_passed() {
     // RFC 4795 5: section 1.6, 6.
     for off in [-31, -30, -8, -1, 1, 8, 256] {
-        assert_each_passed(|query| query.udp_length_off_by(off), Outcome::LlmnrMalformed);
+        assert_each_passed(
+            |query| query.udp_length_off_by(off),
+            Outcome::LlmnrMalformed,
+        );
         assert_each_passed(|query| query.ip_length_off_by(off), Outcome::LlmnrMalformed);
-        assert_each_passed(|query| query.udp_length_off_by(off).ip_length_off_by(off), Outcome::LlmnrMalformed);
+        assert_each_passed(
+            |query| query.udp_length_off_by(off).ip_length_off_by(off),
+            Outcome::LlmnrMalformed,
+        );
     }
 }
 
@@ -315,7 +406,10 @@ fn lengths_that_disagree_are_passed() {
 fn bytes_behind_the_packet_are_passed() {
     // RFC 4795 5: section 1.6, 6; a frame that was padded is longer than its packet.
     for length in [1, 2, 18] {
-        assert_each_passed(|query| query.trailer(&vec![0; length]), Outcome::LlmnrMalformed);
+        assert_each_passed(
+            |query| query.trailer(&vec![0; length]),
+            Outcome::LlmnrMalformed,
+        );
     }
 }
 

@@ -10,8 +10,13 @@ use crate::world::*;
 /// A link with nothing but these addresses of ours and their prefixes.
 fn link(addresses: &[(&str, u8)]) -> Tables {
     let mut world = Tables::default();
-    let parse = |&(address, length): &(&str, u8)| (address.parse::<IpAddr>().expect("an address"), length);
-    world.link(UNTAGGED, OUR_MAC, &addresses.iter().map(parse).collect::<Vec<_>>());
+    let parse =
+        |&(address, length): &(&str, u8)| (address.parse::<IpAddr>().expect("an address"), length);
+    world.link(
+        UNTAGGED,
+        OUR_MAC,
+        &addresses.iter().map(parse).collect::<Vec<_>>(),
+    );
     world.name(UNTAGGED, NAME, TTL, &[OUR_V4.into()]);
     world
 }
@@ -20,7 +25,11 @@ fn link(addresses: &[(&str, u8)]) -> Tables {
 fn assert_answers_from(world: &Tables, asker: &str, source: &str) {
     let parse = |address: &str| address.parse::<IpAddr>().expect("an address");
     let query = query(peer(parse(asker)), A);
-    assert_llmnr(world, &query, &query.reply(us(parse(source))).address(TTL, OUR_V4).build());
+    assert_llmnr(
+        world,
+        &query,
+        &query.reply(us(parse(source))).address(TTL, OUR_V4).build(),
+    );
 }
 
 #[track_caller]
@@ -32,7 +41,12 @@ fn assert_off_link(world: &Tables, asker: &str) {
 #[test]
 fn asker_is_answered_from_our_address_in_its_prefix() {
     // RFC 4795 2.5: R7.
-    let world = link(&[("10.1.2.3", 24), ("10.1.4.3", 23), ("172.16.0.1", 12), ("169.254.1.2", 16)]);
+    let world = link(&[
+        ("10.1.2.3", 24),
+        ("10.1.4.3", 23),
+        ("172.16.0.1", 12),
+        ("169.254.1.2", 16),
+    ]);
     assert_answers_from(&world, "10.1.2.77", "10.1.2.3");
     assert_answers_from(&world, "10.1.5.254", "10.1.4.3");
     assert_answers_from(&world, "172.31.255.254", "172.16.0.1");
@@ -47,7 +61,16 @@ fn asker_is_answered_from_our_address_in_its_prefix() {
 fn asker_off_the_link_is_passed() {
     // RFC 4795 5.1: section 1.6, 1; with a TTL of 255 the answer could leave the link.
     let world = link(&[("10.1.2.3", 24), ("2001:db8:0:1::1", 64)]);
-    for asker in ["10.1.3.77", "8.8.8.8", "169.254.3.4", "2001:db8:0:2::9", "2001:db8:1:1::9", "fe80::9", "::1", "::"] {
+    for asker in [
+        "10.1.3.77",
+        "8.8.8.8",
+        "169.254.3.4",
+        "2001:db8:0:2::9",
+        "2001:db8:1:1::9",
+        "fe80::9",
+        "::1",
+        "::",
+    ] {
         assert_off_link(&world, asker);
     }
 }
@@ -55,13 +78,25 @@ fn asker_off_the_link_is_passed() {
 #[test]
 fn asker_without_a_unicast_address_of_its_own_is_passed() {
     // RFC 4795 2.5: R7, R8.
-    for asker in ["0.0.0.0", "127.0.0.1", "224.0.0.252", "255.255.255.255", "192.168.1.0", "192.168.1.255"] {
+    for asker in [
+        "0.0.0.0",
+        "127.0.0.1",
+        "224.0.0.252",
+        "255.255.255.255",
+        "192.168.1.0",
+        "192.168.1.255",
+    ] {
         assert_off_link(&world(), asker);
     }
     for asker in ["::", "::1", "ff02::1", "ff02::1:3"] {
         assert_off_link(&world(), asker);
     }
-    for ours in [OUR_V4.to_string(), OUR_V4_LOCAL.to_string(), OUR_V6.to_string(), OUR_V6_LOCAL.to_string()] {
+    for ours in [
+        OUR_V4.to_string(),
+        OUR_V4_LOCAL.to_string(),
+        OUR_V6.to_string(),
+        OUR_V6_LOCAL.to_string(),
+    ] {
         assert_off_link(&world(), &ours);
     }
 }
@@ -69,7 +104,12 @@ fn asker_without_a_unicast_address_of_its_own_is_passed() {
 #[test]
 fn longest_prefix_that_holds_the_asker_decides() {
     // RFC 4795 2.5: R7.
-    let world = link(&[("10.0.0.1", 30), ("10.0.0.9", 24), ("10.0.200.1", 16), ("10.1.1.1", 8)]);
+    let world = link(&[
+        ("10.0.0.1", 30),
+        ("10.0.0.9", 24),
+        ("10.0.200.1", 16),
+        ("10.1.1.1", 8),
+    ]);
     assert_answers_from(&world, "10.0.0.2", "10.0.0.1");
     assert_answers_from(&world, "10.0.0.77", "10.0.0.9");
     assert_answers_from(&world, "10.0.77.77", "10.0.200.1");
@@ -96,13 +136,22 @@ fn prefixes_of_31_and_32_bits_have_no_broadcast_address() {
 #[test]
 fn as_many_prefixes_as_an_entry_holds_are_on_the_link() {
     // RFC 4795 2.6: R36.
-    let mut addresses: Vec<(String, u8)> = (0..PREFIXES_MAX).map(|n| (format!("10.0.{n}.1"), 24)).collect();
+    let mut addresses: Vec<(String, u8)> = (0..PREFIXES_MAX)
+        .map(|n| (format!("10.0.{n}.1"), 24))
+        .collect();
     addresses.extend((0..PREFIXES_MAX).map(|n| (format!("2001:db8:0:{n}::1"), 64)));
-    let addresses: Vec<_> = addresses.iter().map(|(address, length)| (&address[..], *length)).collect();
+    let addresses: Vec<_> = addresses
+        .iter()
+        .map(|(address, length)| (&address[..], *length))
+        .collect();
     let mut world = link(&addresses);
     for n in 0..PREFIXES_MAX {
         assert_answers_from(&world, &format!("10.0.{n}.77"), &format!("10.0.{n}.1"));
-        assert_answers_from(&world, &format!("2001:db8:0:{n}::77"), &format!("2001:db8:0:{n}::1"));
+        assert_answers_from(
+            &world,
+            &format!("2001:db8:0:{n}::77"),
+            &format!("2001:db8:0:{n}::1"),
+        );
     }
     assert_off_link(&world, "10.0.16.77");
     // Only what the counts speak of is used, and a count that is too large reads nothing else.
@@ -111,7 +160,10 @@ fn as_many_prefixes_as_an_entry_holds_are_on_the_link() {
     assert_off_link(&world, "10.0.3.77");
     world.links[0].1.prefix6_count = 0;
     assert_off_link(&world, "2001:db8::77");
-    (world.links[0].1.prefix4_count, world.links[0].1.prefix6_count) = (u32::MAX, 17);
+    (
+        world.links[0].1.prefix4_count,
+        world.links[0].1.prefix6_count,
+    ) = (u32::MAX, 17);
     assert_answers_from(&world, "10.0.15.77", "10.0.15.1");
     assert_answers_from(&world, "2001:db8:0:15::77", "2001:db8:0:15::1");
 }
@@ -127,7 +179,12 @@ fn link_without_addresses_of_a_family_answers_nobody_of_it() {
 
 #[test]
 fn masks_that_end_within_a_byte_are_kept() {
-    let world = link(&[("10.0.0.129", 25), ("10.0.64.1", 18), ("2001:db8::8000:0:0:1", 65), ("2001:db8:0:2::1", 63)]);
+    let world = link(&[
+        ("10.0.0.129", 25),
+        ("10.0.64.1", 18),
+        ("2001:db8::8000:0:0:1", 65),
+        ("2001:db8:0:2::1", 63),
+    ]);
     assert_answers_from(&world, "10.0.0.200", "10.0.0.129");
     assert_off_link(&world, "10.0.0.100");
     assert_answers_from(&world, "10.0.127.254", "10.0.64.1");
@@ -144,7 +201,12 @@ fn asker_is_link_local_by_its_prefix_of_10_bits() {
     let local = Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 5);
     let far = Ipv4Addr::new(10, 0, 0, 5);
     let near = Ipv4Addr::new(169, 254, 0, 5);
-    world.name(UNTAGGED, "host", TTL, &[far.into(), near.into(), local.into()]);
+    world.name(
+        UNTAGGED,
+        "host",
+        TTL,
+        &[far.into(), near.into(), local.into()],
+    );
     for (asker, source, link_local) in [
         ("febf::9", "fe80::1", true),
         ("fec0::9", "fec0::1", false),
@@ -152,9 +214,14 @@ fn asker_is_link_local_by_its_prefix_of_10_bits() {
         ("169.255.3.3", "169.254.0.1", false),
     ] {
         let parse = |address: &str| address.parse::<IpAddr>().expect("an address");
-        let query = llamar_common::testing::FrameBuilder::llmnr(peer(parse(asker))).question("host", A);
+        let query =
+            llamar_common::testing::FrameBuilder::llmnr(peer(parse(asker))).question("host", A);
         let (first, second) = if link_local { (near, far) } else { (far, near) };
-        let expected = query.reply(us(parse(source))).address(TTL, first).address(TTL, second).build();
+        let expected = query
+            .reply(us(parse(source)))
+            .address(TTL, first)
+            .address(TTL, second)
+            .build();
         assert_llmnr(&world, &query, &expected);
     }
 }

@@ -8,7 +8,9 @@ use crate::world::*;
 
 /// Letters, digits and other bytes, different at each place.
 fn label(length: usize) -> Vec<u8> {
-    (0..length).map(|place| b"aBc0-Z_yX9\xc3\x89"[(place * 7 + length) % 12]).collect()
+    (0..length)
+        .map(|place| b"aBc0-Z_yX9\xc3\x89"[(place * 7 + length) % 12])
+        .collect()
 }
 
 #[test]
@@ -20,9 +22,17 @@ fn labels_of_1_to_63_bytes_are_answered() {
         world.name(UNTAGGED, &label, TTL, &[OUR_V4.into(), OUR_V6.into()]);
         for (asker, source) in pairs() {
             let query = FrameBuilder::llmnr(asker).question_label(&label, A);
-            assert_llmnr(&world, &query, &query.reply(source).address(TTL, OUR_V4).build());
+            assert_llmnr(
+                &world,
+                &query,
+                &query.reply(source).address(TTL, OUR_V4).build(),
+            );
             let query = FrameBuilder::llmnr(asker).question_label(&label, AAAA);
-            assert_llmnr(&world, &query, &query.reply(source).address(TTL, OUR_V6).build());
+            assert_llmnr(
+                &world,
+                &query,
+                &query.reply(source).address(TTL, OUR_V6).build(),
+            );
         }
     }
 }
@@ -53,8 +63,14 @@ fn case_does_not_matter_and_is_sent_back_as_it_came() {
             let query = FrameBuilder::llmnr(asker).question(name, A);
             let (verdict, answer) = world().respond(ETH, &query.build(), HEADROOM);
             assert!(verdict.reply);
-            let found = answer.windows(name.len()).any(|window| window == name.as_bytes());
-            assert!(found, "{name} in the answer from {source:?}:\n{}", hex(&answer));
+            let found = answer
+                .windows(name.len())
+                .any(|window| window == name.as_bytes());
+            assert!(
+                found,
+                "{name} in the answer from {source:?}:\n{}",
+                hex(&answer)
+            );
         }
     }
 }
@@ -71,10 +87,18 @@ fn every_byte_but_ascii_letters_is_compared_exactly() {
             let mut world = world();
             world.name(UNTAGGED, label, TTL, &[OUR_V4.into()]);
             let query = FrameBuilder::llmnr(peer(PEER_V6)).question_label(&label, A);
-            assert_llmnr(&world, &query, &query.reply(us(OUR_V6)).address(TTL, OUR_V4).build());
+            assert_llmnr(
+                &world,
+                &query,
+                &query.reply(us(OUR_V6)).address(TTL, OUR_V4).build(),
+            );
             let query = FrameBuilder::llmnr(peer(PEER_V6)).question_label(&other, A);
             if byte.is_ascii_alphabetic() {
-                assert_llmnr(&world, &query, &query.reply(us(OUR_V6)).address(TTL, OUR_V4).build());
+                assert_llmnr(
+                    &world,
+                    &query,
+                    &query.reply(us(OUR_V6)).address(TTL, OUR_V4).build(),
+                );
             } else {
                 assert_passed(&world, &query.build(), Outcome::LlmnrForeign);
             }
@@ -87,7 +111,11 @@ fn name_that_is_not_in_the_map_is_passed() {
     // RFC 4795 2.1.1, 2.3: R22, R31, R32; the agent may know it.
     for name in ["cas", "casa1", "xcasa", "c", "asac"] {
         for (asker, _) in pairs() {
-            assert_passed(&world(), &FrameBuilder::llmnr(asker).question(name, A).build(), Outcome::LlmnrForeign);
+            assert_passed(
+                &world(),
+                &FrameBuilder::llmnr(asker).question(name, A).build(),
+                Outcome::LlmnrForeign,
+            );
         }
     }
 }
@@ -99,16 +127,33 @@ fn asterisk_is_a_label_like_any_other() {
     assert_passed(&world(), &query.build(), Outcome::LlmnrForeign);
     let mut world = world();
     world.name(UNTAGGED, "*", TTL, &[OUR_V4.into()]);
-    assert_llmnr(&world, &query, &query.reply(us(OUR_V4)).address(TTL, OUR_V4).build());
-    assert_passed(&world, &FrameBuilder::llmnr(peer(PEER_V4)).question("x", A).build(), Outcome::LlmnrForeign);
+    assert_llmnr(
+        &world,
+        &query,
+        &query.reply(us(OUR_V4)).address(TTL, OUR_V4).build(),
+    );
+    assert_passed(
+        &world,
+        &FrameBuilder::llmnr(peer(PEER_V4)).question("x", A).build(),
+        Outcome::LlmnrForeign,
+    );
 }
 
 #[test]
 fn names_of_several_labels_are_left_to_the_agent() {
     // RFC 4795 2.3: R31, `child.host` is not `host`.
-    for name in ["child.casa", "casa.local", "a.b", "1.1.168.192.in-addr.arpa"] {
+    for name in [
+        "child.casa",
+        "casa.local",
+        "a.b",
+        "1.1.168.192.in-addr.arpa",
+    ] {
         for (asker, _) in pairs() {
-            assert_passed(&world(), &FrameBuilder::llmnr(asker).question(name, A).build(), Outcome::LlmnrOther);
+            assert_passed(
+                &world(),
+                &FrameBuilder::llmnr(asker).question(name, A).build(),
+                Outcome::LlmnrOther,
+            );
         }
     }
 }
@@ -116,8 +161,15 @@ fn names_of_several_labels_are_left_to_the_agent() {
 #[test]
 fn root_pointers_and_reserved_lengths_are_left_to_the_agent() {
     // RFC 1035 4.1.4: R65.
-    let names: [&[u8]; 7] =
-        [b"\0", b"\xc0\x0c", b"\x04casa\xc0\x0c", b"\x40casa\0", b"\x84casa\0", b"\xffcasa\0", b"\x04casa\x01"];
+    let names: [&[u8]; 7] = [
+        b"\0",
+        b"\xc0\x0c",
+        b"\x04casa\xc0\x0c",
+        b"\x40casa\0",
+        b"\x84casa\0",
+        b"\xffcasa\0",
+        b"\x04casa\x01",
+    ];
     for (asker, _) in pairs() {
         for name in names {
             let query = FrameBuilder::llmnr(asker).question_wire(name, A, 1);

@@ -21,14 +21,42 @@ fn acquainted() -> Tables {
 fn deep() -> impl Strategy<Value = Vec<u8>> {
     let arp = (any::<bool>(), any::<bool>()).prop_map(|(local, tagged)| {
         let request = Arp::request(peer(PEER_V4), if local { OUR_V4_LOCAL } else { OUR_V4 });
-        if tagged { request.vlan(100).build() } else { request.build() }
+        if tagged {
+            request.vlan(100).build()
+        } else {
+            request.build()
+        }
     });
-    let sums = prop_oneof![Just(Checksum::Complete), Just(Checksum::Partial), Just(Checksum::Absent)];
-    let names = prop_oneof![Just("casa"), Just("CASA"), Just("casa100"), Just("a.b"), Just("nobody")];
-    let llmnr = (0..4_usize, names, prop_oneof![Just(A), Just(AAAA), Just(255)], sums, any::<u16>(), any::<bool>());
+    let sums = prop_oneof![
+        Just(Checksum::Complete),
+        Just(Checksum::Partial),
+        Just(Checksum::Absent)
+    ];
+    let names = prop_oneof![
+        Just("casa"),
+        Just("CASA"),
+        Just("casa100"),
+        Just("a.b"),
+        Just("nobody")
+    ];
+    let llmnr = (
+        0..4_usize,
+        names,
+        prop_oneof![Just(A), Just(AAAA), Just(255)],
+        sums,
+        any::<u16>(),
+        any::<bool>(),
+    );
     let llmnr = llmnr.prop_map(|(pair, name, kind, sum, id, tagged)| {
-        let query = FrameBuilder::llmnr(pairs()[pair].0).question(name, kind).checksum(sum).id(id);
-        if tagged { query.vlan(100).build() } else { query.build() }
+        let query = FrameBuilder::llmnr(pairs()[pair].0)
+            .question(name, kind)
+            .checksum(sum)
+            .id(id);
+        if tagged {
+            query.vlan(100).build()
+        } else {
+            query.build()
+        }
     });
     prop_oneof![arp, llmnr]
 }
@@ -88,7 +116,9 @@ fn check(frame: &[u8], headroom: usize, verdict: Verdict, after: &[u8]) {
         }
         NetSlice::Ipv4(_) | NetSlice::Ipv6(_) => {
             assert_eq!(after[..6], frame[6..12], "to the station that asked");
-            let Some(TransportSlice::Udp(udp)) = &packet.transport else { panic!("no UDP: {packet:?}") };
+            let Some(TransportSlice::Udp(udp)) = &packet.transport else {
+                panic!("no UDP: {packet:?}")
+            };
             assert_eq!(udp.source_port(), 5355);
             assert_eq!(udp.payload()[2..6], [0x80, 0, 0, 1]);
             assert_sums(after);

@@ -36,9 +36,14 @@ fn world_with(ttl: u32, addresses: &[IpAddr]) -> Tables {
 /// Asks from every pair of stations and expects these addresses for routable and for link-local askers.
 #[track_caller]
 fn assert_order(world: &Tables, kind: u16, routable: &[IpAddr], link_local: &[IpAddr]) {
-    for ((asker, source), expected) in pairs().into_iter().zip([routable, link_local, routable, link_local]) {
+    for ((asker, source), expected) in pairs()
+        .into_iter()
+        .zip([routable, link_local, routable, link_local])
+    {
         let query = ask(asker, kind);
-        let reply = expected.iter().fold(query.reply(source), |reply, address| reply.address(TTL, *address));
+        let reply = expected.iter().fold(query.reply(source), |reply, address| {
+            reply.address(TTL, *address)
+        });
         assert_llmnr(world, &query, &reply.build());
     }
 }
@@ -83,14 +88,28 @@ fn asker_gets_addresses_of_its_own_scope_first() {
             if routable + local == 0 {
                 continue;
             }
-            let (far, near): (Vec<_>, Vec<_>) =
-                ((1..=routable).map(routable_v4).collect(), (1..=local).map(local_v4).collect());
+            let (far, near): (Vec<_>, Vec<_>) = (
+                (1..=routable).map(routable_v4).collect(),
+                (1..=local).map(local_v4).collect(),
+            );
             let world = world_with(TTL, &[&near[..], &far[..]].concat());
-            assert_order(&world, A, &[&far[..], &near[..]].concat(), &[&near[..], &far[..]].concat());
-            let (far, near): (Vec<_>, Vec<_>) =
-                ((1..=routable.into()).map(routable_v6).collect(), (1..=local.into()).map(local_v6).collect());
+            assert_order(
+                &world,
+                A,
+                &[&far[..], &near[..]].concat(),
+                &[&near[..], &far[..]].concat(),
+            );
+            let (far, near): (Vec<_>, Vec<_>) = (
+                (1..=routable.into()).map(routable_v6).collect(),
+                (1..=local.into()).map(local_v6).collect(),
+            );
             let world = world_with(TTL, &[&near[..], &far[..]].concat());
-            assert_order(&world, AAAA, &[&far[..], &near[..]].concat(), &[&near[..], &far[..]].concat());
+            assert_order(
+                &world,
+                AAAA,
+                &[&far[..], &near[..]].concat(),
+                &[&near[..], &far[..]].concat(),
+            );
         }
     }
 }
@@ -131,7 +150,10 @@ fn every_record_has_the_ttl_of_the_entry() {
     for ttl in [0, 1, 30, 255, 256, 0x0102_0304, u32::MAX] {
         let world = world_with(ttl, &[routable_v4(1), local_v4(2)]);
         let query = ask(peer(PEER_V4), A);
-        let reply = query.reply(us(OUR_V4)).address(ttl, routable_v4(1)).address(ttl, local_v4(2));
+        let reply = query
+            .reply(us(OUR_V4))
+            .address(ttl, routable_v4(1))
+            .address(ttl, local_v4(2));
         assert_llmnr(&world, &query, &reply.build());
         let query = ask(peer(PEER_V6), AAAA);
         let expected = query.reply(us(OUR_V6)).soa(ttl).build();
@@ -147,8 +169,9 @@ fn answers_hold_no_authority_or_additional_records() {
             let frame = query(asker, kind).build();
             let (verdict, answer) = world().respond(ETH, &frame, HEADROOM);
             assert!(verdict.reply);
-            let message =
-                &answer[answer.len() - (frame.len() - if asker.ip.is_ipv4() { 42 } else { 62 }) - growth(kind)..];
+            let message = &answer[answer.len()
+                - (frame.len() - if asker.ip.is_ipv4() { 42 } else { 62 })
+                - growth(kind)..];
             assert_eq!(message[4..12], [0, 1, 0, 2, 0, 0, 0, 0], "the counts");
         }
     }

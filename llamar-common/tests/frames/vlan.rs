@@ -19,16 +19,33 @@ fn tagged_query_is_answered_with_its_tag() {
     for control in [100, 0xe000 | 100, 0x1000 | 100, 0xf000 | 100] {
         let query = tagged_query().vlan(control);
         let expected = query.reply(us_100()).address(TTL, OUR_V4_100).build();
-        assert_answered_on(&world(), VLAN_100, &query.build(), Outcome::LlmnrAnswered, &expected);
+        assert_answered_on(
+            &world(),
+            VLAN_100,
+            &query.build(),
+            Outcome::LlmnrAnswered,
+            &expected,
+        );
     }
 }
 
 #[test]
 fn tagged_query_over_ipv6_is_answered_empty_with_its_tag() {
     // RFC 4795 2.3: R33.
-    let query = FrameBuilder::llmnr(peer(PEER_V6_LOCAL)).question("CASA100", AAAA).vlan(100);
-    let expected = query.reply(Station::new(OUR_MAC_100, OUR_V6_LOCAL)).soa(TTL).build();
-    assert_answered_on(&world(), VLAN_100, &query.build(), Outcome::LlmnrEmpty, &expected);
+    let query = FrameBuilder::llmnr(peer(PEER_V6_LOCAL))
+        .question("CASA100", AAAA)
+        .vlan(100);
+    let expected = query
+        .reply(Station::new(OUR_MAC_100, OUR_V6_LOCAL))
+        .soa(TTL)
+        .build();
+    assert_answered_on(
+        &world(),
+        VLAN_100,
+        &query.build(),
+        Outcome::LlmnrEmpty,
+        &expected,
+    );
 }
 
 #[test]
@@ -37,9 +54,18 @@ fn tagged_arp_request_is_answered_with_its_tag() {
     let world = world();
     let request = Arp::request(peer(PEER_V4_100), OUR_V4_100).vlan(0xa000 | 100);
     let (verdict, _) = world.respond(ETH, &request.build(), HEADROOM);
-    assert_eq!((verdict.outcome, verdict.slot), (Some(Outcome::ArpLearn), slot(&world, VLAN_100)));
+    assert_eq!(
+        (verdict.outcome, verdict.slot),
+        (Some(Outcome::ArpLearn), slot(&world, VLAN_100))
+    );
     let expected = request.reply(OUR_MAC_100).build();
-    assert_answered_on(&world, VLAN_100, &request.build(), Outcome::ArpAnswered, &expected);
+    assert_answered_on(
+        &world,
+        VLAN_100,
+        &request.build(),
+        Outcome::ArpAnswered,
+        &expected,
+    );
 }
 
 #[test]
@@ -47,7 +73,11 @@ fn vlan_that_is_not_served_is_passed() {
     // RFC 826: C1, tags are accepted only if configured. RFC 4795 2.6: R36.
     for id in [1, 99, 101, 4094] {
         assert_passed(&world(), &tagged_query().vlan(id).build(), Outcome::NoLink);
-        assert_passed(&world(), &Arp::request(peer(PEER_V4), OUR_V4).vlan(id).build(), Outcome::NoLink);
+        assert_passed(
+            &world(),
+            &Arp::request(peer(PEER_V4), OUR_V4).vlan(id).build(),
+            Outcome::NoLink,
+        );
     }
 }
 
@@ -55,13 +85,32 @@ fn vlan_that_is_not_served_is_passed() {
 fn names_and_addresses_of_one_vlan_are_unknown_in_another() {
     // RFC 4795 2.6, 4.3: R36, R53.
     let world = world();
-    let foreign = FrameBuilder::llmnr(peer(PEER_V4_100)).question(NAME, A).vlan(100).build();
+    let foreign = FrameBuilder::llmnr(peer(PEER_V4_100))
+        .question(NAME, A)
+        .vlan(100)
+        .build();
     let (verdict, _) = world.respond(ETH, &foreign, HEADROOM);
-    assert_eq!((verdict.outcome, verdict.slot), (Some(Outcome::LlmnrForeign), slot(&world, VLAN_100)));
-    assert_passed(&world, &FrameBuilder::llmnr(peer(PEER_V4)).question("casa100", A).build(), Outcome::LlmnrForeign);
+    assert_eq!(
+        (verdict.outcome, verdict.slot),
+        (Some(Outcome::LlmnrForeign), slot(&world, VLAN_100))
+    );
+    assert_passed(
+        &world,
+        &FrameBuilder::llmnr(peer(PEER_V4))
+            .question("casa100", A)
+            .build(),
+        Outcome::LlmnrForeign,
+    );
     let foreign = Arp::request(peer(PEER_V4_100), OUR_V4).vlan(100).build();
-    assert_eq!(world.respond(ETH, &foreign, HEADROOM).0.outcome, Some(Outcome::ArpForeign));
-    assert_passed(&world, &Arp::request(peer(PEER_V4), OUR_V4_100).build(), Outcome::ArpForeign);
+    assert_eq!(
+        world.respond(ETH, &foreign, HEADROOM).0.outcome,
+        Some(Outcome::ArpForeign)
+    );
+    assert_passed(
+        &world,
+        &Arp::request(peer(PEER_V4), OUR_V4_100).build(),
+        Outcome::ArpForeign,
+    );
 }
 
 #[test]
@@ -69,7 +118,10 @@ fn priority_tags_and_reserved_ids_go_to_the_stack() {
     // Ids 0 and 4095 name no VLAN (IEEE 802.1Q 9.6).
     for control in [0, 0xe000, 0x0fff, 0xffff] {
         assert_ignored(&world(), &query(peer(PEER_V4), A).vlan(control).build());
-        assert_ignored(&world(), &Arp::request(peer(PEER_V4), OUR_V4).vlan(control).build());
+        assert_ignored(
+            &world(),
+            &Arp::request(peer(PEER_V4), OUR_V4).vlan(control).build(),
+        );
     }
 }
 
@@ -79,7 +131,13 @@ fn frames_with_two_tags_or_a_service_tag_go_to_the_stack() {
     assert_ignored(&world(), &tagged_query().vlan(100).vlan(100).build());
     assert_ignored(&world(), &tagged_query().tag(0x88a8, 100).build());
     assert_ignored(&world(), &tagged_query().tag(0x88a8, 100).vlan(100).build());
-    assert_ignored(&world(), &Arp::request(peer(PEER_V4_100), OUR_V4_100).vlan(100).vlan(100).build());
+    assert_ignored(
+        &world(),
+        &Arp::request(peer(PEER_V4_100), OUR_V4_100)
+            .vlan(100)
+            .vlan(100)
+            .build(),
+    );
 }
 
 #[test]
@@ -100,10 +158,23 @@ fn tagged_answer_with_every_record_fits_the_longest_name() {
     // RFC 4795 2.3: R30 for 4 addresses of each family and a label of 63 bytes.
     let mut world = world();
     let label = [b'x'; 63];
-    let addresses: Vec<_> = (1..=4).map(|n| std::net::Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, n).into()).collect();
+    let addresses: Vec<_> = (1..=4)
+        .map(|n| std::net::Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, n).into())
+        .collect();
     world.name(LinkKey::new(ETH, 100), label, TTL, &addresses);
-    let query = FrameBuilder::llmnr(peer(PEER_V6_LOCAL)).question_label(&label, AAAA).vlan(100);
+    let query = FrameBuilder::llmnr(peer(PEER_V6_LOCAL))
+        .question_label(&label, AAAA)
+        .vlan(100);
     let reply = query.reply(Station::new(OUR_MAC_100, OUR_V6_LOCAL));
-    let expected = addresses.iter().fold(reply, |reply, address| reply.address(TTL, *address)).build();
-    assert_answered_on(&world, VLAN_100, &query.build(), Outcome::LlmnrAnswered, &expected);
+    let expected = addresses
+        .iter()
+        .fold(reply, |reply, address| reply.address(TTL, *address))
+        .build();
+    assert_answered_on(
+        &world,
+        VLAN_100,
+        &query.build(),
+        Outcome::LlmnrAnswered,
+        &expected,
+    );
 }

@@ -66,10 +66,18 @@ pub fn pairs() -> [(Station, Station); 4] {
 /// An interface with two links, its own addresses and a name for them.
 pub fn world() -> Tables {
     let mut world = Tables::default();
-    let ours: [(IpAddr, u8); 4] =
-        [(OUR_V4.into(), 24), (OUR_V4_LOCAL.into(), 16), (OUR_V6.into(), 64), (OUR_V6_LOCAL.into(), 64)];
+    let ours: [(IpAddr, u8); 4] = [
+        (OUR_V4.into(), 24),
+        (OUR_V4_LOCAL.into(), 16),
+        (OUR_V6.into(), 64),
+        (OUR_V6_LOCAL.into(), 64),
+    ];
     world.link(UNTAGGED, OUR_MAC, &ours);
-    world.link(VLAN_100, OUR_MAC_100, &[(OUR_V4_100.into(), 24), (OUR_V6_LOCAL.into(), 64)]);
+    world.link(
+        VLAN_100,
+        OUR_MAC_100,
+        &[(OUR_V4_100.into(), 24), (OUR_V6_LOCAL.into(), 64)],
+    );
     world.name(UNTAGGED, NAME, TTL, &ours.map(|(address, _)| address));
     world.name(VLAN_100, "casa100", TTL, &[OUR_V4_100.into()]);
     world.address(UNTAGGED, OUR_V4, OUR_MAC, ARP_ASSIGNED);
@@ -87,7 +95,12 @@ pub fn query(from: Station, kind: u16) -> Query {
 /// Place of the counters of a link.
 #[track_caller]
 pub fn slot(world: &Tables, link: LinkKey) -> u32 {
-    world.links.iter().find(|(_, other)| other.key() == link).expect("a link of this world").0
+    world
+        .links
+        .iter()
+        .find(|(_, other)| other.key() == link)
+        .expect("a link of this world")
+        .0
 }
 
 /// A frame on the untagged link is answered by exactly these bytes, and counted as such.
@@ -98,7 +111,13 @@ pub fn assert_answered(world: &Tables, frame: &[u8], outcome: Outcome, expected:
 
 /// A frame is answered by exactly these bytes, and counted as such.
 #[track_caller]
-pub fn assert_answered_on(world: &Tables, link: LinkKey, frame: &[u8], outcome: Outcome, expected: &[u8]) {
+pub fn assert_answered_on(
+    world: &Tables,
+    link: LinkKey,
+    frame: &[u8],
+    outcome: Outcome,
+    expected: &[u8],
+) {
     let (verdict, answer) = world.respond(link.ifindex, frame, HEADROOM);
     assert_eq!(verdict.outcome, Some(outcome));
     assert!(verdict.reply, "not answered");
@@ -117,8 +136,17 @@ pub fn assert_llmnr(world: &Tables, query: &Query, expected: &[u8]) {
 #[track_caller]
 pub fn assert_arp(world: &Tables, request: &Arp, expected: &Arp) {
     let (first, _) = world.respond(ETH, &request.build(), HEADROOM);
-    assert_eq!(first.outcome, Some(Outcome::ArpLearn), "the first request of a sender is passed");
-    assert_answered(world, &request.build(), Outcome::ArpAnswered, &expected.build());
+    assert_eq!(
+        first.outcome,
+        Some(Outcome::ArpLearn),
+        "the first request of a sender is passed"
+    );
+    assert_answered(
+        world,
+        &request.build(),
+        Outcome::ArpAnswered,
+        &expected.build(),
+    );
 }
 
 /// A frame on the untagged link is passed on as it came, and counted as such.
@@ -127,7 +155,11 @@ pub fn assert_passed(world: &Tables, frame: &[u8], outcome: Outcome) {
     let (verdict, after) = world.respond(ETH, frame, HEADROOM);
     assert_eq!(verdict.outcome, Some(outcome));
     assert!(!verdict.reply, "answered");
-    let place = if outcome == Outcome::NoLink { NO_LINK } else { slot(world, UNTAGGED) };
+    let place = if outcome == Outcome::NoLink {
+        NO_LINK
+    } else {
+        slot(world, UNTAGGED)
+    };
     assert_eq!(verdict.slot, place, "counted elsewhere");
     assert_eq!(hex(&after), hex(frame), "touched");
 }
@@ -136,7 +168,10 @@ pub fn assert_passed(world: &Tables, frame: &[u8], outcome: Outcome) {
 #[track_caller]
 pub fn assert_ignored(world: &Tables, frame: &[u8]) {
     let (verdict, after) = world.respond(ETH, frame, HEADROOM);
-    assert_eq!((verdict.reply, verdict.outcome, verdict.slot), (false, None, NO_LINK));
+    assert_eq!(
+        (verdict.reply, verdict.outcome, verdict.slot),
+        (false, None, NO_LINK)
+    );
     assert_eq!(hex(&after), hex(frame), "touched");
 }
 
@@ -145,7 +180,10 @@ pub fn assert_ignored(world: &Tables, frame: &[u8]) {
 pub fn assert_sums(frame: &[u8]) {
     let packet = SlicedPacket::from_ethernet(frame).expect("a well-formed frame");
     let Some(TransportSlice::Udp(udp)) = packet.transport else {
-        assert!(matches!(packet.net, Some(NetSlice::Arp(_))), "neither UDP nor ARP: {packet:?}");
+        assert!(
+            matches!(packet.net, Some(NetSlice::Arp(_))),
+            "neither UDP nor ARP: {packet:?}"
+        );
         return;
     };
     let header = udp.to_header();
@@ -167,6 +205,11 @@ pub fn assert_sums(frame: &[u8]) {
 
 /// Bytes as text, sixteen a line, so that a difference is found by eye.
 pub fn hex(frame: &[u8]) -> String {
-    let line = |bytes: &[u8]| bytes.iter().map(|byte| format!("{byte:02x} ")).collect::<String>();
+    let line = |bytes: &[u8]| {
+        bytes
+            .iter()
+            .map(|byte| format!("{byte:02x} "))
+            .collect::<String>()
+    };
     frame.chunks(16).map(|bytes| line(bytes) + "\n").collect()
 }

@@ -46,7 +46,12 @@ impl Ip for V4 {
         }
         let length = total - v4::HEADER as u16;
         let sum = addresses.number(UDP as u16).number(length);
-        Ok(Packet { source: le32(header, v4::SOURCE), length, sum, checksum_optional: true })
+        Ok(Packet {
+            source: le32(header, v4::SOURCE),
+            length,
+            sum,
+            checksum_optional: true,
+        })
     }
 
     #[inline(always)]
@@ -60,7 +65,8 @@ impl Ip for V4 {
                 // The all-zeros and all-ones hosts are no hosts, but in a prefix of 31 bits (RFC 3021) or more.
                 let (host, narrow) = (asker & !mask, mask.count_zeros() > 1);
                 let source = u32::from_le_bytes(prefix.source);
-                return (!(asker == source || narrow && (host == 0 || host == !mask))).then_some(source);
+                return (!(asker == source || narrow && (host == 0 || host == !mask)))
+                    .then_some(source);
             }
         }
         None
@@ -72,16 +78,27 @@ impl Ip for V4 {
     }
 
     #[inline(always)]
-    fn put<F: Frame>(frame: &mut F, at: usize, source: u32, asker: u32, length: u16) -> Option<Sum> {
+    fn put<F: Frame>(
+        frame: &mut F,
+        at: usize,
+        source: u32,
+        asker: u32,
+        length: u16,
+    ) -> Option<Sum> {
         let header = frame.window_mut::<{ v4::HEADER }>(at)?;
         let total = (length + v4::HEADER as u16).swap_bytes() as u64;
-        let start = v4::VERSION_IHL as u64 | total << 16 | (v4::DONT_FRAGMENT.swap_bytes() as u64) << 48;
+        let start =
+            v4::VERSION_IHL as u64 | total << 16 | (v4::DONT_FRAGMENT.swap_bytes() as u64) << 48;
         let lifetime = LIFETIME as u32 | (UDP as u32) << 8;
         let addresses = source as u64 | (asker as u64) << 32;
         let sum = Sum::ZERO.le64(addresses);
         let checksum = sum.le64(start).le32(lifetime).checksum();
         put(header, 0, start.to_le_bytes());
-        put(header, v4::TTL, (lifetime | (checksum as u32) << 16).to_le_bytes());
+        put(
+            header,
+            v4::TTL,
+            (lifetime | (checksum as u32) << 16).to_le_bytes(),
+        );
         put(header, v4::SOURCE, addresses.to_le_bytes());
         Some(sum.number(UDP as u16).number(length))
     }
@@ -104,8 +121,15 @@ impl Ip for V6 {
         }
         let length = be16(header, v6::PAYLOAD_LENGTH);
         let source = halves_at(header, v6::SOURCE);
-        let sum = sum_of(source, halves(v6::LLMNR)).number(UDP as u16).number(length);
-        Ok(Packet { source, length, sum, checksum_optional: false })
+        let sum = sum_of(source, halves(v6::LLMNR))
+            .number(UDP as u16)
+            .number(length);
+        Ok(Packet {
+            source,
+            length,
+            sum,
+            checksum_optional: false,
+        })
     }
 
     #[inline(always)]
@@ -129,7 +153,13 @@ impl Ip for V6 {
     }
 
     #[inline(always)]
-    fn put<F: Frame>(frame: &mut F, at: usize, source: (u64, u64), asker: (u64, u64), length: u16) -> Option<Sum> {
+    fn put<F: Frame>(
+        frame: &mut F,
+        at: usize,
+        source: (u64, u64),
+        asker: (u64, u64),
+        length: u16,
+    ) -> Option<Sum> {
         let header = frame.window_mut::<{ v6::HEADER }>(at)?;
         put(header, 0, [0x60, 0, 0, 0]);
         put(header, v6::PAYLOAD_LENGTH, length.to_be_bytes());
