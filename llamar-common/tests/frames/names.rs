@@ -207,6 +207,8 @@ fn tentative_and_shared_names_are_left_to_the_agent() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
     #[test]
     fn any_label_is_answered_by_the_expected_bytes(
         label in proptest::collection::vec(any::<u8>(), 1..=63),
