@@ -3,13 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use llamar_common::abi::NAMES_MAX_DEFAULT;
 
 use super::file::{File, VlanTable};
+use super::hosts::Entries;
 use super::{
     Config, ConfigError, Defaults, Flags, Interface, Place, TTL_DEFAULT, Vlan, hosts, ini, toml,
     value,
@@ -112,8 +112,13 @@ fn is_ini(path: &Path, text: &str, defaults: &Defaults) -> bool {
 }
 
 /// The names held on every link, those of the hosts file behind those of the configuration.
-fn host_entries(file: &mut File, error: &mut ConfigError) -> Vec<(Name, IpAddr)> {
-    let mut entries = std::mem::take(&mut file.hosts);
+fn host_entries(file: &mut File, error: &mut ConfigError) -> Entries {
+    let mut entries = Entries::default();
+    for (name, addresses) in std::mem::take(&mut file.hosts) {
+        for address in addresses {
+            entries.push(&name, address);
+        }
+    }
     let Some((place, path)) = file.hosts_file.take() else {
         return entries;
     };
@@ -226,10 +231,10 @@ fn name_by_host(hostname: &str, file: &mut File, error: &mut ConfigError) {
 }
 
 /// Everything that the file leaves open filled in.
-fn complete(path: Option<PathBuf>, file: File, entries: Vec<(Name, IpAddr)>) -> Config {
+fn complete(path: Option<PathBuf>, file: File, entries: Entries) -> Config {
     let ttl = file.ttl.unwrap_or(TTL_DEFAULT);
     let xdp = file.xdp.unwrap_or_default();
-    let shared = Arc::new(hosts::table(entries, ttl));
+    let shared = Arc::new(entries.table(ttl));
     let mut by_ttl = BTreeMap::from([(ttl, shared.clone())]);
     let mut interfaces = BTreeMap::new();
     for (name, table) in file.interfaces {
@@ -284,6 +289,7 @@ mod tests {
     use super::super::XdpMode;
     use super::*;
     use std::fs;
+    use std::net::IpAddr;
 
     /// A directory that stands for /etc.
     struct Etc {

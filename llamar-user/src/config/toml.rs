@@ -72,12 +72,7 @@ impl Reader<'_> {
                 "xdp" => file.xdp = self.xdp(value),
                 "names" => file.names = self.names(value),
                 "hosts-file" => file.hosts_file = self.hosts_file(value),
-                "hosts" => {
-                    let hosts = self.hosts(value, false).into_iter();
-                    file.hosts = hosts
-                        .flat_map(|(name, ips)| ips.into_iter().map(move |ip| (name.clone(), ip)))
-                        .collect();
-                }
+                "hosts" => file.hosts = self.hosts(value, false),
                 "interface" => file.interfaces = self.interfaces(value),
                 _ => self.unknown(key, FILE_KEYS),
             }
@@ -420,8 +415,8 @@ camera = ["10.0.100.9"]
         assert_eq!((file.ttl, file.max_names), (Some(60), Some(1000)));
         assert_eq!(file.xdp, Some(XdpMode::Generic));
         assert_eq!(file.names, names(&["odroid"]));
-        assert_eq!(file.hosts.len(), 3);
-        assert_eq!(file.hosts[0].0, names(&["files.example"])[0]);
+        assert_eq!(file.hosts.len(), 2);
+        assert_eq!(file.hosts[&names(&["PRINTER"])[0]].len(), 2);
         let (place, path) = file.hosts_file.unwrap();
         assert_eq!(path, Path::new("/etc/llamar.hosts"));
         assert_eq!(place.to_string(), "/etc/llamar.toml:6:14");
