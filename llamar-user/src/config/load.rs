@@ -291,6 +291,8 @@ mod tests {
     use std::fs;
     use std::net::IpAddr;
 
+    use proptest::prelude::*;
+
     /// A directory that stands for /etc.
     struct Etc {
         directory: tempfile::TempDir,
@@ -600,6 +602,22 @@ mod tests {
         let told = etc.wrong(&Flags::default());
         assert!(told.starts_with("llamar.toml:1:7: "), "{told}");
         assert!(told.contains("\nhosts:2:1: "), "{told}");
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_of_any_file_are_a_configuration_or_an_error(
+            bytes in prop::collection::vec(any::<u8>(), 0..100),
+            text in "(\\[[a-z.]{0,12}\\]|[a-z-]{1,9} *= *[\"a-z0-9.:/{}\\[\\]-]{0,9}|[ #\t\r\n]){0,30}",
+        ) {
+            let defaults = Etc::new().defaults;
+            for path in ["a.toml", "a.conf", "a", ".", ""] {
+                for content in [&bytes[..], text.as_bytes()] {
+                    let mut error = ConfigError::default();
+                    parse(Path::new(path), content, &defaults, &mut error);
+                }
+            }
+        }
     }
 
     #[test]
