@@ -13,6 +13,9 @@ use llamar_common::abi::LABEL_MAX;
 /// Longest name in wire form, with its length octets and the final zero (RFC 1035 2.3.4).
 pub const NAME_MAX: usize = 255;
 
+/// Most pointers that one name is followed through: as many as a name has labels, more carry none.
+const JUMPS_MAX: usize = 127;
+
 /// A domain name. It keeps its bytes as they came; `Eq`, `Ord` and `Hash` fold the case of ASCII letters.
 #[derive(Clone)]
 pub struct Name {
@@ -90,6 +93,7 @@ impl Name {
         let mut at = offset;
         let mut limit = offset;
         let mut end = None;
+        let mut jumps = 0;
         loop {
             let length = usize::from(*message.get(at)?);
             match length {
@@ -105,12 +109,13 @@ impl Name {
                     wire.end_label().ok()?;
                     at += 1 + length;
                 }
-                // RFC 1035 4.1.4: a pointer names a prior occurrence. Each must go to before where this chain of
-                // labels began, so that their number is bounded and no two of them chase each other.
+                // RFC 1035 4.1.4: a pointer names a prior occurrence. Each must go to before where the labels in
+                // front of it began, so that no two of them chase each other.
                 0xc0..=0xff => {
                     let target = (length & 0x3f) << 8 | usize::from(*message.get(at + 1)?);
                     end.get_or_insert(at + 2);
-                    if target >= limit {
+                    jumps += 1;
+                    if target >= limit || jumps > JUMPS_MAX {
                         return None;
                     }
                     at = target;
@@ -547,6 +552,21 @@ mod tests {
         ] {
             assert_eq!(Name::from_message(message, offset), None, "{message:x?}");
         }
+    }
+
+    // RFC 1035 4.1.4: R65
+    #[test]
+    fn names_through_more_pointers_than_labels_are_refused() {
+        let mut message = b"\x01a\0".to_vec();
+        for pointer in 0..128u16 {
+            let target = if pointer == 0 { 0 } else { 1 + 2 * pointer };
+            message.extend_from_slice(&(0xc000 | target).to_be_bytes());
+        }
+        assert_eq!(
+            Name::from_message(&message, 3 + 2 * 126),
+            Some((name("a"), 3 + 2 * 127))
+        );
+        assert_eq!(Name::from_message(&message, 3 + 2 * 127), None);
     }
 
     proptest! {

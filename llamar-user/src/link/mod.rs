@@ -1,9 +1,21 @@
 //! The interfaces and addresses of this machine as rtnetlink tells them.
 //!
-//! [`Links`] is a plain table, for others to read; what to serve on a link is decided in `state`.
+//! [`Links`] is a plain table, for others to read, and [`Watch`] keeps it true; what to serve on a link is decided in
+//! `state`.
 
 use std::collections::BTreeMap;
+use std::io;
 use std::net::IpAddr;
+
+mod apply;
+mod decode;
+pub mod ethtool;
+mod follow;
+#[cfg(test)]
+pub(crate) mod space;
+mod watch;
+
+pub use watch::Watch;
 
 /// All interfaces of the network namespace.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -47,7 +59,7 @@ pub struct Link {
     /// Its addresses: IPv4, then IPv6, both in the kernel's order (primary ones before secondary ones).
     pub addresses: Vec<Address>,
     /// Id of the XDP program that was attached by anyone when the kernel last spoke of the interface. Attaching by
-    /// a BPF link makes no message: `Watch::refresh` asks for it.
+    /// a BPF link makes no message: see [`Watch::refresh`].
     pub xdp: Option<u32>,
 }
 
@@ -79,4 +91,32 @@ pub enum AddressState {
     DadFailed,
     /// Its preferred lifetime is over (RFC 4862 5.5.4).
     Deprecated,
+}
+
+/// What [`Watch::changed`] saw.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Change {
+    /// Interfaces or addresses changed.
+    Links,
+    /// Events were lost, or may have been: everything was read anew.
+    Resynced,
+}
+
+/// Why interfaces cannot be followed.
+#[derive(Debug, thiserror::Error)]
+pub enum WatchError {
+    /// No socket.
+    #[error("open a netlink socket for interfaces and addresses: {0}")]
+    Open(#[source] io::Error),
+    /// The kernel did not give its table.
+    #[error("ask the kernel for its {what}: {source}")]
+    Dump {
+        /// What was asked for.
+        what: &'static str,
+        /// Why it was not given.
+        source: io::Error,
+    },
+    /// The socket failed.
+    #[error("read from netlink: {0}")]
+    Receive(#[source] io::Error),
 }
