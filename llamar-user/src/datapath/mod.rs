@@ -122,7 +122,7 @@ impl Datapath {
     /// warning says so.
     pub fn open(lock: &Lock, max_names: u32, object: &[u8]) -> Result<Self, DatapathError> {
         let pins = Pins::of(lock.instance());
-        let status = Path::new("/proc/self/status");
+        let status = Path::new("/proc/thread-self/status");
         let missing = privilege::missing().map_err(DatapathError::io("read", status))?;
         if let Some(missing) = missing {
             return Err(DatapathError::Privilege(missing));

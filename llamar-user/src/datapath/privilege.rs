@@ -11,7 +11,7 @@ const SYS_ADMIN: u32 = 21;
 /// Names of the capabilities that loading and attaching need and this process has not, separated by commas; `None`
 /// if it has all.
 pub fn missing() -> io::Result<Option<String>> {
-    let status = fs::read_to_string("/proc/self/status")?;
+    let status = fs::read_to_string("/proc/thread-self/status")?;
     Ok(missing_in(effective(&status).unwrap_or(0)))
 }
 
