@@ -194,11 +194,7 @@ fn parse<I: Ip, F: Frame>(
     {
         return Err(other);
     }
-    let sum = packet
-        .sum
-        .le64(le64(head, 0))
-        .le64(le64(head, 8))
-        .le32(0x100);
+    let sum = packet.sum.le64(le64(head, 0)).le64(le64(head, 8));
     let (label, kind, question) = question(frame, at + LENGTH_BYTE + 1, length).ok_or(other)?;
 
     // An incoming checksum is complete, or left to a device that does not exist behind veth and virtio: then
@@ -298,7 +294,7 @@ fn write<I: Ip, F: Frame>(
     )?;
     let sum = sum
         .plus(query.sum)
-        .plus(records.moved(query.length % 2 == 0));
+        .plus(records.moved(query.length % 2 == 1));
 
     let head = frame.window_mut::<{ LENGTH_BYTE + 1 }>(at)?;
     let ports = udp::LLMNR.swap_bytes() as u64
