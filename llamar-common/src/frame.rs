@@ -1,1 +1,120 @@
-//! stub
+//! Bounded access to one Ethernet frame, in the kernel and on any host.
+
+/// One frame, readable and writable through windows of fixed size.
+///
+/// A window borrows the frame, so none outlives a resize. Offsets count from the first byte of the frame.
+pub trait Frame {
+    /// Length of the frame in bytes.
+    fn length(&self) -> usize;
+
+    /// The `N` bytes at a constant offset; `None` if the frame ends before them.
+    fn window<const N: usize>(&self, at: usize) -> Option<&[u8; N]>;
+
+    /// The `N` bytes at an offset that the frame's content decides; at most 255.
+    fn window_at<const N: usize>(&self, at: usize) -> Option<&[u8; N]>;
+
+    /// Like [`window`](Self::window), for writing.
+    fn window_mut<const N: usize>(&mut self, at: usize) -> Option<&mut [u8; N]>;
+
+    /// Like [`window_at`](Self::window_at), for writing.
+    fn window_at_mut<const N: usize>(&mut self, at: usize) -> Option<&mut [u8; N]>;
+
+    /// Adds `by` bytes of any content in front of the frame. `false` if there is no room: then nothing changed.
+    fn grow_head(&mut self, by: usize) -> bool;
+
+    /// The same number, of which the optimiser knows nothing.
+    ///
+    /// Keeps it from turning an array of equal words into a call of `memset`, which is a loop over bytes in BPF.
+    #[inline(always)]
+    fn opaque(number: u64) -> u64 {
+        number
+    }
+}
+
+/// A frame in a buffer with room in front of it.
+#[derive(Debug)]
+pub struct SliceFrame<'a> {
+    buffer: &'a mut [u8],
+    head: usize,
+}
+
+impl<'a> SliceFrame<'a> {
+    /// The frame that begins `headroom` bytes into `buffer` and ends where it ends.
+    ///
+    /// # Panics
+    /// If `headroom` is larger than the buffer.
+    pub fn new(buffer: &'a mut [u8], headroom: usize) -> Self {
+        assert!(
+            headroom <= buffer.len(),
+            "a headroom of {headroom} in a buffer of {}",
+            buffer.len()
+        );
+        Self {
+            buffer,
+            head: headroom,
+        }
+    }
+
+    /// The frame's bytes.
+    pub fn bytes(&self) -> &[u8] {
+        &self.buffer[self.head..]
+    }
+}
+
+impl Frame for SliceFrame<'_> {
+    fn length(&self) -> usize {
+        self.buffer.len() - self.head
+    }
+
+    fn window<const N: usize>(&self, at: usize) -> Option<&[u8; N]> {
+        self.bytes().get(at..)?.first_chunk()
+    }
+
+    fn window_at<const N: usize>(&self, at: usize) -> Option<&[u8; N]> {
+        self.window(at)
+    }
+
+    fn window_mut<const N: usize>(&mut self, at: usize) -> Option<&mut [u8; N]> {
+        self.buffer
+            .get_mut(self.head..)?
+            .get_mut(at..)?
+            .first_chunk_mut()
+    }
+
+    fn window_at_mut<const N: usize>(&mut self, at: usize) -> Option<&mut [u8; N]> {
+        self.window_mut(at)
+    }
+
+    fn grow_head(&mut self, by: usize) -> bool {
+        let room = self.head >= by;
+        if room {
+            self.head -= by;
+        }
+        room
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn windows_end_where_the_frame_ends() {
+        let mut buffer = [0, 0, 1, 2, 3, 4];
+        let mut frame = SliceFrame::new(&mut buffer, 2);
+        assert_eq!(frame.window::<4>(0), Some(&[1, 2, 3, 4]));
+        assert_eq!(frame.window::<2>(3), None);
+        assert_eq!(frame.window_at::<0>(5), None);
+        assert_eq!(frame.window_mut::<1>(usize::MAX), None);
+    }
+
+    #[test]
+    fn head_grows_until_the_room_is_used() {
+        let mut buffer = [9, 8, 1];
+        let mut frame = SliceFrame::new(&mut buffer, 2);
+        assert!(!frame.grow_head(3));
+        assert_eq!(frame.bytes(), [1]);
+        assert!(frame.grow_head(2));
+        assert_eq!(frame.bytes(), [9, 8, 1]);
+    }
+}

@@ -1,0 +1,137 @@
+//! The internet checksum (RFC 1071): the one's complement sum of 16-bit words.
+//!
+//! The sum does not depend on the byte order in which words are read, so everything here works on little-endian
+//! words, up to four of the sum's words at a time.
+
+/// A running sum, not yet folded to 16 bits. Holds at least 2^23 additions.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Sum(u64);
+
+impl Sum {
+    /// The sum of nothing.
+    pub const ZERO: Self = Self(0);
+
+    /// Adds four 16-bit words, read as one little-endian word.
+    #[inline(always)]
+    #[must_use]
+    pub const fn le64(self, words: u64) -> Self {
+        Self(self.0 + (words & 0xffff_ffff) + (words >> 32))
+    }
+
+    /// Adds two 16-bit words, read as one little-endian word.
+    #[inline(always)]
+    #[must_use]
+    pub const fn le32(self, words: u32) -> Self {
+        Self(self.0 + words as u64)
+    }
+
+    /// Adds a 16-bit word, read little-endian.
+    #[inline(always)]
+    #[must_use]
+    pub const fn le16(self, word: u16) -> Self {
+        Self(self.0 + word as u64)
+    }
+
+    /// Adds a 16-bit integer of the host.
+    #[inline(always)]
+    #[must_use]
+    pub const fn number(self, number: u16) -> Self {
+        Self(self.0 + number.swap_bytes() as u64)
+    }
+
+    /// Adds another sum.
+    #[inline(always)]
+    #[must_use]
+    pub const fn plus(self, other: Self) -> Self {
+        Self(self.0 + other.0)
+    }
+
+    /// The sum of the same bytes, moved to an odd offset if `odd`: every word's bytes trade places.
+    ///
+    /// A shift by 8 does that modulo 0xffff. Holds as long as the sum has fewer than 2^56 in it.
+    #[inline(always)]
+    #[must_use]
+    pub const fn moved(self, odd: bool) -> Self {
+        Self(self.0 << ((odd as u64) * 8))
+    }
+
+    /// Adds bytes that begin at an even offset.
+    #[must_use]
+    pub fn bytes(mut self, bytes: &[u8]) -> Self {
+        for pair in bytes.chunks(2) {
+            self = self.le16(u16::from_le_bytes([
+                pair[0],
+                pair.get(1).copied().unwrap_or(0),
+            ]));
+        }
+        self
+    }
+
+    /// The folded sum, as a word to be written little-endian. Over data that contains its own checksum it is
+    /// 0xffff if the checksum is right.
+    #[inline(always)]
+    pub const fn fold(self) -> u16 {
+        let mut sum = (self.0 & 0xffff_ffff) + (self.0 >> 32);
+        sum = (sum & 0xffff) + ((sum >> 16) & 0xffff) + (sum >> 32);
+        sum = (sum & 0xffff) + (sum >> 16);
+        sum = (sum & 0xffff) + (sum >> 16);
+        sum as u16
+    }
+
+    /// The checksum, as a word to be written little-endian.
+    #[inline(always)]
+    pub const fn checksum(self) -> u16 {
+        !self.fold()
+    }
+
+    /// The UDP checksum: 0 means "none" there, so a sum of 0 is sent as 0xffff (RFC 768).
+    #[inline(always)]
+    pub const fn udp_checksum(self) -> u16 {
+        let folded = self.fold();
+        // Without a branch: only a folded sum of 0xffff has the complement 0.
+        if folded == 0xffff { 0xffff } else { !folded }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn checksum_of_the_example_of_rfc_1071() {
+        let sum = Sum::ZERO.bytes(&[0x00, 0x01, 0xf2, 0x03, 0xf4, 0xf5, 0xf6, 0xf7]);
+        assert_eq!(sum.fold().to_le_bytes(), [0xdd, 0xf2]);
+        assert_eq!(sum.checksum().to_le_bytes(), [0x22, 0x0d]);
+    }
+
+    #[test]
+    fn words_of_any_size_give_the_sum_of_the_bytes() {
+        let bytes: [u8; 16] = core::array::from_fn(|i| (i * 37 + 200) as u8);
+        let words = Sum::ZERO
+            .le64(crate::wire::le64(&bytes, 0))
+            .le64(crate::wire::le64(&bytes, 8));
+        assert_eq!(words.fold(), Sum::ZERO.bytes(&bytes).fold());
+    }
+
+    #[test]
+    fn moved_sum_is_the_sum_at_the_next_offset() {
+        let bytes = [0xffu8, 0xff, 1, 2, 0xfe, 0xff, 0x80];
+        let mut shifted = [0u8; 8];
+        shifted[1..].copy_from_slice(&bytes);
+        assert_eq!(
+            Sum::ZERO.bytes(&bytes).moved(true).fold(),
+            Sum::ZERO.bytes(&shifted).fold()
+        );
+    }
+
+    #[test]
+    fn largest_sums_fold() {
+        let mut sum = Sum::ZERO;
+        for _ in 0..100 {
+            sum = sum.le64(u64::MAX);
+        }
+        assert_eq!(sum.fold(), 0xffff);
+        assert_eq!(sum.moved(true).fold(), 0xffff);
+        assert_eq!(sum.udp_checksum(), 0xffff);
+    }
+}

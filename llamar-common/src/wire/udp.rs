@@ -1,0 +1,16 @@
+//! UDP headers (RFC 768).
+
+use network_types::udp::UdpHdr;
+
+/// Length of a header.
+pub const HEADER: usize = UdpHdr::LEN;
+/// Offset of the source port.
+pub const SOURCE: usize = 0;
+/// Offset of the destination port.
+pub const DESTINATION: usize = 2;
+/// Offset of the length of header and data.
+pub const LENGTH: usize = 4;
+/// Offset of the checksum.
+pub const CHECKSUM: usize = 6;
+/// The port of LLMNR (RFC 4795 2).
+pub const LLMNR: u16 = 5355;

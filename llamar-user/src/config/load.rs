@@ -1,0 +1,647 @@
+//! Files, flags and defaults become one [`Config`]: the command line wins over the file, an interface's own table
+//! over the file's defaults, and those over ours.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use llamar_common::abi::NAMES_MAX_DEFAULT;
+
+use super::file::{File, VlanTable};
+use super::hosts::Entries;
+use super::{
+    Config, ConfigError, Defaults, Flags, Interface, Place, TTL_DEFAULT, Vlan, hosts, ini, toml,
+    value,
+};
+use crate::dns::Name;
+
+/// The configuration for running: that of [`judge`], but without an interface it is an error.
+pub fn load(flags: &Flags, defaults: &Defaults) -> Result<Config, ConfigError> {
+    let config = judge(flags, defaults)?;
+    if config.interfaces.is_empty() {
+        let place = config.file.map_or(Place::Nowhere, Place::File);
+        let message = "no interface is named, expected [interface.NAME] here or --iface NAME";
+        let mut error = ConfigError::default();
+        error.push(place, message.to_owned());
+        return Err(error);
+    }
+    Ok(config)
+}
+
+/// The configuration that files and flags make, for one who wants to know whether it is right.
+pub fn judge(flags: &Flags, defaults: &Defaults) -> Result<Config, ConfigError> {
+    let mut error = ConfigError::default();
+    let (path, mut file) = read(flags.config.as_deref(), defaults, &mut error);
+    let entries = host_entries(&mut file, &mut error);
+    overlay(flags, &mut file, &mut error);
+    name_by_host(&defaults.hostname, &mut file, &mut error);
+    error.check()?;
+    Ok(complete(path, file, entries))
+}
+
+/// The file that is asked for, or else the first of the default ones that exists.
+fn read(
+    asked: Option<&Path>,
+    defaults: &Defaults,
+    error: &mut ConfigError,
+) -> (Option<PathBuf>, File) {
+    let candidates = match asked {
+        Some(path) => vec![path],
+        None => vec![defaults.toml.as_path(), defaults.ini.as_path()],
+    };
+    for path in candidates {
+        match std::fs::read(path) {
+            Ok(bytes) => {
+                let mut file = parse(path, &bytes, defaults, error);
+                if asked.is_none() && path == defaults.toml && defaults.ini.exists() {
+                    let (toml, ini) = (path.display(), defaults.ini.display());
+                    file.notes
+                        .push(format!("{ini} is not read: {toml} wins over it"));
+                }
+                return (Some(path.to_owned()), file);
+            }
+            Err(cause) if asked.is_none() && cause.kind() == io::ErrorKind::NotFound => {}
+            Err(cause) => {
+                let message = format!("cannot read the configuration: {cause}");
+                error.push(Place::File(path.to_owned()), message);
+                return (Some(path.to_owned()), File::default());
+            }
+        }
+    }
+    (None, File::default())
+}
+
+fn parse(path: &Path, bytes: &[u8], defaults: &Defaults, error: &mut ConfigError) -> File {
+    let text = match str::from_utf8(bytes) {
+        Ok(text) => text,
+        Err(cause) => {
+            let at = cause.valid_up_to();
+            let message = match bytes {
+                [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "the text is UTF-16, expected UTF-8".into(),
+                _ => format!("the byte 0x{:02x} is not UTF-8, expected UTF-8", bytes[at]),
+            };
+            error.push(Place::in_text(path, bytes, at), message);
+            return File::default();
+        }
+    };
+    if is_ini(path, text, defaults) {
+        ini::parse(path, text, error)
+    } else {
+        toml::parse(path, text, error)
+    }
+}
+
+/// Whether a file is LLamar's INI: that is told by its first section, which in TOML can only be one of two, and by
+/// the file's name where there is none.
+fn is_ini(path: &Path, text: &str, defaults: &Defaults) -> bool {
+    let extension = path.extension().and_then(|extension| extension.to_str());
+    if extension == Some("toml") || path == defaults.toml {
+        return false;
+    }
+    if path == defaults.ini {
+        return true;
+    }
+    match ini::first_section(text) {
+        Some(section) => {
+            let section = section.to_ascii_lowercase();
+            !(section.starts_with("hosts") || section.starts_with("interface"))
+        }
+        None => extension == Some("conf"),
+    }
+}
+
+/// The names held on every link, those of the hosts file behind those of the configuration.
+fn host_entries(file: &mut File, error: &mut ConfigError) -> Entries {
+    let mut entries = Entries::default();
+    for (name, addresses) in std::mem::take(&mut file.hosts) {
+        for address in addresses {
+            entries.push(&name, address);
+        }
+    }
+    let Some((place, path)) = file.hosts_file.take() else {
+        return entries;
+    };
+    match std::fs::read(&path) {
+        Ok(bytes) => {
+            let note = hosts::parse(&path, &bytes, &mut entries, error);
+            file.notes.extend(note);
+        }
+        Err(cause) => {
+            let message = format!("cannot read the hosts file {}: {cause}", path.display());
+            error.push(place, message);
+        }
+    }
+    entries
+}
+
+/// Puts what the command line says in the place of what the file says.
+fn overlay(flags: &Flags, file: &mut File, error: &mut ConfigError) {
+    let mut named = BTreeSet::new();
+    for text in &flags.ifaces {
+        match value::interface_name(text) {
+            Ok(name) => {
+                file.interfaces.entry(name.clone()).or_default();
+                named.insert(name);
+            }
+            Err(message) => error.push(Place::Flag("--iface"), message),
+        }
+    }
+    let in_range = |flag, number: Option<u32>, least: u32, most: u32, error: &mut ConfigError| {
+        let number = number?;
+        let fits = (least..=most).contains(&number);
+        if !fits {
+            let message = format!("{number} is given, expected a number from {least} to {most}");
+            error.push(Place::Flag(flag), message);
+        }
+        fits.then_some(number)
+    };
+    let max_names = in_range("--max-names", flags.max_names, 1, value::NAMES_MAX, error);
+    file.max_names = max_names.or(file.max_names);
+    if let Some(ttl) = in_range("--ttl", flags.ttl, 0, value::TTL_MAX, error) {
+        file.ttl = Some(ttl);
+        file.interfaces
+            .values_mut()
+            .for_each(|table| table.ttl = None);
+    }
+    if let Some(mode) = flags.xdp {
+        file.xdp = Some(mode);
+        file.interfaces
+            .values_mut()
+            .for_each(|table| table.xdp = None);
+    }
+    overlay_names(flags, &named, file, error);
+}
+
+/// `--name` names this host on the interfaces of `--iface`; without such it is the default for the others.
+fn overlay_names(
+    flags: &Flags,
+    named: &BTreeSet<String>,
+    file: &mut File,
+    error: &mut ConfigError,
+) {
+    let mut names = Vec::new();
+    for text in &flags.names {
+        match value::own_name(text) {
+            Ok(name) if names.contains(&name) => {
+                error.push(Place::Flag("--name"), value::twice(text));
+            }
+            Ok(name) => names.push(name),
+            Err(message) => error.push(Place::Flag("--name"), message),
+        }
+    }
+    if names.is_empty() {
+        return;
+    }
+    if flags.ifaces.is_empty() {
+        let unnamed = file.interfaces.values().any(|table| table.names.is_empty());
+        if !unnamed && !file.interfaces.is_empty() {
+            let note = "--name is not used: every interface of the configuration has its own names";
+            file.notes.push(note.to_owned());
+        }
+        file.names = names;
+        return;
+    }
+    for interface in named {
+        let table = file.interfaces.entry(interface.clone()).or_default();
+        table.names.clone_from(&names);
+    }
+}
+
+/// Where no name is given, the host's name up to its first dot is it, in lower case as LLamar had it.
+fn name_by_host(hostname: &str, file: &mut File, error: &mut ConfigError) {
+    let unnamed = file.interfaces.values().any(|table| table.names.is_empty());
+    if !unnamed || !file.names.is_empty() {
+        return;
+    }
+    let label = hostname
+        .split('.')
+        .next()
+        .unwrap_or(hostname)
+        .to_lowercase();
+    match value::own_name(&label) {
+        Ok(name) => file.names = vec![name],
+        Err(message) => error.push(
+            Place::Nowhere,
+            format!(
+                "no name is given, and the host's will not do ({message}): give --name or names"
+            ),
+        ),
+    }
+}
+
+/// Everything that the file leaves open filled in.
+fn complete(path: Option<PathBuf>, file: File, entries: Entries) -> Config {
+    let ttl = file.ttl.unwrap_or(TTL_DEFAULT);
+    let xdp = file.xdp.unwrap_or_default();
+    let shared = Arc::new(entries.table(ttl));
+    let mut by_ttl = BTreeMap::from([(ttl, shared.clone())]);
+    let mut interfaces = BTreeMap::new();
+    for (name, table) in file.interfaces {
+        let ttl = table.ttl.unwrap_or(ttl);
+        let shared = by_ttl
+            .entry(ttl)
+            .or_insert_with(|| Arc::new(hosts::with_ttl(&shared, ttl)));
+        let names = or_default(table.names, &file.names);
+        let interface = Interface {
+            vlans: vlans(table.vlans, &names),
+            names,
+            ttl,
+            xdp: table.xdp.unwrap_or(xdp),
+            hosts: table.hosts,
+            shared: shared.clone(),
+            proxy_arp: table.proxy_arp,
+        };
+        interfaces.insert(name, interface);
+    }
+    Config {
+        file: path,
+        interfaces,
+        hosts: shared,
+        max_names: file.max_names.unwrap_or(NAMES_MAX_DEFAULT),
+        notes: file.notes,
+    }
+}
+
+fn vlans(tables: BTreeMap<u16, VlanTable>, names: &[Name]) -> BTreeMap<u16, Vlan> {
+    let vlan = |table: VlanTable| Vlan {
+        names: or_default(table.names, names),
+        addresses: table.addresses,
+        hosts: table.hosts,
+        proxy_arp: table.proxy_arp,
+    };
+    tables
+        .into_iter()
+        .map(|(id, table)| (id, vlan(table)))
+        .collect()
+}
+
+fn or_default(names: Vec<Name>, default: &[Name]) -> Vec<Name> {
+    if names.is_empty() {
+        default.to_vec()
+    } else {
+        names
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::XdpMode;
+    use super::*;
+    use std::fs;
+    use std::net::IpAddr;
+
+    use proptest::prelude::*;
+
+    /// A directory that stands for /etc.
+    struct Etc {
+        directory: tempfile::TempDir,
+        defaults: Defaults,
+    }
+
+    impl Etc {
+        fn new() -> Self {
+            let directory = tempfile::tempdir().unwrap();
+            let defaults = Defaults {
+                toml: directory.path().join("llamar.toml"),
+                ini: directory.path().join("llmnr.conf"),
+                hostname: "Odroid.example.org".to_owned(),
+            };
+            Self {
+                directory,
+                defaults,
+            }
+        }
+
+        fn with(self, name: &str, content: impl AsRef<[u8]>) -> Self {
+            fs::write(self.path(name), content).unwrap();
+            self
+        }
+
+        fn path(&self, name: &str) -> PathBuf {
+            self.directory.path().join(name)
+        }
+
+        fn load(&self, flags: &Flags) -> Result<Config, ConfigError> {
+            load(flags, &self.defaults)
+        }
+
+        /// What is wrong, without the directory's name.
+        fn wrong(&self, flags: &Flags) -> String {
+            let directory = format!("{}/", self.directory.path().display());
+            self.load(flags)
+                .unwrap_err()
+                .to_string()
+                .replace(&directory, "")
+        }
+    }
+
+    fn ifaces(names: &[&str]) -> Flags {
+        Flags {
+            ifaces: names.iter().map(ToString::to_string).collect(),
+            ..Flags::default()
+        }
+    }
+
+    fn names(config: &Config, interface: &str) -> Vec<String> {
+        let names = config.interfaces[interface].names.iter();
+        names.map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn without_a_file_flags_and_defaults_are_enough() {
+        let config = Etc::new().load(&ifaces(&["eth0", "eth0"])).unwrap();
+        assert_eq!(config.file, None);
+        assert_eq!(config.interfaces.len(), 1);
+        assert_eq!(names(&config, "eth0"), ["odroid"]);
+        let eth0 = &config.interfaces["eth0"];
+        assert_eq!((eth0.ttl, eth0.xdp), (30, XdpMode::Auto));
+        assert_eq!(config.max_names, NAMES_MAX_DEFAULT);
+        assert!(config.notes.is_empty());
+    }
+
+    #[test]
+    fn without_an_interface_there_is_nothing_to_serve() {
+        let none = Flags::default();
+        let message = "no interface is named, expected [interface.NAME] here or --iface NAME";
+        assert_eq!(Etc::new().wrong(&none), message);
+        let etc = Etc::new().with("llamar.toml", "ttl = 5");
+        assert_eq!(etc.wrong(&none), format!("llamar.toml: {message}"));
+        assert!(judge(&none, &etc.defaults).unwrap().interfaces.is_empty());
+        assert!(etc.load(&ifaces(&["eth0"])).is_ok());
+    }
+
+    #[test]
+    fn an_interfaces_table_wins_over_the_files_defaults() {
+        let etc = Etc::new().with(
+            "llamar.toml",
+            "ttl = 60\nxdp = \"off\"\nnames = [\"casa\"]\n[hosts]\nnas = \"10.0.0.9\"\n\
+             [interface.a]\n[interface.b]\nttl = 5\nxdp = \"native\"\nnames = [\"patio\"]\n\
+             [interface.b.vlan.7]\n[interface.b.vlan.8]\nnames = [\"sala\"]\n",
+        );
+        let config = etc.load(&Flags::default()).unwrap();
+        let [a, b] = ["a", "b"].map(|name| &config.interfaces[name]);
+        assert_eq!((a.ttl, a.xdp), (60, XdpMode::Off));
+        assert_eq!((b.ttl, b.xdp), (5, XdpMode::Native));
+        assert_eq!(names(&config, "a"), ["casa"]);
+        assert_eq!(names(&config, "b"), ["patio"]);
+        assert_eq!(b.vlans[&7].names, b.names);
+        assert_eq!(b.vlans[&8].names, [Name::parse("sala").unwrap()]);
+        // The names of everybody are one table, but for an interface with another TTL.
+        assert!(Arc::ptr_eq(&a.shared, &config.hosts));
+        assert!(!Arc::ptr_eq(&b.shared, &config.hosts));
+        let nas = Name::parse("nas").unwrap();
+        assert_eq!((a.shared[&nas].ttl, b.shared[&nas].ttl), (60, 5));
+        assert_eq!(a.shared[&nas].a, b.shared[&nas].a);
+    }
+
+    #[test]
+    fn the_command_line_wins_over_the_file() {
+        let etc = Etc::new().with(
+            "llamar.toml",
+            "ttl = 60\nmax-names = 9\nxdp = \"off\"\n[interface.a]\nttl = 5\nxdp = \"native\"\nnames = [\"patio\"]\n",
+        );
+        let mut flags = ifaces(&["b"]);
+        flags.ttl = Some(7);
+        flags.xdp = Some(XdpMode::Generic);
+        flags.max_names = Some(100);
+        let config = etc.load(&flags).unwrap();
+        assert_eq!(config.interfaces.len(), 2);
+        assert_eq!(config.max_names, 100);
+        for interface in config.interfaces.values() {
+            assert_eq!((interface.ttl, interface.xdp), (7, XdpMode::Generic));
+        }
+        assert_eq!(names(&config, "a"), ["patio"]);
+        assert_eq!(names(&config, "b"), ["odroid"]);
+    }
+
+    #[test]
+    fn names_of_the_command_line_are_for_its_interfaces_or_else_the_default() {
+        let etc = Etc::new().with(
+            "llamar.toml",
+            "names = [\"casa\"]\n[interface.a]\nnames = [\"patio\"]\n[interface.b]\n[interface.c]\n",
+        );
+        let mut flags = ifaces(&["a", "d"]);
+        flags.names = vec!["uno".into(), "Dos".into()];
+        let config = etc.load(&flags).unwrap();
+        assert_eq!(names(&config, "a"), ["uno", "Dos"]);
+        assert_eq!(names(&config, "d"), ["uno", "Dos"]);
+        assert_eq!(names(&config, "b"), ["casa"]);
+
+        flags.ifaces.clear();
+        let config = etc.load(&flags).unwrap();
+        assert_eq!(names(&config, "a"), ["patio"]);
+        assert_eq!(names(&config, "b"), ["uno", "Dos"]);
+        assert!(config.notes.is_empty());
+
+        let etc = Etc::new().with("llamar.toml", "[interface.a]\nnames = [\"patio\"]\n");
+        let config = etc.load(&flags).unwrap();
+        assert!(config.notes[0].starts_with("--name is not used"));
+    }
+
+    #[test]
+    fn flags_that_are_wrong_are_told_all_at_once() {
+        let mut flags = ifaces(&["eth0", "", "a/b"]);
+        flags.names = ["casa", "CASA", "", "a b"].map(str::to_owned).into();
+        flags.ttl = Some(u32::MAX);
+        flags.max_names = Some(0);
+        let told = Etc::new().wrong(&flags);
+        let told: Vec<_> = told.lines().collect();
+        assert_eq!(told.len(), 7, "{told:#?}");
+        assert!(told[0].starts_with("--iface: the name is empty"));
+        assert!(told[1].starts_with("--iface: \"a/b\" has '/' in it"));
+        assert_eq!(
+            told[2],
+            "--max-names: 0 is given, expected a number from 1 to 16777216"
+        );
+        assert_eq!(
+            told[3],
+            "--ttl: 4294967295 is given, expected a number from 0 to 2147483647"
+        );
+        assert!(told[4].starts_with("--name: \"CASA\" is there twice"));
+    }
+
+    #[test]
+    fn a_host_name_that_will_not_do_is_an_error_only_where_it_is_needed() {
+        let mut etc = Etc::new();
+        for hostname in ["", "localhost", "localhost.localdomain", "a b"] {
+            etc.defaults.hostname = hostname.to_owned();
+            let told = etc.wrong(&ifaces(&["eth0"]));
+            assert!(
+                told.starts_with("no name is given, and the host's will not do"),
+                "{told}"
+            );
+            let mut flags = ifaces(&["eth0"]);
+            flags.names.push("casa".to_owned());
+            assert!(etc.load(&flags).is_ok());
+        }
+    }
+
+    #[test]
+    fn llamars_own_file_is_read_where_there_is_no_toml() {
+        let etc = Etc::new().with("llmnr.conf", "[eth0]\nname = casa\n[eth1]\n");
+        let config = etc.load(&Flags::default()).unwrap();
+        assert_eq!(config.file, Some(etc.defaults.ini.clone()));
+        assert_eq!(names(&config, "eth0"), ["casa"]);
+        assert_eq!(names(&config, "eth1"), ["odroid"]);
+        assert!(config.notes.is_empty());
+
+        let etc = etc.with("llamar.toml", "[interface.eth2]\n");
+        let config = etc.load(&Flags::default()).unwrap();
+        assert_eq!(config.interfaces.keys().collect::<Vec<_>>(), ["eth2"]);
+        assert!(
+            config.notes[0].contains("llmnr.conf is not read: "),
+            "{:?}",
+            config.notes
+        );
+
+        let flags = Flags {
+            config: Some(etc.path("llmnr.conf")),
+            ..Flags::default()
+        };
+        let config = etc.load(&flags).unwrap();
+        assert_eq!(config.interfaces.len(), 2);
+        assert!(config.notes.is_empty());
+    }
+
+    #[test]
+    fn the_form_of_a_file_is_told_by_its_name_and_its_first_section() {
+        let ini = "[eth0]\nname = casa\n";
+        let toml = "[interface.eth0]\nnames = [\"casa\"]\n";
+        let etc = Etc::new()
+            .with("a.conf", ini)
+            .with("b.cfg", ini)
+            .with("c.conf", toml)
+            .with("d", toml)
+            .with("e.toml", toml)
+            .with("f.toml", ini);
+        let load = |name: &str| {
+            etc.load(&Flags {
+                config: Some(etc.path(name)),
+                ..Flags::default()
+            })
+        };
+        for name in ["a.conf", "b.cfg", "c.conf", "d", "e.toml"] {
+            assert_eq!(names(&load(name).unwrap(), "eth0"), ["casa"], "{name}");
+        }
+        assert!(
+            load("f.toml")
+                .unwrap_err()
+                .to_string()
+                .contains("f.toml:2:8")
+        );
+    }
+
+    #[test]
+    fn files_that_cannot_be_read_are_told() {
+        let etc = Etc::new().with("llamar.toml", "\nhosts-file = \"none\"\n[interface.eth0]\n");
+        let told = etc.wrong(&Flags::default());
+        assert_eq!(
+            told,
+            "llamar.toml:2:14: cannot read the hosts file none: No such file or directory (os error 2)"
+        );
+        let mut flags = ifaces(&["eth0"]);
+        flags.config = Some(etc.path("missing.toml"));
+        assert_eq!(
+            etc.wrong(&flags),
+            "missing.toml: cannot read the configuration: No such file or directory (os error 2)"
+        );
+        flags.config = Some(etc.directory.path().to_owned());
+        assert!(
+            etc.load(&flags)
+                .unwrap_err()
+                .to_string()
+                .contains("Is a directory")
+        );
+    }
+
+    #[test]
+    fn text_that_is_not_utf8_is_told_with_its_place() {
+        let etc = Etc::new().with("llamar.toml", b"ttl = 5\nnames = [\"caf\xe9\"]\n");
+        assert_eq!(
+            etc.wrong(&Flags::default()),
+            "llamar.toml:2:14: the byte 0xe9 is not UTF-8, expected UTF-8"
+        );
+        let etc = Etc::new().with("llmnr.conf", b"\xff\xfe[\0e\0");
+        assert_eq!(
+            etc.wrong(&Flags::default()),
+            "llmnr.conf:1:1: the text is UTF-16, expected UTF-8"
+        );
+    }
+
+    #[test]
+    fn a_hosts_file_and_the_hosts_table_add_up() {
+        let etc = Etc::new()
+            .with(
+                "hosts",
+                "10.0.0.2 nas\n10.0.0.3 printer\n127.0.0.1 localhost\n",
+            )
+            .with(
+                "llamar.toml",
+                "hosts-file = \"hosts\"\n[hosts]\nNAS = \"10.0.0.1\"\n[interface.eth0]\n",
+            );
+        let config = etc.load(&Flags::default()).unwrap();
+        assert_eq!(config.hosts.len(), 2);
+        let nas: Vec<_> = config.hosts[&Name::parse("nas").unwrap()].iter().collect();
+        assert_eq!(
+            nas,
+            ["10.0.0.1", "10.0.0.2"].map(|ip| ip.parse::<IpAddr>().unwrap())
+        );
+        assert_eq!(config.notes.len(), 1);
+        assert!(config.notes[0].contains("hosts: left out 1 line"));
+    }
+
+    #[test]
+    fn problems_of_the_file_and_of_its_hosts_file_are_told_together() {
+        let etc = Etc::new()
+            .with("hosts", "10.0.0.1 nas\nnas 10.0.0.1\n")
+            .with(
+                "llamar.toml",
+                "ttl = -1\nhosts-file = \"hosts\"\n[interface.eth0]\n",
+            );
+        let told = etc.wrong(&Flags::default());
+        assert!(told.starts_with("llamar.toml:1:7: "), "{told}");
+        assert!(told.contains("\nhosts:2:1: "), "{told}");
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_of_any_file_are_a_configuration_or_an_error(
+            bytes in prop::collection::vec(any::<u8>(), 0..100),
+            text in "(\\[[a-z.]{0,12}\\]|[a-z-]{1,9} *= *[\"a-z0-9.:/{}\\[\\]-]{0,9}|[ #\t\r\n]){0,30}",
+        ) {
+            let defaults = Etc::new().defaults;
+            for path in ["a.toml", "a.conf", "a", ".", ""] {
+                for content in [&bytes[..], text.as_bytes()] {
+                    let mut error = ConfigError::default();
+                    parse(Path::new(path), content, &defaults, &mut error);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_million_hosts_are_read_in_no_time() {
+        let mut text = String::new();
+        let count = if cfg!(debug_assertions) {
+            50_000
+        } else {
+            1_000_000
+        };
+        for number in 0..count {
+            let address = std::net::Ipv4Addr::from_bits(0x0a00_0000 + number);
+            // In an order that is not that of the names.
+            let name = number.wrapping_mul(0x9e37_79b1) % 1_000_003;
+            text += &format!("{address}\thost-{name:06}\n");
+        }
+        let etc = Etc::new()
+            .with("hosts", text)
+            .with("llamar.toml", "hosts-file = \"hosts\"\n[interface.eth0]\n");
+        let start = std::time::Instant::now();
+        let config = etc.load(&Flags::default()).unwrap();
+        let took = start.elapsed();
+        assert!(!config.hosts.is_empty());
+        println!("{count} lines, {} names: {took:?}", config.hosts.len());
+        assert!(took.as_secs() < 5, "{took:?}");
+    }
+}

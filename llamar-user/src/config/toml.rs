@@ -1,0 +1,745 @@
+//! The configuration in TOML. Every problem in it is told, with its line and column.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::{Path, PathBuf};
+
+use llamar_common::abi::ARP_MAX;
+use toml::Spanned;
+use toml::de::{DeString, DeTable, DeValue};
+
+use super::file::{File, InterfaceTable, VlanTable};
+use super::{ConfigError, Place, XdpMode, value};
+use crate::dns::Name;
+
+/// What the text of a TOML file says.
+pub(super) fn parse(path: &Path, text: &str, error: &mut ConfigError) -> File {
+    let (document, mistakes) = DeTable::parse_recoverable(text);
+    let mut reader = Reader {
+        path,
+        text,
+        problems: Vec::new(),
+        proxied: 0,
+    };
+    let mut file = File::default();
+    if mistakes.is_empty() {
+        file = reader.file(document.get_ref());
+    }
+    for mistake in mistakes {
+        let at = mistake.span().map_or(text.len(), |span| span.start);
+        let (at, message) = syntax(text, at, mistake.message());
+        reader.problem(at, message);
+    }
+    reader.problems.sort_by_key(|(at, _)| *at);
+    for (at, message) in reader.problems {
+        error.push(Place::in_text(path, text.as_bytes(), at), message);
+    }
+    file
+}
+
+/// Where a mistake in the syntax is and what is said of it. The parser's own words will do, but for the mistake that
+/// is made most: an address or a word without quotes is no float or boolean gone wrong.
+fn syntax(text: &str, at: usize, message: &str) -> (usize, String) {
+    if message == "duplicate key" {
+        return (
+            at,
+            "the key is there twice, expected every key once".to_owned(),
+        );
+    }
+    let own = (at, message.to_owned());
+    let of_value = [
+        "string values must",
+        "invalid float",
+        "invalid bool",
+        "invalid int",
+        "invalid date",
+        "invalid time",
+    ];
+    if !of_value.iter().any(|start| message.starts_with(start)) {
+        return own;
+    }
+    let ends = |c: char| c.is_whitespace() || "=,[]{}#\"'".contains(c);
+    let (before, behind) = text.split_at_checked(at).unwrap_or((text, ""));
+    let start = before.rfind(ends).map_or(0, |end| end + 1);
+    let end = before.len() + behind.find(ends).unwrap_or(behind.len());
+    match text.get(start..end) {
+        Some("") => (start, "there is no value, expected one".to_owned()),
+        Some(number) if number.parse::<f64>().is_ok() => (
+            start,
+            format!("there is more behind {number}, expected the end of the line"),
+        ),
+        Some(word) => {
+            let message =
+                format!("{word} is no value of TOML, expected quotes around text: \"{word}\"");
+            (start, message)
+        }
+        None => own,
+    }
+}
+
+const FILE_KEYS: &[&str] = &[
+    "ttl",
+    "max-names",
+    "xdp",
+    "names",
+    "hosts-file",
+    "hosts",
+    "interface",
+];
+const INTERFACE_KEYS: &[&str] = &["names", "ttl", "xdp", "proxy-arp", "hosts", "vlan"];
+const VLAN_KEYS: &[&str] = &["names", "addresses", "proxy-arp", "hosts"];
+
+type Key<'t> = Spanned<DeString<'t>>;
+type Value<'t> = Spanned<DeValue<'t>>;
+
+/// Turns the tables of a document into values, and collects what is wrong with them and where.
+struct Reader<'t> {
+    path: &'t Path,
+    text: &'t str,
+    problems: Vec<(usize, String)>,
+    /// Addresses on all `proxy-arp` lists together; they share one map.
+    proxied: usize,
+}
+
+impl Reader<'_> {
+    fn file(&mut self, table: &DeTable) -> File {
+        let mut file = File::default();
+        for (key, value) in table {
+            match &**key.get_ref() {
+                "ttl" => file.ttl = self.ttl(value),
+                "max-names" => {
+                    file.max_names = self.number("max-names", value, 1, value::NAMES_MAX)
+                }
+                "xdp" => file.xdp = self.xdp(value),
+                "names" => file.names = self.names(value),
+                "hosts-file" => file.hosts_file = self.hosts_file(value),
+                "hosts" => file.hosts = self.hosts(value, false),
+                "interface" => file.interfaces = self.interfaces(value),
+                _ => self.unknown(key, FILE_KEYS),
+            }
+        }
+        file
+    }
+
+    fn interfaces(&mut self, value: &Value) -> BTreeMap<String, InterfaceTable> {
+        let mut interfaces = BTreeMap::new();
+        for (key, value) in self.table("interface", "[interface.NAME]", value) {
+            let name = match value::interface_name(key.get_ref()) {
+                Ok(name) => name,
+                Err(message) => {
+                    self.problem(key.span().start, message);
+                    continue;
+                }
+            };
+            let form = format!("[interface.{name}]");
+            let table = self.interface(&name, &form, value);
+            interfaces.insert(name, table);
+        }
+        interfaces
+    }
+
+    fn interface(&mut self, name: &str, form: &str, value: &Value) -> InterfaceTable {
+        let mut interface = InterfaceTable::default();
+        for (key, value) in self.table(name, form, value) {
+            match &**key.get_ref() {
+                "ttl" => interface.ttl = self.ttl(value),
+                "xdp" => interface.xdp = self.xdp(value),
+                "names" => interface.names = self.names(value),
+                "hosts" => interface.hosts = self.hosts(value, true),
+                "proxy-arp" => interface.proxy_arp = self.proxy_arp(value),
+                "vlan" => interface.vlans = self.vlans(value),
+                id if value::vlan_id(id).is_ok() => self.problem(
+                    key.span().start,
+                    format!(
+                        "unknown key {id:?}, expected [interface.{name}.vlan.{id}] for the VLAN or \
+                         [interface.\"{name}.{id}\"] for an interface of that name"
+                    ),
+                ),
+                _ => self.unknown(key, INTERFACE_KEYS),
+            }
+        }
+        interface
+    }
+
+    fn vlans(&mut self, value: &Value) -> BTreeMap<u16, VlanTable> {
+        let mut vlans = BTreeMap::new();
+        for (key, value) in self.table("vlan", "[interface.NAME.vlan.ID]", value) {
+            match value::vlan_id(key.get_ref()) {
+                Ok(id) => {
+                    let vlan = self.vlan(key.get_ref(), value);
+                    vlans.insert(id, vlan);
+                }
+                Err(message) => self.problem(key.span().start, message),
+            }
+        }
+        vlans
+    }
+
+    fn vlan(&mut self, id: &str, value: &Value) -> VlanTable {
+        let mut vlan = VlanTable::default();
+        for (key, value) in self.table(id, "a table of the VLAN", value) {
+            match &**key.get_ref() {
+                "names" => vlan.names = self.names(value),
+                "addresses" => vlan.addresses = self.addresses(value),
+                "hosts" => vlan.hosts = self.hosts(value, true),
+                "proxy-arp" => vlan.proxy_arp = self.proxy_arp(value),
+                _ => self.unknown(key, VLAN_KEYS),
+            }
+        }
+        vlan
+    }
+
+    fn ttl(&mut self, value: &Value) -> Option<u32> {
+        self.number("ttl", value, 0, value::TTL_MAX)
+    }
+
+    fn xdp(&mut self, value: &Value) -> Option<XdpMode> {
+        let text = self.string("xdp", "\"auto\", \"native\", \"generic\" or \"off\"", value)?;
+        self.judged(value, text.parse())
+    }
+
+    fn names(&mut self, value: &Value) -> Vec<Name> {
+        let mut seen = BTreeSet::new();
+        let mut names = Vec::new();
+        for (at, text) in self.strings("names", "a name or a list of names", value) {
+            match value::own_name(text) {
+                Ok(name) if seen.insert(name.clone()) => names.push(name),
+                Ok(_) => self.problem(at, value::twice(text)),
+                Err(message) => self.problem(at, message),
+            }
+        }
+        names
+    }
+
+    fn hosts_file(&mut self, value: &Value) -> Option<(Place, PathBuf)> {
+        let text = self.string("hosts-file", "the path of a file", value)?;
+        let at = value.span().start;
+        if text.is_empty() {
+            self.problem(
+                at,
+                "\"hosts-file\" is empty, expected the path of a file".to_owned(),
+            );
+            return None;
+        }
+        let directory = self.path.parent().unwrap_or(Path::new(""));
+        let place = Place::in_text(self.path, self.text.as_bytes(), at);
+        Some((place, directory.join(text)))
+    }
+
+    fn hosts(&mut self, value: &Value, link_local: bool) -> BTreeMap<Name, Vec<IpAddr>> {
+        let mut hosts = BTreeMap::new();
+        for (key, value) in self.table("hosts", "a table of names and addresses", value) {
+            let text = &**key.get_ref();
+            let addresses = self.host(text, value, link_local);
+            match value::name(text) {
+                Ok(name) => {
+                    if hosts.insert(name, addresses).is_some() {
+                        self.problem(key.span().start, value::twice(text));
+                    }
+                }
+                Err(message) => self.problem(key.span().start, message),
+            }
+        }
+        hosts
+    }
+
+    fn host(&mut self, name: &str, value: &Value, link_local: bool) -> Vec<IpAddr> {
+        if let DeValue::Table(table) = value.get_ref() {
+            let behind = table.keys().next().map_or("example", |key| key.get_ref());
+            let message = format!(
+                "{name:?} is a table, expected addresses; a name with dots in it needs quotes: \
+                 \"{name}.{behind}\""
+            );
+            self.problem(value.span().start, message);
+            return Vec::new();
+        }
+        let texts = self.strings(name, "an address or a list of addresses", value);
+        if texts.is_empty() && matches!(value.get_ref(), DeValue::Array(list) if list.is_empty()) {
+            let message = format!("{name:?} has no address, expected at least one");
+            self.problem(value.span().start, message);
+        }
+        self.each_once(texts, |text| value::address(text, link_local))
+    }
+
+    fn addresses(&mut self, value: &Value) -> Vec<(IpAddr, u8)> {
+        let expected = "a list of addresses with prefixes such as [\"10.0.100.1/24\"]";
+        let texts = self.strings("addresses", expected, value);
+        self.each_once(texts, value::address_with_prefix)
+    }
+
+    fn proxy_arp(&mut self, value: &Value) -> BTreeSet<Ipv4Addr> {
+        let expected = "a list of IPv4 addresses and ranges";
+        let mut proxied = BTreeSet::new();
+        for (at, text) in self.strings("proxy-arp", expected, value) {
+            match value::range4(text) {
+                Ok(range) => proxied.extend(range.map(Ipv4Addr::from_bits)),
+                Err(message) => {
+                    self.problem(at, message);
+                    continue;
+                }
+            }
+            let total = self.proxied + proxied.len();
+            if total > ARP_MAX as usize {
+                let message = format!(
+                    "with {text:?} there are {total} addresses on \"proxy-arp\" lists, expected at \
+                     most {ARP_MAX} in all"
+                );
+                self.problem(at, message);
+                return BTreeSet::new();
+            }
+        }
+        self.proxied += proxied.len();
+        proxied
+    }
+
+    /// The values of some texts; one that is there twice, or wrong, is a problem.
+    fn each_once<T: Copy + Ord>(
+        &mut self,
+        texts: Vec<(usize, &str)>,
+        parse: impl Fn(&str) -> Result<T, String>,
+    ) -> Vec<T> {
+        let mut seen = BTreeSet::new();
+        let mut values = Vec::new();
+        for (at, text) in texts {
+            match parse(text) {
+                Ok(value) if seen.insert(value) => values.push(value),
+                Ok(_) => self.problem(at, format!("{text:?} is there twice, expected it once")),
+                Err(message) => self.problem(at, message),
+            }
+        }
+        values
+    }
+
+    fn table<'v, 't>(
+        &mut self,
+        what: &str,
+        expected: &str,
+        value: &'v Value<'t>,
+    ) -> Vec<(&'v Key<'t>, &'v Value<'t>)> {
+        match value.get_ref() {
+            DeValue::Table(table) => table.iter().collect(),
+            _ => {
+                self.expected(what, expected, value);
+                Vec::new()
+            }
+        }
+    }
+
+    /// The strings of a list, or the one that stands for a list of one, with their places.
+    fn strings<'v>(
+        &mut self,
+        what: &str,
+        expected: &str,
+        value: &'v Value,
+    ) -> Vec<(usize, &'v str)> {
+        let list = match value.get_ref() {
+            DeValue::Array(list) => list.iter().collect(),
+            _ => vec![value],
+        };
+        list.into_iter()
+            .filter_map(|item| Some((item.span().start, self.string(what, expected, item)?)))
+            .collect()
+    }
+
+    fn string<'v>(&mut self, what: &str, expected: &str, value: &'v Value) -> Option<&'v str> {
+        let text = value.get_ref().as_str();
+        if text.is_none() {
+            self.expected(what, expected, value);
+        }
+        text
+    }
+
+    fn number(&mut self, what: &str, value: &Value, least: u32, most: u32) -> Option<u32> {
+        let expected = format!("a number from {least} to {most}");
+        let Some(integer) = value.get_ref().as_integer() else {
+            self.expected(what, &expected, value);
+            return None;
+        };
+        match u32::from_str_radix(integer.as_str(), integer.radix()) {
+            Ok(number) if (least..=most).contains(&number) => Some(number),
+            _ => {
+                let message = format!("{what:?} is {integer}, expected {expected}");
+                self.problem(value.span().start, message);
+                None
+            }
+        }
+    }
+
+    fn judged<T>(&mut self, value: &Value, result: Result<T, String>) -> Option<T> {
+        result
+            .map_err(|message| self.problem(value.span().start, message))
+            .ok()
+    }
+
+    fn expected(&mut self, what: &str, expected: &str, value: &Value) {
+        let kind = match value.get_ref() {
+            DeValue::Integer(_) | DeValue::Array(_) => format!("an {}", value.get_ref().type_str()),
+            other => format!("a {}", other.type_str()),
+        };
+        let message = format!("{what:?} is {kind}, expected {expected}");
+        self.problem(value.span().start, message);
+    }
+
+    fn unknown(&mut self, key: &Key, keys: &[&str]) {
+        let message = format!(
+            "unknown key {:?}, expected one of {}",
+            key.get_ref(),
+            keys.join(", ")
+        );
+        self.problem(key.span().start, message);
+    }
+
+    fn problem(&mut self, at: usize, message: String) {
+        self.problems.push((at, message));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn read(text: &str) -> (File, ConfigError) {
+        let mut error = ConfigError::default();
+        let file = parse(Path::new("/etc/llamar.toml"), text, &mut error);
+        (file, error)
+    }
+
+    fn good(text: &str) -> File {
+        let (file, error) = read(text);
+        assert_eq!(error.to_string(), "");
+        file
+    }
+
+    /// What is wrong with a text, without the file's name.
+    fn wrong(text: &str) -> String {
+        let (_, error) = read(text);
+        error.to_string().replace("/etc/llamar.toml:", "")
+    }
+
+    fn names(texts: &[&str]) -> Vec<Name> {
+        texts
+            .iter()
+            .map(|text| Name::parse(text).unwrap())
+            .collect()
+    }
+
+    #[test]
+    fn everything_there_is_to_say() {
+        let file = good(
+            r#"
+ttl = 60
+max-names = 1_000
+xdp = "generic"
+names = "odroid"                    # one name needs no list
+hosts-file = "llamar.hosts"
+[hosts]
+printer = ["192.168.1.9", "2001:db8::9"]
+"files.example" = "192.168.1.10"
+[interface.eth0]
+names = ["casa", "Media"]
+ttl = 5
+xdp = "native"
+proxy-arp = ["192.168.1.20", "192.168.1.64/30", "192.168.1.30-192.168.1.32"]
+[interface.eth0.hosts]
+nas = "fe80::9"
+[interface.eth0.vlan.100]
+names = ["casa100"]
+addresses = ["10.0.100.1/24", "fe80::1/64"]
+proxy-arp = []
+[interface.eth0.vlan.100.hosts]
+camera = ["10.0.100.9"]
+[interface.eth0.vlan.7]
+[interface."eth0.100"]
+"#,
+        );
+        assert_eq!((file.ttl, file.max_names), (Some(60), Some(1000)));
+        assert_eq!(file.xdp, Some(XdpMode::Generic));
+        assert_eq!(file.names, names(&["odroid"]));
+        assert_eq!(file.hosts.len(), 2);
+        assert_eq!(file.hosts[&names(&["PRINTER"])[0]].len(), 2);
+        let (place, path) = file.hosts_file.unwrap();
+        assert_eq!(path, Path::new("/etc/llamar.hosts"));
+        assert_eq!(place.to_string(), "/etc/llamar.toml:6:14");
+        assert_eq!(file.interfaces.len(), 2);
+        let eth0 = &file.interfaces["eth0"];
+        assert_eq!(eth0.names, names(&["casa", "media"]));
+        assert_eq!((eth0.ttl, eth0.xdp), (Some(5), Some(XdpMode::Native)));
+        let proxied: Vec<_> = eth0
+            .proxy_arp
+            .iter()
+            .map(|address| address.octets()[3])
+            .collect();
+        assert_eq!(proxied, [20, 30, 31, 32, 64, 65, 66, 67]);
+        assert_eq!(
+            eth0.hosts[&names(&["nas"])[0]],
+            ["fe80::9".parse::<IpAddr>().unwrap()]
+        );
+        assert_eq!(eth0.vlans.keys().collect::<Vec<_>>(), [&7, &100]);
+        let vlan = &eth0.vlans[&100];
+        assert_eq!(vlan.names, names(&["casa100"]));
+        assert_eq!(vlan.addresses[0], ("10.0.100.1".parse().unwrap(), 24));
+        assert_eq!(vlan.hosts.len(), 1);
+        assert!(file.interfaces["eth0.100"].names.is_empty());
+    }
+
+    #[test]
+    fn nothing_is_a_configuration_too() {
+        assert!(good("").interfaces.is_empty());
+        assert!(good("\u{feff}# nothing\r\n").interfaces.is_empty());
+        assert_eq!(good("\u{feff}ttl = 5\r\nnames = []\r\n").ttl, Some(5));
+    }
+
+    #[test]
+    fn every_problem_is_told_in_the_order_of_the_lines() {
+        let text = "ttl = -1\nnames = [\"casa\", \"\", \"CASA\"]\nxpd = \"auto\"\n[interface.eth0]\nxdp = \"on\"\n";
+        assert_eq!(
+            wrong(text),
+            "1:7: \"ttl\" is -1, expected a number from 0 to 2147483647\n\
+             2:18: the name is empty, expected a name such as casa or casa.example\n\
+             2:22: \"CASA\" is there twice (case makes no difference), expected every name once\n\
+             3:1: unknown key \"xpd\", expected one of ttl, max-names, xdp, names, hosts-file, hosts, interface\n\
+             5:7: \"on\" is no mode of XDP, expected auto, native, generic or off"
+        );
+    }
+
+    #[test]
+    fn unknown_keys_are_told_with_those_that_there_are() {
+        assert_eq!(
+            wrong("[interface.eth0]\nname = \"casa\""),
+            "2:1: unknown key \"name\", expected one of names, ttl, xdp, proxy-arp, hosts, vlan"
+        );
+        assert_eq!(
+            wrong("[interface.eth0.vlan.7]\nttl = 5"),
+            "2:1: unknown key \"ttl\", expected one of names, addresses, proxy-arp, hosts"
+        );
+        assert!(wrong("[interfaces.eth0]").starts_with("1:2: unknown key \"interfaces\""));
+        assert!(wrong("[eth0]").starts_with("1:2: unknown key \"eth0\""));
+        assert_eq!(
+            wrong("[interface.eth0.100]"),
+            "1:17: unknown key \"100\", expected [interface.eth0.vlan.100] for the VLAN or \
+             [interface.\"eth0.100\"] for an interface of that name"
+        );
+    }
+
+    #[test]
+    fn values_of_another_type_are_told_with_what_is_expected() {
+        for (text, problem) in [
+            (
+                "ttl = \"30\"",
+                "1:7: \"ttl\" is a string, expected a number from 0 to 2147483647",
+            ),
+            (
+                "ttl = 1.5",
+                "1:7: \"ttl\" is a float, expected a number from 0 to 2147483647",
+            ),
+            (
+                "max-names = 0",
+                "1:13: \"max-names\" is 0, expected a number from 1 to 16777216",
+            ),
+            (
+                "max-names = 0x1000001",
+                "1:13: \"max-names\" is 0x1000001, expected a number from 1 to 16777216",
+            ),
+            (
+                "xdp = true",
+                "1:7: \"xdp\" is a boolean, expected \"auto\", \"native\", \"generic\" or \"off\"",
+            ),
+            (
+                "names = [1]",
+                "1:10: \"names\" is an integer, expected a name or a list of names",
+            ),
+            (
+                "hosts = 5",
+                "1:9: \"hosts\" is an integer, expected a table of names and addresses",
+            ),
+            (
+                "interface = \"eth0\"",
+                "1:13: \"interface\" is a string, expected [interface.NAME]",
+            ),
+            (
+                "[interface]\neth0 = 5",
+                "2:8: \"eth0\" is an integer, expected [interface.eth0]",
+            ),
+            (
+                "[[interface]]",
+                "1:1: \"interface\" is an array, expected [interface.NAME]",
+            ),
+            (
+                "[interface.eth0]\nvlan = 100",
+                "2:8: \"vlan\" is an integer, expected [interface.NAME.vlan.ID]",
+            ),
+            (
+                "hosts-file = [\"a\"]",
+                "1:14: \"hosts-file\" is an array, expected the path of a file",
+            ),
+            (
+                "hosts-file = \"\"",
+                "1:14: \"hosts-file\" is empty, expected the path of a file",
+            ),
+        ] {
+            assert_eq!(wrong(text), problem, "{text}");
+        }
+    }
+
+    #[test]
+    fn broken_syntax_is_told_with_its_place() {
+        for (text, place) in [
+            ("ttl = \n", "1:7"),
+            ("names = [\"casa\n", "1:15"),
+            ("[interface.eth0\n", "1:16"),
+            ("ttl = 5\nttl = 6\n", "2:1"),
+            ("name casa\n", "1:6"),
+            ("[interface.eth0]\n[interface.eth0]\n", "2:12"),
+        ] {
+            let message = wrong(text);
+            assert!(message.starts_with(place), "{text:?}: {message}");
+        }
+    }
+
+    #[test]
+    fn missing_quotes_are_told_as_such() {
+        for (text, word) in [
+            ("names = casa", "casa"),
+            ("names = [casa, \"media\"]", "casa"),
+            ("hosts.nas = 10.0.0.1", "10.0.0.1"),
+            ("hosts.nas = fe80::1 # nas", "fe80::1"),
+            ("hosts.nas = 2001:db8::1", "2001:db8::1"),
+            ("interface.a.proxy-arp = [10.0.0.0/24]", "10.0.0.0/24"),
+            (
+                "interface.a.proxy-arp = [10.0.0.1-10.0.0.9]",
+                "10.0.0.1-10.0.0.9",
+            ),
+            ("xdp = off", "off"),
+            ("ttl = 30s", "30s"),
+        ] {
+            let message = wrong(text);
+            let expected =
+                format!("{word} is no value of TOML, expected quotes around text: \"{word}\"");
+            assert!(message.ends_with(&expected), "{text}: {message}");
+        }
+        assert_eq!(wrong("ttl = \n"), "1:7: there is no value, expected one");
+        assert_eq!(
+            wrong("ttl = 5 6"),
+            "1:7: there is more behind 5, expected the end of the line"
+        );
+        assert!(wrong("hosts.nas = 10.0.0.1").starts_with("1:13: "));
+    }
+
+    #[test]
+    fn names_that_are_too_long_or_no_names_are_told() {
+        let long = format!("names = [\"{}\"]", "a".repeat(64));
+        assert!(
+            wrong(&long).contains("label of 64 bytes (at most 63)"),
+            "{}",
+            wrong(&long)
+        );
+        let long = format!("names = [\"{}\"]", ["abcdefg"; 32].join("."));
+        assert!(
+            wrong(&long).contains("257 bytes (at most 255"),
+            "{}",
+            wrong(&long)
+        );
+        assert!(wrong("names = [\"a b\"]").starts_with("1:10: \"a b\" has ' ' in it"));
+        assert!(wrong("names = [\"10.0.0.1\"]").contains("is an address"));
+        assert!(wrong("[hosts]\n\"\" = \"10.0.0.1\"").starts_with("2:1: the name is empty"));
+        assert!(wrong("[interface.\"a/b\"]").starts_with("1:12: \"a/b\" has '/' in it"));
+        assert!(wrong("[interface.aaaaaaaaaaaaaaaa]").contains("16 bytes"));
+    }
+
+    #[test]
+    fn hosts_have_addresses_that_a_host_can_have() {
+        for (text, problem) in [
+            ("a = \"127.0.0.1\"", "2:5: \"127.0.0.1\" is loopback"),
+            ("a = \"0.0.0.0\"", "2:5: \"0.0.0.0\" is unspecified"),
+            (
+                "a = [\"10.0.0.1\", \"224.0.0.1\"]",
+                "2:18: \"224.0.0.1\" is multicast",
+            ),
+            (
+                "a = \"255.255.255.255\"",
+                "2:5: \"255.255.255.255\" is broadcast",
+            ),
+            (
+                "a = \"fe80::1\"",
+                "2:5: \"fe80::1\" is link-local, so valid on one link, expected it under [interface.NAME.hosts]",
+            ),
+            ("a = \"nas\"", "2:5: \"nas\" is no address"),
+            ("a = []", "2:5: \"a\" has no address"),
+            (
+                "a = [\"10.0.0.1\", \"10.0.0.1\"]",
+                "2:18: \"10.0.0.1\" is there twice",
+            ),
+            (
+                "a = \"10.0.0.1\"\nA = \"10.0.0.2\"",
+                "2:1: \"a\" is there twice",
+            ),
+            (
+                "a.lan = \"10.0.0.1\"",
+                "2:1: \"a\" is a table, expected addresses; a name with dots in it needs quotes: \"a.lan\"",
+            ),
+        ] {
+            let message = wrong(&format!("[hosts]\n{text}"));
+            assert!(message.starts_with(problem), "{text}: {message}");
+            assert!(!message.contains('\n'), "{text}: {message}");
+        }
+        good("[interface.eth0.hosts]\na = [\"fe80::1\", \"169.254.1.1\"]");
+        good("[interface.eth0.vlan.1.hosts]\na = \"fe80::1\"");
+    }
+
+    #[test]
+    fn vlans_have_ids_and_addresses_with_prefixes() {
+        assert!(wrong("[interface.eth0.vlan.4095]").starts_with("1:22: \"4095\" is no VLAN id"));
+        assert!(wrong("[interface.eth0.vlan.0]").contains("expected a number from 1 to 4094"));
+        assert!(wrong("[interface.eth0.vlan.x]").contains("no VLAN id"));
+        let addresses = |list: &str| wrong(&format!("[interface.eth0.vlan.1]\naddresses = {list}"));
+        assert!(addresses("\"10.0.0.1\"").starts_with("2:13: \"10.0.0.1\" has no prefix length"));
+        assert!(addresses("[\"10.0.0.0/24\"]").contains("the address of the network"));
+        assert!(addresses("[\"10.0.0.1/24\", \"10.0.0.1/24\"]").contains("twice"));
+    }
+
+    #[test]
+    fn proxy_arp_lists_have_all_addresses_of_their_ranges_up_to_the_maps_size() {
+        let all = good("[interface.eth0]\nproxy-arp = \"10.1.0.0/16\"");
+        assert_eq!(all.interfaces["eth0"].proxy_arp.len(), 65_536);
+        let overlap =
+            "[interface.eth0]\nproxy-arp = [\"10.1.0.0/16\", \"10.1.0.0/16\", \"10.1.2.3\"]";
+        assert_eq!(good(overlap).interfaces["eth0"].proxy_arp.len(), 65_536);
+        let two =
+            "[interface.a]\nproxy-arp = \"10.1.0.0/16\"\n[interface.b]\nproxy-arp = \"10.2.0.1\"\n";
+        assert_eq!(
+            wrong(two),
+            "4:13: with \"10.2.0.1\" there are 65537 addresses on \"proxy-arp\" lists, expected at most 65536 in all"
+        );
+        let vlan = "[interface.a]\nproxy-arp = \"10.1.0.0/16\"\n[interface.a.vlan.2]\nproxy-arp = \"10.2.0.1\"\n";
+        assert!(wrong(vlan).contains("65537 addresses"));
+        let proxy = |item: &str| wrong(&format!("[interface.a]\nproxy-arp = [\"{item}\"]"));
+        assert!(proxy("0.0.0.0/0").starts_with("2:14: \"0.0.0.0/0\" has 4294967296 addresses"));
+        assert!(proxy("127.0.0.1").contains("loopback"));
+        assert!(proxy("10.0.0.9/24").contains("expected 10.0.0.0/24"));
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_configuration_or_an_error(text in "\\PC*") {
+            read(&text);
+        }
+
+        #[test]
+        fn any_values_are_a_configuration_or_an_error(
+            key in prop::sample::select(vec!["ttl", "xdp", "names", "hosts.a", "interface.a.proxy-arp", "interface.a.vlan.1.addresses", "interface.a.hosts.b"]),
+            value in prop_oneof![
+                "\"[0-9a-f:./%-]{0,20}\"",
+                "-?[0-9]{1,20}",
+                "\\[\"\\PC{0,8}\"\\]",
+                "\\{ *\\}",
+                "[0-9:T.-]{1,12}",
+            ],
+        ) {
+            let (_, error) = read(&format!("{key} = {value}"));
+            for problem in error.problems() {
+                prop_assert!(problem.to_string().starts_with("/etc/llamar.toml:1:"), "{problem}");
+            }
+        }
+    }
+}

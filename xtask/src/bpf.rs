@@ -1,0 +1,139 @@
+//! Builds the eBPF object: a nested cargo with the BPF toolchain, then the check and the change that btf.rs makes.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+
+use anyhow::{Context as _, Result, ensure};
+
+use crate::toolchain::Toolchain;
+use crate::workspace::Workspace;
+use crate::{btf, stamp, step};
+
+const TARGET: &str = "bpfel-unknown-none";
+
+/// Compiler flags of the eBPF crates: type information, and instructions of version 3 with unaligned access.
+const FLAGS: [&str; 4] = [
+    "-Cdebuginfo=2",
+    "-Clink-arg=--btf",
+    "-Ctarget-cpu=v3",
+    "-Ctarget-feature=+allows-misaligned-mem-access",
+];
+
+/// A built eBPF object.
+#[derive(Debug)]
+pub struct Built {
+    /// Its absolute path, `target/llamar.bpf.o`.
+    pub object: PathBuf,
+    /// The compiler's warnings about the eBPF crates, which clippy on the host does not see. They were printed.
+    pub warnings: usize,
+}
+
+/// Builds the eBPF object; with `trace` it logs every verdict.
+pub fn build(workspace: &Workspace, toolchain: &Toolchain, trace: bool) -> Result<Built> {
+    let what = if trace {
+        "building the eBPF object, with its log"
+    } else {
+        "building the eBPF object"
+    };
+    let messages = step::run_for_output(what, &mut cargo(workspace, toolchain, trace))
+        .with_context(|| format!("the toolchain is {}", toolchain.describe()))?;
+    let warnings = warnings(&messages);
+    warnings.iter().for_each(|text| eprint!("{text}"));
+    let linked = workspace
+        .bpf_target()
+        .join(TARGET)
+        .join("release/llamar-ebpf");
+    let object = finish(workspace, &linked)
+        .with_context(|| format!("use the eBPF object {}", linked.display()))?;
+    Ok(Built {
+        object,
+        warnings: warnings.len(),
+    })
+}
+
+/// Marks the text in the linked object and puts it into its place.
+fn finish(workspace: &Workspace, linked: &Path) -> Result<PathBuf> {
+    let mut elf = fs::read(linked).context("read it")?;
+    let marked = btf::mark_text(&mut elf)?;
+    ensure!(
+        marked > 0,
+        "its type information has no `i8`, by which the maps declare text"
+    );
+    let object = workspace.object();
+    // The same bytes keep their time, so that nothing is built again because of them.
+    if fs::read(&object).ok().as_deref() != Some(&elf) {
+        stamp::write(&object, &elf)?;
+    }
+    Ok(object)
+}
+
+/// The warnings in `cargo --message-format json`; cargo repeats them for what was built before.
+fn warnings(messages: &str) -> Vec<String> {
+    let diagnostics = messages.lines().filter_map(step::diagnostic);
+    diagnostics
+        .filter(|(level, _)| level == "warning")
+        .map(|(_, text)| text)
+        .collect()
+}
+
+fn cargo(workspace: &Workspace, toolchain: &Toolchain, trace: bool) -> Command {
+    let mut cargo = toolchain.cargo(workspace);
+    cargo.args([
+        "build",
+        "--package",
+        "llamar-ebpf",
+        "--bin",
+        "llamar-ebpf",
+        "--release",
+        "--target",
+        TARGET,
+    ]);
+    cargo
+        .args([
+            "--message-format",
+            "json",
+            "-Z",
+            "build-std=core",
+            "--target-dir",
+        ])
+        .arg(workspace.bpf_target());
+    if trace {
+        cargo.args(["--features", "trace"]);
+    }
+    let linker = format!("-Clinker={}", toolchain.linker().display());
+    let flags: Vec<&str> = FLAGS.into_iter().chain([linker.as_str()]).collect();
+    // This variable, even an empty one that cargo set for a build script, wins over RUSTFLAGS.
+    cargo.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"));
+    cargo
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn warnings_are_told_from_other_messages() {
+        let message = |level: &str, spans: &str| {
+            format!(
+                r#"{{"reason":"compiler-message","message":{{"level":"{level}","spans":[{spans}],"rendered":"{level}: text\n"}}}}"#
+            )
+        };
+        let messages = [
+            message("warning", "{}"),
+            message("warning", ""),
+            message("note", "{}"),
+            "not JSON".to_owned(),
+        ];
+        assert_eq!(warnings(&messages.join("\n")), ["warning: text\n"]);
+    }
+
+    #[test]
+    fn an_object_without_type_information_is_refused_and_named() {
+        let workspace = Workspace::at(Path::new("/nonexistent"));
+        let own = std::env::current_exe().unwrap();
+        let error = format!("{:#}", finish(&workspace, &own).unwrap_err());
+        assert!(error.contains("no section .BTF"), "{error}");
+        assert!(finish(&workspace, Path::new("/nonexistent/object")).is_err());
+    }
+}
