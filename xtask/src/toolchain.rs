@@ -80,7 +80,7 @@ impl Toolchain {
                 for (name, _) in rest.get_envs() {
                     cargo.env_remove(name);
                 }
-                cargo.env_remove("RUSTC");
+                cargo.env_remove("RUSTC").env_remove("LD_LIBRARY_PATH");
             }
             Kind::Debian { rustc, libraries } => {
                 cargo

@@ -65,7 +65,7 @@ impl Workspace {
     /// xtask alone is taken out, so that build scripts see the same environment as in a plain build.
     pub fn cargo(&self) -> Command {
         let mut cargo = Command::new("cargo");
-        cargo.current_dir(&self.root).env_remove("LD_LIBRARY_PATH");
+        cargo.current_dir(&self.root);
         for (name, _) in env::vars_os() {
             if name.to_str().is_some_and(|name| {
                 name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")

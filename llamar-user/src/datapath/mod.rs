@@ -15,6 +15,8 @@ mod privilege;
 mod query;
 pub mod read;
 mod table;
+#[cfg(test)]
+mod tests;
 mod wanted;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -74,6 +76,15 @@ struct Held {
     link: XdpLink,
     /// `None` while it still holds a former agent's program.
     attached: Option<Attached>,
+}
+
+impl Held {
+    fn new(link: XdpLink) -> Self {
+        Self {
+            link,
+            attached: None,
+        }
+    }
 }
 
 /// What the maps were last made to hold.
@@ -157,31 +168,20 @@ impl Datapath {
 
     /// Puts the program on an interface, or replaces a former agent's there without a gap. Never replaces anybody
     /// else's.
-    pub fn attach(&mut self, link: &Link, mode: XdpMode) -> Result<&Attached, AttachError> {
+    pub fn attach(&mut self, link: &Link, mode: XdpMode) -> Result<Attached, AttachError> {
         let pin = self.pins.link(link.index);
         let held = self.held.remove(&link.index).map(|held| held.link);
         let programs = &mut Programs(&mut self.ebpf);
-        match attach::attach(programs, link, mode, &pin, held) {
-            Ok((holder, attached)) => {
-                let held = Held {
-                    link: holder,
-                    attached: None,
-                };
-                let held = self.held.entry(link.index).insert_entry(held).into_mut();
-                Ok(held.attached.insert(attached))
-            }
-            Err(error) => {
-                // What is pinned still is: the next attempt finds it.
-                if let Ok(link_held) = XdpLink::open(&pin) {
-                    let held = Held {
-                        link: link_held,
-                        attached: None,
-                    };
-                    self.held.insert(link.index, held);
-                }
-                Err(error)
-            }
+        let (held, result) = match attach::attach(programs, link, mode, &pin, held) {
+            Ok((link, attached)) => (Some(Held::new(link)), Ok(attached)),
+            // What is pinned still is, and the next attempt goes on from there.
+            Err(error) => (XdpLink::open(&pin).ok().map(Held::new), Err(error)),
+        };
+        if let Some(mut held) = held {
+            held.attached = result.as_ref().ok().cloned();
+            self.held.insert(link.index, held);
         }
+        result
     }
 
     /// Takes the program off an interface; one that is gone or has no program of ours is fine.
@@ -339,8 +339,7 @@ fn held(pins: &Pins) -> Result<BTreeMap<u32, Held>, DatapathError> {
         .map(|(ifindex, pin)| {
             let link =
                 XdpLink::open(&pin).map_err(DatapathError::io("open the pinned link", &pin))?;
-            let attached = None;
-            Ok((ifindex, Held { link, attached }))
+            Ok((ifindex, Held::new(link)))
         })
         .collect()
 }

@@ -23,10 +23,11 @@ fn effective(status: &str) -> Option<u64> {
 }
 
 fn missing_in(effective: u64) -> Option<String> {
-    let has = |number: u32| effective >> number & 1 == 1;
+    let holds = |number: u32| effective >> number & 1 == 1;
+    let has = |number: u32| holds(number) || (number >= 38 && holds(SYS_ADMIN));
     let names: Vec<_> = NEEDED
         .iter()
-        .filter(|&&(number, _)| !has(number) && !(number >= 38 && has(SYS_ADMIN)))
+        .filter(|&&(number, _)| !has(number))
         .map(|&(_, name)| name)
         .collect();
     (!names.is_empty()).then(|| names.join(", "))

@@ -5,5 +5,5 @@ pub mod packet;
 pub mod udp;
 
 pub use holder::{Holder, Holders};
-pub use packet::{PacketSocket, Received, arp_filter};
+pub use packet::{PacketSocket, Received, arp_and_llmnr_filter, arp_filter};
 pub use udp::{BindError, Datagram, Groups};
