@@ -3,7 +3,10 @@
 //! Every type is `repr(C)` without padding, because a padding byte is part of a hash map's key. All fields of a
 //! packet (addresses, labels) are in network byte order; plain integers are in the host's.
 
-#![expect(unsafe_code, reason = "map types are built from words and handed to the kernel as bytes")]
+#![expect(
+    unsafe_code,
+    reason = "map types are built from words and handed to the kernel as bytes"
+)]
 
 use core::mem::{align_of, size_of, transmute};
 
@@ -79,14 +82,19 @@ impl LinkKey {
     /// The link of untagged (`vlan` 0) or tagged frames of an interface.
     #[inline(always)]
     pub const fn new(ifindex: u32, vlan: u16) -> Self {
-        Self { ifindex, vlan, reserved: 0 }
+        Self {
+            ifindex,
+            vlan,
+            reserved: 0,
+        }
     }
 }
 
 /// Places in the array of links that a link may take, first choice first.
 #[inline(always)]
 pub const fn link_slot(link: LinkKey, probe: u32) -> u32 {
-    let hash = link.ifindex.wrapping_mul(0x9e37_79b1) ^ (link.vlan as u32).wrapping_mul(0x85eb_ca6b);
+    let hash =
+        link.ifindex.wrapping_mul(0x9e37_79b1) ^ (link.vlan as u32).wrapping_mul(0x85eb_ca6b);
     ((hash >> 16) ^ hash).wrapping_add(probe) % LINKS_MAX
 }
 
@@ -111,7 +119,12 @@ impl NameKey {
         if label.is_empty() || label.len() > LABEL_MAX {
             return None;
         }
-        let mut key = Self { ifindex: link.ifindex, vlan: link.vlan, length: label.len() as u16, label: [0; 64] };
+        let mut key = Self {
+            ifindex: link.ifindex,
+            vlan: link.vlan,
+            length: label.len() as u16,
+            label: [0; 64],
+        };
         for (to, from) in key.label.iter_mut().zip(label) {
             *to = from.to_ascii_lowercase() as i8;
         }
@@ -123,7 +136,12 @@ impl NameKey {
     pub fn from_words(link: LinkKey, length: usize, label: [u64; 8]) -> Self {
         // SAFETY: both types have 64 bytes and any bytes are an `[i8; 64]`.
         let label = unsafe { transmute::<[u64; 8], [i8; 64]>(label.map(u64::to_le)) };
-        Self { ifindex: link.ifindex, vlan: link.vlan, length: length as u16, label }
+        Self {
+            ifindex: link.ifindex,
+            vlan: link.vlan,
+            length: length as u16,
+            label,
+        }
     }
 
     /// The link on which the name is valid.
@@ -133,7 +151,10 @@ impl NameKey {
 
     /// The label's bytes, without the zeros behind it.
     pub fn label(&self) -> impl Iterator<Item = u8> + '_ {
-        self.label.iter().take((self.length as usize).min(LABEL_MAX)).map(|&byte| byte as u8)
+        self.label
+            .iter()
+            .take((self.length as usize).min(LABEL_MAX))
+            .map(|&byte| byte as u8)
     }
 }
 
@@ -212,7 +233,12 @@ impl ArpKey {
     /// The key of an address on a link.
     #[inline(always)]
     pub const fn new(link: LinkKey, address: [u8; 4]) -> Self {
-        Self { ifindex: link.ifindex, vlan: link.vlan, reserved: 0, address }
+        Self {
+            ifindex: link.ifindex,
+            vlan: link.vlan,
+            reserved: 0,
+            address,
+        }
     }
 
     /// The link on which the address is answered for.
@@ -292,8 +318,16 @@ impl Link {
         mac: [0; 6],
         prefix4_count: 0,
         prefix6_count: 0,
-        prefix4: [Prefix4 { network: [0; 4], mask: [0; 4], source: [0; 4] }; PREFIXES_MAX],
-        prefix6: [Prefix6 { network: [0; 16], mask: [0; 16], source: [0; 16] }; PREFIXES_MAX],
+        prefix4: [Prefix4 {
+            network: [0; 4],
+            mask: [0; 4],
+            source: [0; 4],
+        }; PREFIXES_MAX],
+        prefix6: [Prefix6 {
+            network: [0; 16],
+            mask: [0; 16],
+            source: [0; 16],
+        }; PREFIXES_MAX],
     };
 
     /// The link's key; `ifindex` 0 stands for an empty place.
@@ -417,13 +451,16 @@ impl Outcome {
 
 /// How many outcomes there are.
 pub const OUTCOMES: usize = 17;
+/// Places for outcomes: a power of two, so that one `and` bounds an index for the verifier.
+pub const OUTCOME_PLACES: usize = 32;
+const _: () = assert!(OUTCOMES <= OUTCOME_PLACES);
 
 /// Value of the counters' map: frames by [`Outcome`].
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Counters {
     /// Indexed by [`Outcome`].
-    pub frames: [u64; OUTCOMES],
+    pub frames: [u64; OUTCOME_PLACES],
 }
 
 /// A type that is exactly its bytes: no padding, every bit pattern valid.
@@ -440,7 +477,8 @@ pub unsafe trait Plain: Copy + 'static {
     /// The value with these bytes; `None` if their number is not the type's size.
     fn from_bytes(bytes: &[u8]) -> Option<Self> {
         // SAFETY: the length is checked, any bytes are a value, and the read asks for no alignment.
-        (bytes.len() == size_of::<Self>()).then(|| unsafe { bytes.as_ptr().cast::<Self>().read_unaligned() })
+        (bytes.len() == size_of::<Self>())
+            .then(|| unsafe { bytes.as_ptr().cast::<Self>().read_unaligned() })
     }
 }
 
@@ -463,7 +501,7 @@ plain! {
     Link = 984,
     Sender = 24,
     Control = 32,
-    Counters = 136,
+    Counters = 256,
 }
 
 #[cfg(test)]
@@ -510,6 +548,10 @@ mod tests {
 
     #[test]
     fn map_names_fit_what_the_kernel_keeps() {
-        assert!(map::ALL.iter().all(|name| name.len() <= 15 && name.starts_with("llamar_")));
+        assert!(
+            map::ALL
+                .iter()
+                .all(|name| name.len() <= 15 && name.starts_with("llamar_"))
+        );
     }
 }

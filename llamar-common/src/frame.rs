@@ -44,8 +44,15 @@ impl<'a> SliceFrame<'a> {
     /// # Panics
     /// If `headroom` is larger than the buffer.
     pub fn new(buffer: &'a mut [u8], headroom: usize) -> Self {
-        assert!(headroom <= buffer.len(), "a headroom of {headroom} in a buffer of {}", buffer.len());
-        Self { buffer, head: headroom }
+        assert!(
+            headroom <= buffer.len(),
+            "a headroom of {headroom} in a buffer of {}",
+            buffer.len()
+        );
+        Self {
+            buffer,
+            head: headroom,
+        }
     }
 
     /// The frame's bytes.
@@ -68,7 +75,10 @@ impl Frame for SliceFrame<'_> {
     }
 
     fn window_mut<const N: usize>(&mut self, at: usize) -> Option<&mut [u8; N]> {
-        self.buffer.get_mut(self.head..)?.get_mut(at..)?.first_chunk_mut()
+        self.buffer
+            .get_mut(self.head..)?
+            .get_mut(at..)?
+            .first_chunk_mut()
     }
 
     fn window_at_mut<const N: usize>(&mut self, at: usize) -> Option<&mut [u8; N]> {

@@ -1,2 +1,19 @@
-//! stub
-fn main() {}
+//! llamar's XDP program: shows frames and maps to `llamar_common::respond` and does what it says.
+//!
+//! It holds no knowledge of any protocol. On a host target this is an empty program, so that `--workspace`
+//! builds need no BPF toolchain.
+
+#![cfg_attr(target_arch = "bpf", no_std, no_main, feature(asm_experimental_arch))]
+
+#[cfg(target_arch = "bpf")]
+mod frame;
+#[cfg(target_arch = "bpf")]
+mod maps;
+#[cfg(target_arch = "bpf")]
+mod programs;
+
+#[cfg(not(target_arch = "bpf"))]
+fn main() {
+    eprintln!("llamar-ebpf runs in the kernel: `cargo xtask build` builds it for there");
+    std::process::exit(2);
+}

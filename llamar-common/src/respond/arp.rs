@@ -1,21 +1,23 @@
 //! ARP requests (RFC 826) for addresses held on the link, as RFC 5227 and RFC 3927 want them answered.
 
 use super::{Arrival, Tag, Verdict, put_ethernet};
-use crate::abi::{ARP_ASSIGNED, ArpHost, ArpKey, LinkKey, Outcome, SENDERS_MAX, Sender};
+use crate::abi::{ARP_ASSIGNED, ArpKey, LinkKey, Outcome, SENDERS_MAX, Sender};
 use crate::frame::Frame;
 use crate::records::{Records, World};
 use crate::wire::arp::{
-    ETHERNET_IPV4, LENGTH, OPERATION, REPLY, REQUEST, SENDER_HARDWARE, SENDER_PROTOCOL, TARGET_HARDWARE,
-    TARGET_PROTOCOL,
+    ETHERNET_IPV4, LENGTH, OPERATION, REPLY, REQUEST, SENDER_HARDWARE, SENDER_PROTOCOL,
+    TARGET_HARDWARE, TARGET_PROTOCOL,
 };
-use crate::wire::{be16, chunk, ethernet, ip, put};
+use crate::wire::{be16, ethernet, ip, le32, le48, put, put48};
 
-/// A request, in the words of RFC 826.
+const BROADCAST: u64 = ethernet::word(ethernet::BROADCAST);
+
+/// A request, in the words of RFC 826; all fields as they lie in memory, read little-endian.
 #[derive(Clone, Copy)]
 struct Request {
-    sender_hardware: ethernet::Mac,
-    sender_protocol: [u8; 4],
-    target_protocol: [u8; 4],
+    sender_hardware: u64,
+    sender_protocol: u32,
+    target_protocol: u32,
 }
 
 #[inline(always)]
@@ -30,14 +32,15 @@ fn answer<F: Frame, R: Records>(frame: &mut F, records: &R, tag: Tag) -> Result<
     let arrival = Arrival::find(records, tag.vlan())?;
     let other = arrival.pass(Outcome::ArpOther);
     let request = parse(frame, tag, &arrival).ok_or(other)?;
-    let key = ArpKey::new(arrival.key, request.target_protocol);
-    let host = *records.arp(&key).ok_or(arrival.pass(Outcome::ArpForeign))?;
-    let link_local = ip::v4::is_link_local(request.target_protocol);
+    let key = ArpKey::new(arrival.key, request.target_protocol.to_le_bytes());
+    let host = records.arp(&key).ok_or(arrival.pass(Outcome::ArpForeign))?;
+    let hardware = ethernet::word(host.mac);
+    let link_local = ip::v4::is_link_local(request.target_protocol.to_le_bytes());
 
     // RFC 3927 2.5: what concerns 169.254/16 is answered by broadcast, which the stack does not do. So those
     // requests are never left to it, not even probes.
     match R::WORLD {
-        World::Kernel if request.sender_protocol == [0; 4] => {
+        World::Kernel if request.sender_protocol == 0 => {
             if !link_local {
                 return Err(other);
             }
@@ -45,14 +48,14 @@ fn answer<F: Frame, R: Records>(frame: &mut F, records: &R, tag: Tag) -> Result<
         World::Kernel => meet(records, &arrival, &request, link_local)?,
         World::Agent if host.origin == ARP_ASSIGNED && !link_local => return Err(other),
         World::Agent => {
-            let claimed = ArpKey::new(arrival.key, request.sender_protocol);
+            let claimed = ArpKey::new(arrival.key, request.sender_protocol.to_le_bytes());
             if records.arp(&claimed).is_some() {
                 return Err(arrival.pass(Outcome::ArpConflict));
             }
         }
     }
     arrival.vouch(records)?;
-    write(frame, tag, &request, &host, link_local).ok_or(other)?;
+    write(frame, tag, &request, hardware, link_local).ok_or(other)?;
     Ok(Verdict::reply(Outcome::ArpAnswered, arrival.slot))
 }
 
@@ -61,19 +64,20 @@ fn answer<F: Frame, R: Records>(frame: &mut F, records: &R, tag: Tag) -> Result<
 fn parse<F: Frame>(frame: &F, tag: Tag, arrival: &Arrival<'_>) -> Option<Request> {
     let header = frame.window::<{ ethernet::HEADER }>(0)?;
     let packet = frame.window::<LENGTH>(tag.payload())?;
-    let destination: ethernet::Mac = chunk(header, ethernet::DESTINATION);
+    let destination = le48(header, ethernet::DESTINATION);
     let request = Request {
-        sender_hardware: chunk(packet, SENDER_HARDWARE),
-        sender_protocol: chunk(packet, SENDER_PROTOCOL),
-        target_protocol: chunk(packet, TARGET_PROTOCOL),
+        sender_hardware: le48(packet, SENDER_HARDWARE),
+        sender_protocol: le32(packet, SENDER_PROTOCOL),
+        target_protocol: le32(packet, TARGET_PROTOCOL),
     };
-    let plain = chunk(packet, 0) == ETHERNET_IPV4 && be16(packet, OPERATION) == REQUEST;
-    let for_us = destination == ethernet::BROADCAST || destination == arrival.mac;
+    let plain =
+        le48(packet, 0) == ethernet::word(ETHERNET_IPV4) && be16(packet, OPERATION) == REQUEST;
+    let for_us = destination == BROADCAST || destination == arrival.mac;
     // The answer goes to the sender's hardware address, so it has to be the station that sent the frame.
     let sender = request.sender_hardware;
-    let sincere = sender == chunk(header, ethernet::SOURCE)
+    let sincere = sender == le48(header, ethernet::SOURCE)
         && !ethernet::is_group(sender)
-        && sender != [0; 6]
+        && sender != 0
         && sender != arrival.mac;
     // RFC 5227 1.1: an announcement asks for the sender's own address.
     let asks = request.sender_protocol != request.target_protocol;
@@ -85,52 +89,87 @@ fn parse<F: Frame>(frame: &F, tag: Tag, arrival: &Arrival<'_>) -> Option<Request
 /// A sender is passed up when it is new, when its hardware address changed, and when it was last passed up
 /// longer ago than the lease. A link-local target is answered all the same.
 #[inline(always)]
-fn meet<R: Records>(records: &R, arrival: &Arrival<'_>, request: &Request, link_local: bool) -> Result<(), Verdict> {
-    let slot = sender_slot(arrival.key, request.sender_protocol);
+fn meet<R: Records>(
+    records: &R,
+    arrival: &Arrival<'_>,
+    request: &Request,
+    link_local: bool,
+) -> Result<(), Verdict> {
+    let slot = sender_slot(arrival.key, request.sender_protocol.to_le_bytes());
     let now = records.jiffies();
     let lease = records.control().map_or(0, |control| control.sender_lease);
     let sender = identity(arrival.key, request, now);
-    let known = records.sender(slot).ok_or(arrival.pass(Outcome::ArpOther))?;
+    let known = records
+        .sender(slot)
+        .ok_or(arrival.pass(Outcome::ArpOther))?;
     if known.who == sender.who && known.mac == sender.mac && now.wrapping_sub(known.at) < lease {
         return Ok(());
     }
     // RFC 5227 2.4: a sender that uses our address is a conflict. It is never remembered, so each of its
     // requests comes here and is passed up.
-    if records.arp(&ArpKey::new(arrival.key, request.sender_protocol)).is_some() {
+    if records
+        .arp(&ArpKey::new(
+            arrival.key,
+            request.sender_protocol.to_le_bytes(),
+        ))
+        .is_some()
+    {
         return Err(arrival.pass(Outcome::ArpConflict));
     }
     records.remember(slot, sender);
-    if link_local { Ok(()) } else { Err(arrival.pass(Outcome::ArpLearn)) }
+    if link_local {
+        Ok(())
+    } else {
+        Err(arrival.pass(Outcome::ArpLearn))
+    }
 }
 
 /// Place of a sender in the array of senders.
 #[inline(always)]
 pub const fn sender_slot(link: LinkKey, address: [u8; 4]) -> u32 {
-    let hash = u32::from_be_bytes(address) ^ link.ifindex.wrapping_mul(0x85eb_ca6b) ^ ((link.vlan as u32) << 16);
+    let hash = u32::from_le_bytes(address)
+        ^ link.ifindex.wrapping_mul(0x85eb_ca6b)
+        ^ ((link.vlan as u32) << 16);
     (hash.wrapping_mul(0x9e37_79b1) >> 16) % SENDERS_MAX
 }
 
 #[inline(always)]
 const fn identity(link: LinkKey, request: &Request, now: u64) -> Sender {
-    let [m0, m1, m2, m3, m4, m5] = request.sender_hardware;
-    let [v0, v1] = link.vlan.to_le_bytes();
     Sender {
-        who: (u32::from_be_bytes(request.sender_protocol) as u64) << 32 | link.ifindex as u64,
-        mac: u64::from_le_bytes([m0, m1, m2, m3, m4, m5, v0, v1]),
+        who: (request.sender_protocol as u64) << 32 | link.ifindex as u64,
+        mac: request.sender_hardware | (link.vlan as u64) << 48,
         at: now,
     }
 }
 
 /// Turns the request into its reply; what follows the packet (padding) stays.
 #[inline(always)]
-fn write<F: Frame>(frame: &mut F, tag: Tag, request: &Request, host: &ArpHost, link_local: bool) -> Option<()> {
+fn write<F: Frame>(
+    frame: &mut F,
+    tag: Tag,
+    request: &Request,
+    hardware: u64,
+    link_local: bool,
+) -> Option<()> {
     // RFC 3927 2.5: ARP packets with a link-local sender address are sent by broadcast, replies too.
-    let destination = if link_local { ethernet::BROADCAST } else { request.sender_hardware };
+    let destination = if link_local {
+        BROADCAST
+    } else {
+        request.sender_hardware
+    };
     let packet = frame.window_mut::<LENGTH>(tag.payload())?;
     put(packet, OPERATION, REPLY.to_be_bytes());
-    put(packet, SENDER_HARDWARE, host.mac);
-    put(packet, SENDER_PROTOCOL, request.target_protocol);
-    put(packet, TARGET_HARDWARE, request.sender_hardware);
-    put(packet, TARGET_PROTOCOL, request.sender_protocol);
-    put_ethernet(frame, tag, destination, host.mac, ethernet::ARP)
+    put48(packet, SENDER_HARDWARE, hardware);
+    put(
+        packet,
+        SENDER_PROTOCOL,
+        request.target_protocol.to_le_bytes(),
+    );
+    put48(packet, TARGET_HARDWARE, request.sender_hardware);
+    put(
+        packet,
+        TARGET_PROTOCOL,
+        request.sender_protocol.to_le_bytes(),
+    );
+    put_ethernet(frame, tag, destination, hardware, ethernet::ARP)
 }

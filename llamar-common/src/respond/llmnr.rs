@@ -8,7 +8,8 @@ use crate::abi::{ADDRESSES_MAX, Host, LABEL_MAX, NameKey, NameState, Outcome};
 use crate::frame::Frame;
 use crate::records::Records;
 use crate::wire::checksum::Sum;
-use crate::wire::{be16, chunk, dns, ethernet, le16, le64, name, put, udp};
+use crate::wire::dns::Record;
+use crate::wire::{be16, dns, ethernet, le16, le48, le64, name, put, udp};
 
 pub(super) use self::ip::{V4, V6};
 
@@ -30,8 +31,13 @@ pub(super) trait Ip {
     /// Whether an address is link-local.
     fn is_link_local(address: Self::Address) -> bool;
     /// Writes the header of an answer and returns the sum of its pseudo-header.
-    fn put<F: Frame>(frame: &mut F, at: usize, source: Self::Address, asker: Self::Address, length: u16)
-    -> Option<Sum>;
+    fn put<F: Frame>(
+        frame: &mut F,
+        at: usize,
+        source: Self::Address,
+        asker: Self::Address,
+        length: u16,
+    ) -> Option<Sum>;
 }
 
 /// A plain IP packet that carries UDP to the group.
@@ -49,7 +55,7 @@ pub(super) struct Packet<A> {
 /// A query, as far as it goes back out.
 #[derive(Clone, Copy)]
 struct Query<A> {
-    hardware: ethernet::Mac,
+    hardware: u64,
     asker: A,
     port: u16,
     id: u16,
@@ -68,18 +74,31 @@ const LENGTH_BYTE: usize = udp::HEADER + dns::HEADER;
 const QUESTION_END: usize = 5;
 
 #[inline(always)]
-pub(super) fn respond<I: Ip, F: Frame, R: Records>(frame: &mut F, records: &R, tag: Tag) -> Verdict {
+pub(super) fn respond<I: Ip, F: Frame, R: Records>(
+    frame: &mut F,
+    records: &R,
+    tag: Tag,
+) -> Verdict {
     match answer::<I, F, R>(frame, records, tag) {
         Ok(verdict) | Err(verdict) => verdict,
     }
 }
 
 #[inline(always)]
-fn answer<I: Ip, F: Frame, R: Records>(frame: &mut F, records: &R, tag: Tag) -> Result<Verdict, Verdict> {
+fn answer<I: Ip, F: Frame, R: Records>(
+    frame: &mut F,
+    records: &R,
+    tag: Tag,
+) -> Result<Verdict, Verdict> {
     let packet = match I::parse(frame, tag.payload()) {
         Ok(packet) => packet,
         Err(None) => return Err(Verdict::UNCOUNTED),
-        Err(Some(outcome)) => return Err(Verdict::pass(outcome, Arrival::find(records, tag.vlan())?.slot)),
+        Err(Some(outcome)) => {
+            return Err(Verdict::pass(
+                outcome,
+                Arrival::find(records, tag.vlan())?.slot,
+            ));
+        }
     };
     let arrival = Arrival::find(records, tag.vlan())?;
     let query = parse::<I, F>(frame, tag, packet, &arrival)?;
@@ -91,7 +110,9 @@ fn answer<I: Ip, F: Frame, R: Records>(frame: &mut F, records: &R, tag: Tag) -> 
         *word = name::fold(*word);
     }
     let key = NameKey::from_words(arrival.key, query.length, folded);
-    let host = records.host(&key).ok_or(arrival.pass(Outcome::LlmnrForeign))?;
+    let host = records
+        .host(&key)
+        .ok_or(arrival.pass(Outcome::LlmnrForeign))?;
     if host.state != NameState::Unique as u8 {
         return Err(arrival.pass(Outcome::LlmnrNotUnique));
     }
@@ -105,15 +126,32 @@ fn answer<I: Ip, F: Frame, R: Records>(frame: &mut F, records: &R, tag: Tag) -> 
     }
     arrival.vouch(records)?;
 
-    let growth = if count == 0 { dns::SOA_RECORD } else { count * record_length };
+    let growth = if count == 0 {
+        dns::SOA_RECORD
+    } else {
+        count * record_length
+    };
     if !frame.grow_head(growth) {
         return Err(arrival.pass(Outcome::NoRoom));
     }
     let link_scope = I::is_link_local(query.asker);
-    let reply = Reply { source, mac: arrival.mac, count, growth, link_scope };
+    let reply = Reply {
+        source,
+        mac: arrival.mac,
+        count,
+        growth,
+        link_scope,
+    };
     // From here on the old frame is gone; it was long enough for every window, so all of them are there.
     let _ = write::<I, F>(frame, tag, &query, host, reply);
-    Ok(Verdict::reply(if count == 0 { Outcome::LlmnrEmpty } else { Outcome::LlmnrAnswered }, arrival.slot))
+    Ok(Verdict::reply(
+        if count == 0 {
+            Outcome::LlmnrEmpty
+        } else {
+            Outcome::LlmnrAnswered
+        },
+        arrival.slot,
+    ))
 }
 
 /// Reads a query of the one form that is answered here; for any other, why it is passed.
@@ -127,14 +165,17 @@ fn parse<I: Ip, F: Frame>(
     let malformed = arrival.pass(Outcome::LlmnrMalformed);
     let other = arrival.pass(Outcome::LlmnrOther);
     let header = frame.window::<{ ethernet::HEADER }>(0).ok_or(malformed)?;
-    let hardware: ethernet::Mac = chunk(header, ethernet::SOURCE);
+    let hardware = le48(header, ethernet::SOURCE);
     if ethernet::is_group(hardware) || hardware == arrival.mac {
         return Err(malformed);
     }
     let at = tag.payload() + I::HEADER;
     let head = frame.window::<{ LENGTH_BYTE + 1 }>(at).ok_or(malformed)?;
     let port = le16(head, udp::SOURCE);
-    if port == 0 || be16(head, udp::LENGTH) != packet.length || frame.length() != at + packet.length as usize {
+    if port == 0
+        || be16(head, udp::LENGTH) != packet.length
+        || frame.length() != at + packet.length as usize
+    {
         return Err(malformed);
     }
     // RFC 4795 2.1.1: OPCODE, C and TC send a query to the agent; T, Z and RCODE are ignored.
@@ -147,10 +188,17 @@ fn parse<I: Ip, F: Frame>(
         return Err(other);
     }
     let length = head[LENGTH_BYTE] as usize;
-    if length == 0 || length > LABEL_MAX || packet.length as usize != LENGTH_BYTE + 1 + length + QUESTION_END {
+    if length == 0
+        || length > LABEL_MAX
+        || packet.length as usize != LENGTH_BYTE + 1 + length + QUESTION_END
+    {
         return Err(other);
     }
-    let sum = packet.sum.le64(le64(head, 0)).le64(le64(head, 8)).le32(0x100);
+    let sum = packet
+        .sum
+        .le64(le64(head, 0))
+        .le64(le64(head, 8))
+        .le32(0x100);
     let (label, kind, question) = question(frame, at + LENGTH_BYTE + 1, length).ok_or(other)?;
 
     // An incoming checksum is complete, or left to a device that does not exist behind veth and virtio: then
@@ -195,9 +243,21 @@ fn question<F: Frame>(frame: &F, at: usize, length: usize) -> Option<([u64; 8], 
         *word = le64(frame.window::<8>(at + 8 * index)?, 0);
         sum = sum.le64(*word);
     }
-    let tail = Sum::ZERO.le64(u64::from_le_bytes([0, 0, kind as u8, 0, dns::IN as u8, 0, 0, 0]));
+    let tail = Sum::ZERO.le64(u64::from_le_bytes([
+        0,
+        0,
+        kind as u8,
+        0,
+        dns::IN as u8,
+        0,
+        0,
+        0,
+    ]));
     // The label begins at an odd offset of the datagram.
-    let sum = sum.plus(tail.moved(length % 2 == 1)).moved(true).le16(length as u16);
+    let sum = sum
+        .plus(tail.moved(length % 2 == 1))
+        .moved(true)
+        .le16(length as u16);
     Some((label, kind, sum))
 }
 
@@ -205,7 +265,7 @@ fn question<F: Frame>(frame: &F, at: usize, length: usize) -> Option<([u64; 8], 
 #[derive(Clone, Copy)]
 struct Reply<A> {
     source: A,
-    mac: ethernet::Mac,
+    mac: u64,
     /// Records in the answer section.
     count: usize,
     /// By how much the frame has grown.
@@ -229,28 +289,35 @@ fn write<I: Ip, F: Frame>(
     let sum = I::put(frame, at, reply.source, query.asker, length)?;
     let at = at + I::HEADER;
     put_question(frame, at + LENGTH_BYTE + 1, query)?;
-    let records = put_records(frame, at + LENGTH_BYTE + 1 + query.length + QUESTION_END, query.kind, host, &reply)?;
-    let sum = sum.plus(query.sum).plus(records.moved(query.length % 2 == 0));
+    let records = put_records(
+        frame,
+        at + LENGTH_BYTE + 1 + query.length + QUESTION_END,
+        query.kind,
+        host,
+        &reply,
+    )?;
+    let sum = sum
+        .plus(query.sum)
+        .plus(records.moved(query.length % 2 == 0));
 
     let head = frame.window_mut::<{ LENGTH_BYTE + 1 }>(at)?;
-    let mut start = [0u8; LENGTH_BYTE];
-    put(&mut start, udp::SOURCE, udp::LLMNR.to_be_bytes());
-    put(&mut start, udp::DESTINATION, query.port.to_le_bytes());
-    put(&mut start, udp::LENGTH, length.to_be_bytes());
-    put(&mut start, udp::HEADER + dns::ID, query.id.to_le_bytes());
-    put(&mut start, udp::HEADER + dns::FLAGS, dns::RESPONSE.to_be_bytes());
-    put(&mut start, udp::HEADER + dns::COUNTS, counts(reply.count));
-    let sum = sum.le64(le64(&start, 0)).le64(le64(&start, 8)).le32(crate::wire::le32(&start, 16));
-    put(&mut start, udp::CHECKSUM, sum.udp_checksum().to_le_bytes());
-    put(head, 0, start);
+    let ports = udp::LLMNR.swap_bytes() as u64
+        | (query.port as u64) << 16
+        | (length.swap_bytes() as u64) << 32;
+    let message = query.id as u64 | (dns::RESPONSE.swap_bytes() as u64) << 16;
+    let counts = counts(reply.count);
+    let sum = sum.le64(ports).le64(message).le64(counts).udp_checksum();
+    put(head, 0, (ports | (sum as u64) << 48).to_le_bytes());
+    put(head, udp::HEADER, (message as u32).to_le_bytes());
+    put(head, udp::HEADER + dns::COUNTS, counts.to_le_bytes());
     head[LENGTH_BYTE] = query.length as u8;
     Some(())
 }
 
-/// One question, the answers, and an SOA record where there are none (RFC 4795 2.9).
+/// The four counts as a little-endian word: one question, the answers, and an SOA record where there are none (RFC 4795 2.9).
 #[inline(always)]
-const fn counts(answers: usize) -> [u8; 8] {
-    [0, 1, 0, answers as u8, 0, (answers == 0) as u8, 0, 0]
+const fn counts(answers: usize) -> u64 {
+    1 << 8 | (answers as u64) << 24 | ((answers == 0) as u64) << 40
 }
 
 /// Writes the question from the label on. Whole words may write over what follows, which is written later.
@@ -262,28 +329,48 @@ fn put_question<F: Frame, A>(frame: &mut F, at: usize, query: &Query<A>) -> Opti
         }
         *frame.window_mut::<8>(at + 8 * index)? = word.to_le_bytes();
     }
-    *frame.window_at_mut::<QUESTION_END>(at + query.length)? = [0, 0, query.kind as u8, 0, dns::IN as u8];
+    *frame.window_at_mut::<QUESTION_END>(at + query.length)? = question_end(query.kind);
     Some(())
+}
+
+/// The root's length byte, type and class IN.
+#[inline(always)]
+const fn question_end(kind: u16) -> [u8; QUESTION_END] {
+    [0, 0, kind as u8, 0, dns::IN as u8]
 }
 
 /// Writes the records and returns their sum, as if they began at an even offset.
 #[inline(always)]
-fn put_records<F: Frame, A>(frame: &mut F, at: usize, kind: u16, host: &Host, reply: &Reply<A>) -> Option<Sum> {
+fn put_records<F: Frame, A>(
+    frame: &mut F,
+    at: usize,
+    kind: u16,
+    host: &Host,
+    reply: &Reply<A>,
+) -> Option<Sum> {
     if reply.count == 0 {
-        return put_record(frame, at, dns::soa_record(host.ttl));
+        return put_record::<F, { dns::SOA_RECORD }, 5>(frame, at, dns::soa(host.ttl));
     }
     let mut sum = Sum::ZERO;
     if kind == dns::A {
         let first = first(host.a_count, host.a_routable, reply.link_scope);
         for index in 0..ADDRESSES_MAX.min(reply.count) {
-            let address = host.a.get(rotated(first + index, reply.count))?;
-            sum = sum.plus(put_record(frame, at + index * dns::A_RECORD, dns::a_record(host.ttl, *address))?);
+            let address = host.a[rotated::<F>(first + index, reply.count)];
+            sum = sum.plus(put_record::<F, { dns::A_RECORD }, 2>(
+                frame,
+                at + index * dns::A_RECORD,
+                dns::a(host.ttl, address),
+            )?);
         }
     } else {
         let first = first(host.aaaa_count, host.aaaa_routable, reply.link_scope);
         for index in 0..ADDRESSES_MAX.min(reply.count) {
-            let address = host.aaaa.get(rotated(first + index, reply.count))?;
-            sum = sum.plus(put_record(frame, at + index * dns::AAAA_RECORD, dns::aaaa_record(host.ttl, *address))?);
+            let address = &host.aaaa[rotated::<F>(first + index, reply.count)];
+            sum = sum.plus(put_record::<F, { dns::AAAA_RECORD }, 3>(
+                frame,
+                at + index * dns::AAAA_RECORD,
+                dns::aaaa(host.ttl, address),
+            )?);
         }
     }
     Some(sum)
@@ -292,27 +379,26 @@ fn put_records<F: Frame, A>(frame: &mut F, at: usize, kind: u16, host: &Host, re
 /// Which address comes first: a routable one, or a link-local one for a link-local asker (RFC 4795 2.6).
 #[inline(always)]
 const fn first(count: u8, routable: u8, link_scope: bool) -> usize {
-    if link_scope && routable < count { routable as usize } else { 0 }
+    if link_scope && routable < count {
+        routable as usize
+    } else {
+        0
+    }
+}
+
+/// The place of an address when the list of `count` begins at another one.
+#[inline(always)]
+fn rotated<F: Frame>(index: usize, count: usize) -> usize {
+    let place = if index < count { index } else { index - count };
+    // For the verifier: a bound that the compiler cannot argue away.
+    F::opaque(place as u64) as usize % ADDRESSES_MAX
 }
 
 #[inline(always)]
-const fn rotated(index: usize, count: usize) -> usize {
-    if index < count { index } else { index - count }
-}
-
-#[inline(always)]
-fn put_record<F: Frame, const N: usize>(frame: &mut F, at: usize, record: [u8; N]) -> Option<Sum> {
-    let mut sum = Sum::ZERO;
-    for word in 0..N / 8 {
-        sum = sum.le64(le64(&record, word * 8));
-    }
-    if N % 8 >= 4 {
-        sum = sum.le32(crate::wire::le32(&record, N / 8 * 8));
-    }
-    // Of the records only the SOA has an odd length; its last byte is the low one of the TTL.
-    if N % 2 == 1 {
-        sum = sum.le16(record[N - 1] as u16);
-    }
-    *frame.window_at_mut::<N>(at)? = record;
-    Some(sum)
+fn put_record<F: Frame, const N: usize, const W: usize>(
+    frame: &mut F,
+    at: usize,
+    record: Record<W>,
+) -> Option<Sum> {
+    Some(record.put(frame.window_at_mut::<N>(at)?))
 }

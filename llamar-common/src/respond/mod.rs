@@ -9,9 +9,14 @@ mod llmnr;
 use crate::abi::{Link, LinkKey, NO_LINK, Outcome};
 use crate::frame::Frame;
 use crate::records::{Records, World};
-use crate::wire::{be16, chunk, ethernet};
+use crate::wire::{be16, ethernet, le48, put, put48};
 
 pub use self::arp::sender_slot;
+
+// Addresses are words here, not byte arrays: those would go through the kernel's stack byte by byte, or in words
+// that are not aligned, which the verifier refuses there.
+const GROUP_V4: u64 = ethernet::word(ethernet::LLMNR_V4);
+const GROUP_V6: u64 = ethernet::word(ethernet::LLMNR_V6);
 
 /// What is to become of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,30 +30,44 @@ pub struct Verdict {
 }
 
 impl Verdict {
-    const UNCOUNTED: Self = Self { reply: false, outcome: None, slot: NO_LINK };
+    const UNCOUNTED: Self = Self {
+        reply: false,
+        outcome: None,
+        slot: NO_LINK,
+    };
 
     #[inline(always)]
     const fn pass(outcome: Outcome, slot: u32) -> Self {
-        Self { reply: false, outcome: Some(outcome), slot }
+        Self {
+            reply: false,
+            outcome: Some(outcome),
+            slot,
+        }
     }
 
     #[inline(always)]
     const fn reply(outcome: Outcome, slot: u32) -> Self {
-        Self { reply: true, outcome: Some(outcome), slot }
+        Self {
+            reply: true,
+            outcome: Some(outcome),
+            slot,
+        }
     }
 }
 
 /// Answers a frame in place, or leaves it as it is.
 #[inline(always)]
 pub fn respond<F: Frame, R: Records>(frame: &mut F, records: &R) -> Verdict {
-    let Some(header) = frame.window::<{ ethernet::HEADER }>(0) else { return Verdict::UNCOUNTED };
-    let destination: ethernet::Mac = chunk(header, ethernet::DESTINATION);
+    let Some(header) = frame.window::<{ ethernet::HEADER }>(0) else {
+        return Verdict::UNCOUNTED;
+    };
+    let destination = le48(header, ethernet::DESTINATION);
     match be16(header, ethernet::ETHER_TYPE) {
         ethernet::ARP => arp::respond(frame, records, Tag::None),
-        ethernet::IPV4 if destination == ethernet::LLMNR_V4 => {
+        ethernet::IPV4 if destination == GROUP_V4 => {
             llmnr::respond::<llmnr::V4, _, _>(frame, records, Tag::None)
         }
-        ethernet::IPV6 if destination == ethernet::LLMNR_V6 => {
+        ethernet::IPV6 if destination == GROUP_V6 => {
             llmnr::respond::<llmnr::V6, _, _>(frame, records, Tag::None)
         }
         ethernet::VLAN => tagged(frame, records, destination),
@@ -58,8 +77,10 @@ pub fn respond<F: Frame, R: Records>(frame: &mut F, records: &R) -> Verdict {
 
 /// The same for a frame with one 802.1Q tag. Frames with two, and priority tags (VLAN id 0), go to the stack.
 #[inline(always)]
-fn tagged<F: Frame, R: Records>(frame: &mut F, records: &R, destination: ethernet::Mac) -> Verdict {
-    let Some(tag) = frame.window::<{ ethernet::TAG }>(ethernet::HEADER) else { return Verdict::UNCOUNTED };
+fn tagged<F: Frame, R: Records>(frame: &mut F, records: &R, destination: u64) -> Verdict {
+    let Some(tag) = frame.window::<{ ethernet::TAG }>(ethernet::HEADER) else {
+        return Verdict::UNCOUNTED;
+    };
     let control = be16(tag, 0);
     if control & ethernet::VLAN_ID == 0 || control & ethernet::VLAN_ID == ethernet::VLAN_ID {
         return Verdict::UNCOUNTED;
@@ -67,10 +88,10 @@ fn tagged<F: Frame, R: Records>(frame: &mut F, records: &R, destination: etherne
     let tag_control = Tag::Vlan(control);
     match be16(tag, 2) {
         ethernet::ARP => arp::respond(frame, records, tag_control),
-        ethernet::IPV4 if destination == ethernet::LLMNR_V4 => {
+        ethernet::IPV4 if destination == GROUP_V4 => {
             llmnr::respond::<llmnr::V4, _, _>(frame, records, tag_control)
         }
-        ethernet::IPV6 if destination == ethernet::LLMNR_V6 => {
+        ethernet::IPV6 if destination == GROUP_V6 => {
             llmnr::respond::<llmnr::V6, _, _>(frame, records, tag_control)
         }
         _ => Verdict::UNCOUNTED,
@@ -109,7 +130,7 @@ impl Tag {
 struct Arrival<'a> {
     slot: u32,
     key: LinkKey,
-    mac: ethernet::Mac,
+    mac: u64,
     generation: u32,
     link: &'a Link,
 }
@@ -117,12 +138,20 @@ struct Arrival<'a> {
 impl<'a> Arrival<'a> {
     #[inline(always)]
     fn find<R: Records>(records: &'a R, vlan: u16) -> Result<Self, Verdict> {
-        let Some((slot, link)) = records.link(vlan) else { return Err(Verdict::pass(Outcome::NoLink, NO_LINK)) };
+        let Some((slot, link)) = records.link(vlan) else {
+            return Err(Verdict::pass(Outcome::NoLink, NO_LINK));
+        };
         let generation = link.generation;
         if generation & 1 != 0 {
             return Err(Verdict::pass(Outcome::NoLink, slot));
         }
-        Ok(Self { slot, key: link.key(), mac: link.mac, generation, link })
+        Ok(Self {
+            slot,
+            key: link.key(),
+            mac: ethernet::word(link.mac),
+            generation,
+            link,
+        })
     }
 
     /// The last check before a frame is touched: the agent lives, and the link is still what was read.
@@ -155,15 +184,18 @@ impl<'a> Arrival<'a> {
 fn put_ethernet<F: Frame>(
     frame: &mut F,
     tag: Tag,
-    destination: ethernet::Mac,
-    source: ethernet::Mac,
+    destination: u64,
+    source: u64,
     ether_type: u16,
 ) -> Option<()> {
-    use crate::wire::put;
     let addresses = frame.window_mut::<{ ethernet::HEADER }>(0)?;
-    put(addresses, ethernet::DESTINATION, destination);
-    put(addresses, ethernet::SOURCE, source);
-    let outer = if let Tag::Vlan(_) = tag { ethernet::VLAN } else { ether_type };
+    put48(addresses, ethernet::DESTINATION, destination);
+    put48(addresses, ethernet::SOURCE, source);
+    let outer = if let Tag::Vlan(_) = tag {
+        ethernet::VLAN
+    } else {
+        ether_type
+    };
     put(addresses, ethernet::ETHER_TYPE, outer.to_be_bytes());
     if let Tag::Vlan(control) = tag {
         let inner = frame.window_mut::<{ ethernet::TAG }>(ethernet::HEADER)?;

@@ -59,7 +59,10 @@ impl Sum {
     #[must_use]
     pub fn bytes(mut self, bytes: &[u8]) -> Self {
         for pair in bytes.chunks(2) {
-            self = self.le16(u16::from_le_bytes([pair[0], pair.get(1).copied().unwrap_or(0)]));
+            self = self.le16(u16::from_le_bytes([
+                pair[0],
+                pair.get(1).copied().unwrap_or(0),
+            ]));
         }
         self
     }
@@ -104,7 +107,9 @@ mod tests {
     #[test]
     fn words_of_any_size_give_the_sum_of_the_bytes() {
         let bytes: [u8; 16] = core::array::from_fn(|i| (i * 37 + 200) as u8);
-        let words = Sum::ZERO.le64(crate::wire::le64(&bytes, 0)).le64(crate::wire::le64(&bytes, 8));
+        let words = Sum::ZERO
+            .le64(crate::wire::le64(&bytes, 0))
+            .le64(crate::wire::le64(&bytes, 8));
         assert_eq!(words.fold(), Sum::ZERO.bytes(&bytes).fold());
     }
 
@@ -113,7 +118,10 @@ mod tests {
         let bytes = [0xffu8, 0xff, 1, 2, 0xfe, 0xff, 0x80];
         let mut shifted = [0u8; 8];
         shifted[1..].copy_from_slice(&bytes);
-        assert_eq!(Sum::ZERO.bytes(&bytes).moved(true).fold(), Sum::ZERO.bytes(&shifted).fold());
+        assert_eq!(
+            Sum::ZERO.bytes(&bytes).moved(true).fold(),
+            Sum::ZERO.bytes(&shifted).fold()
+        );
     }
 
     #[test]

@@ -34,8 +34,14 @@ pub const SOURCE: usize = 6;
 /// Offset of the EtherType, or of the tag that stands before it.
 pub const ETHER_TYPE: usize = 12;
 
-/// Whether an address names more than one station.
+/// An address as a little-endian word of 48 bits.
 #[inline(always)]
-pub const fn is_group(mac: Mac) -> bool {
-    mac[0] & 1 != 0
+pub const fn word([m0, m1, m2, m3, m4, m5]: Mac) -> u64 {
+    u64::from_le_bytes([m0, m1, m2, m3, m4, m5, 0, 0])
+}
+
+/// Whether an address, as a little-endian word, names more than one station.
+#[inline(always)]
+pub const fn is_group(mac: u64) -> bool {
+    mac & 1 != 0
 }

@@ -64,3 +64,22 @@ pub fn le16(bytes: &[u8], at: usize) -> u16 {
 pub fn put<const N: usize>(to: &mut [u8], at: usize, from: [u8; N]) {
     to[at..at + N].copy_from_slice(&from);
 }
+
+/// The six bytes at `at`, a hardware address, as a little-endian word of 48 bits.
+///
+/// # Panics
+/// If `bytes` ends before them.
+#[inline(always)]
+pub fn le48(bytes: &[u8], at: usize) -> u64 {
+    le32(bytes, at) as u64 | (le16(bytes, at + 4) as u64) << 32
+}
+
+/// Writes a little-endian word of 48 bits over the six bytes at `at`.
+///
+/// # Panics
+/// If `to` ends before them.
+#[inline(always)]
+pub fn put48(to: &mut [u8], at: usize, word: u64) {
+    put(to, at, (word as u32).to_le_bytes());
+    put(to, at + 4, ((word >> 32) as u16).to_le_bytes());
+}

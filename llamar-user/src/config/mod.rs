@@ -1,1 +1,165 @@
-//! stub
+//! The configuration: what the administrator asks for, by files and by the command line, parsed and judged once.
+//!
+//! Nothing is checked again behind this module, and nothing here knows which interfaces there are: what is to be
+//! served on them is worked out in `state`.
+
+mod addresses;
+mod error;
+mod file;
+mod hosts;
+mod ini;
+mod load;
+mod toml;
+mod value;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use crate::dns::Name;
+
+pub use addresses::{Addresses, Hosts, Unusable, is_link_local};
+pub use error::{ConfigError, Place, Problem};
+pub use load::{judge, load};
+
+/// TTL of answers in seconds unless another is asked for (RFC 4795 2.8).
+pub const TTL_DEFAULT: u32 = 30;
+
+const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
+
+/// What the administrator asks for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Config {
+    /// The file that was read, if one was.
+    pub file: Option<PathBuf>,
+    /// The interfaces to be served, by name.
+    pub interfaces: BTreeMap<String, Interface>,
+    /// Names held for others on every link, with the default TTL.
+    pub hosts: Arc<Hosts>,
+    /// Capacity of the kernel path's map of names.
+    pub max_names: u32,
+    /// What should be logged once, one sentence each.
+    pub notes: Vec<String>,
+}
+
+/// An interface to be served; everything is filled in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Interface {
+    /// This host's names on the interface.
+    pub names: Vec<Name>,
+    /// TTL of answers in seconds.
+    pub ttl: u32,
+    /// How the kernel path is attached.
+    pub xdp: XdpMode,
+    /// Names held for others on this interface only.
+    pub hosts: BTreeMap<Name, Vec<IpAddr>>,
+    /// Names held for others on every link: [`Config::hosts`], with this interface's TTL.
+    pub shared: Arc<Hosts>,
+    /// Addresses of others for which ARP requests are answered.
+    pub proxy_arp: BTreeSet<Ipv4Addr>,
+    /// VLANs whose tagged frames are answered, by id.
+    pub vlans: BTreeMap<u16, Vlan>,
+}
+
+/// A VLAN of an interface. TTL, kernel path and names held on every link are the interface's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Vlan {
+    /// This host's names on the VLAN: the interface's, unless it has its own.
+    pub names: Vec<Name>,
+    /// This host's addresses there, with the lengths of their prefixes, if it has no interface for the VLAN.
+    pub addresses: Vec<(IpAddr, u8)>,
+    /// Names held for others on this VLAN only.
+    pub hosts: BTreeMap<Name, Vec<IpAddr>>,
+    /// Addresses of others for which ARP requests are answered.
+    pub proxy_arp: BTreeSet<Ipv4Addr>,
+}
+
+/// How the kernel path is attached to an interface.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum XdpMode {
+    /// Native where that is good for the interface, else generic.
+    #[default]
+    Auto,
+    /// In the driver, or not at all.
+    Native,
+    /// In the stack, with any driver.
+    Generic,
+    /// Not at all: everything is answered from userspace.
+    Off,
+}
+
+impl XdpMode {
+    /// All modes.
+    pub const ALL: [Self; 4] = [Self::Auto, Self::Native, Self::Generic, Self::Off];
+
+    /// The mode as it is written.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Auto => "auto",
+            Self::Native => "native",
+            Self::Generic => "generic",
+            Self::Off => "off",
+        }
+    }
+}
+
+impl FromStr for XdpMode {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let mode = Self::ALL.into_iter().find(|mode| mode.as_str() == text);
+        mode.ok_or_else(|| {
+            format!("{text:?} is no mode of XDP, expected auto, native, generic or off")
+        })
+    }
+}
+
+impl fmt::Display for XdpMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// What the command line says; it wins over files.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Flags {
+    /// `--iface`: interfaces to be served besides those of the file.
+    pub ifaces: Vec<String>,
+    /// `--config`: the file to be read instead of those in /etc.
+    pub config: Option<PathBuf>,
+    /// `--name`: this host's names on the interfaces of `--iface`, or without such on those that have none of their
+    /// own.
+    pub names: Vec<String>,
+    /// `--xdp`, for every interface.
+    pub xdp: Option<XdpMode>,
+    /// `--ttl`, for every interface.
+    pub ttl: Option<u32>,
+    /// `--max-names`.
+    pub max_names: Option<u32>,
+}
+
+/// What holds where the command line says nothing.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Defaults {
+    /// The TOML file that is read if it exists.
+    pub toml: PathBuf,
+    /// LLamar's INI file, read if it exists and the TOML file does not.
+    pub ini: PathBuf,
+    /// The host's name, whose first label is used where no name is given.
+    pub hostname: String,
+}
+
+impl Defaults {
+    /// Those of this machine.
+    pub fn system() -> Self {
+        let hostname = nix::unistd::gethostname().unwrap_or_default();
+        Self {
+            toml: "/etc/llamar.toml".into(),
+            ini: "/etc/llmnr.conf".into(),
+            hostname: hostname.to_string_lossy().into_owned(),
+        }
+    }
+}

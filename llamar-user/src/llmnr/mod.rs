@@ -1,1 +1,11 @@
-//! stub
+//! Link-Local Multicast Name Resolution (RFC 4795), the part that answers queries in userspace. It takes datagrams and
+//! gives messages; sockets, clocks and the kernel path are for others, and so is the truth about names
+//! ([`Zone`]). What the kernel path answers is answered here with the same bytes.
+
+#[cfg(test)]
+mod captures;
+pub mod query;
+pub mod responder;
+
+pub use query::Query;
+pub use responder::{Asked, Found, Ignored, Response, Zone, respond};

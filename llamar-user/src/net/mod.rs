@@ -1,1 +1,9 @@
-//! stub
+//! Sockets: LLMNR's UDP groups, and raw frames. Nothing here knows what the bytes mean.
+
+pub mod holder;
+pub mod packet;
+pub mod udp;
+
+pub use holder::{Holder, Holders};
+pub use packet::{PacketSocket, Received, arp_filter};
+pub use udp::{BindError, Datagram, Groups};

@@ -1,0 +1,127 @@
+//! The maps, and the look-ups of `llamar_common::records` in them.
+
+#![expect(
+    unsafe_code,
+    reason = "map elements are reached through pointers that the kernel hands out"
+)]
+
+use core::arch::asm;
+
+use aya_ebpf::btf_maps::{Array, HashMap, PerCpuArray};
+use aya_ebpf::helpers::bpf_jiffies64;
+use aya_ebpf::macros::btf_map;
+use llamar_common::abi::{
+    ARP_MAX, ArpHost, ArpKey, COUNTERS_MAX, Control, Counters, Host, LINK_PROBES, LINKS_MAX, Link,
+    LinkKey, NAMES_MAX_DEFAULT, NameKey, OUTCOME_PLACES, Outcome, SENDERS_MAX, Sender, link_slot,
+};
+use llamar_common::frame::Frame;
+use llamar_common::records::{Records, World};
+
+use crate::frame::XdpFrame;
+
+/// Entries are allocated as they come, so that a large capacity costs nothing while it is not used.
+const NO_PREALLOC: usize = aya_ebpf::bindings::BPF_F_NO_PREALLOC as usize;
+
+#[btf_map(name = "llamar_names")]
+static NAMES: HashMap<NameKey, Host, { NAMES_MAX_DEFAULT as usize }, NO_PREALLOC> = HashMap::new();
+#[btf_map(name = "llamar_arp")]
+static ARP: HashMap<ArpKey, ArpHost, { ARP_MAX as usize }, NO_PREALLOC> = HashMap::new();
+#[btf_map(name = "llamar_links")]
+static LINKS: Array<Link, { LINKS_MAX as usize }> = Array::new();
+#[btf_map(name = "llamar_senders")]
+static SENDERS: Array<Sender, { SENDERS_MAX as usize }> = Array::new();
+/// What gates the answers; the heartbeat writes it.
+#[btf_map(name = "llamar_control")]
+pub static CONTROL: Array<Control, 1> = Array::new();
+#[btf_map(name = "llamar_counters")]
+static COUNTERS: PerCpuArray<Counters, { COUNTERS_MAX as usize }> = PerCpuArray::new();
+
+/// Counts a frame on this CPU.
+#[inline(always)]
+pub fn count(slot: u32, outcome: Outcome) {
+    if let Some(counters) = COUNTERS.get_ptr_mut(slot) {
+        let place = (XdpFrame::opaque(outcome as u64) as usize) & (OUTCOME_PLACES - 1);
+        // SAFETY: the element is this CPU's own, and the mask keeps the place in the array.
+        unsafe { (*counters).frames[place] += 1 };
+    }
+}
+
+/// The maps as seen by a frame of one interface.
+pub struct KernelRecords {
+    ifindex: u32,
+}
+
+impl KernelRecords {
+    /// The records for frames that arrive on an interface.
+    #[inline(always)]
+    pub fn new(ifindex: u32) -> Self {
+        Self { ifindex }
+    }
+}
+
+impl Records for KernelRecords {
+    const WORLD: World = World::Kernel;
+
+    #[inline(always)]
+    fn link(&self, vlan: u16) -> Option<(u32, &Link)> {
+        let key = LinkKey::new(self.ifindex, vlan);
+        for probe in 0..LINK_PROBES {
+            let slot = link_slot(key, probe);
+            let link = LINKS.get(slot)?;
+            if link.key() == key {
+                return Some((slot, link));
+            }
+        }
+        None
+    }
+
+    #[inline(always)]
+    fn settled(&self, link: &Link, generation: u32) -> bool {
+        let mut now = &raw const link.generation;
+        // Everything read from the entry before this has been read before it: the asm counts as using memory.
+        // SAFETY: adds nothing to a register.
+        unsafe { asm!("{0} += 0", inout(reg) now) };
+        // SAFETY: the entry lives as long as its map; the agent writes the word as a whole.
+        unsafe { now.read_volatile() == generation }
+    }
+
+    #[inline(always)]
+    fn host(&self, key: &NameKey) -> Option<&Host> {
+        // SAFETY: the kernel keeps an element's memory until the program has ended.
+        unsafe { NAMES.get(key) }
+    }
+
+    #[inline(always)]
+    fn arp(&self, key: &ArpKey) -> Option<&ArpHost> {
+        // SAFETY: the kernel keeps an element's memory until the program has ended.
+        unsafe { ARP.get(key) }
+    }
+
+    #[inline(always)]
+    fn control(&self) -> Option<&Control> {
+        CONTROL.get(0)
+    }
+
+    #[inline(always)]
+    fn jiffies(&self) -> u64 {
+        // SAFETY: takes nothing and reads a counter.
+        unsafe { bpf_jiffies64() }
+    }
+
+    #[inline(always)]
+    fn sender(&self, slot: u32) -> Option<Sender> {
+        // SAFETY: the element lives as long as its map. Two CPUs may mix its words; then the sender is either not
+        // recognised and passed up once more, or recognised by words that are all its own.
+        SENDERS
+            .get_ptr(slot)
+            .map(|sender| unsafe { sender.read_volatile() })
+    }
+
+    #[inline(always)]
+    fn remember(&self, slot: u32, sender: Sender) {
+        if let Some(place) = SENDERS.get_ptr_mut(slot) {
+            // SAFETY: as in `sender`.
+            unsafe { place.write_volatile(sender) };
+        }
+    }
+}

@@ -1,0 +1,41 @@
+//! What one configuration file says, as it says it: nothing inherited or filled in yet.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::PathBuf;
+
+use super::{Place, XdpMode};
+use crate::dns::Name;
+
+/// A whole file. Lists of names that are empty count as not given.
+#[derive(Debug, Default)]
+pub(super) struct File {
+    pub(super) ttl: Option<u32>,
+    pub(super) max_names: Option<u32>,
+    pub(super) xdp: Option<XdpMode>,
+    pub(super) names: Vec<Name>,
+    pub(super) hosts: Vec<(Name, IpAddr)>,
+    pub(super) hosts_file: Option<(Place, PathBuf)>,
+    pub(super) interfaces: BTreeMap<String, InterfaceTable>,
+    pub(super) notes: Vec<String>,
+}
+
+/// What it says about one interface.
+#[derive(Debug, Default)]
+pub(super) struct InterfaceTable {
+    pub(super) ttl: Option<u32>,
+    pub(super) xdp: Option<XdpMode>,
+    pub(super) names: Vec<Name>,
+    pub(super) hosts: BTreeMap<Name, Vec<IpAddr>>,
+    pub(super) proxy_arp: BTreeSet<Ipv4Addr>,
+    pub(super) vlans: BTreeMap<u16, VlanTable>,
+}
+
+/// What it says about one VLAN of an interface.
+#[derive(Debug, Default)]
+pub(super) struct VlanTable {
+    pub(super) names: Vec<Name>,
+    pub(super) addresses: Vec<(IpAddr, u8)>,
+    pub(super) hosts: BTreeMap<Name, Vec<IpAddr>>,
+    pub(super) proxy_arp: BTreeSet<Ipv4Addr>,
+}

@@ -1,0 +1,99 @@
+//! The OPT pseudo-record (RFC 6891 6.1).
+
+use llamar_common::wire::dns;
+
+use super::Record;
+
+/// Length of an OPT record without options.
+pub const OPT_RECORD: usize = 11;
+
+/// An OPT record, without the options, none of which is known here (RFC 6891 6.1.2: unknown ones are ignored).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Opt {
+    /// Length in bytes of the largest UDP payload that its sender takes.
+    pub payload: u16,
+    /// The upper eight bits of RCODE.
+    pub extended_rcode: u8,
+    /// The version of EDNS.
+    pub version: u8,
+}
+
+impl Opt {
+    /// What a record of type OPT says; `None` if its owner is not the root or an option does not end inside of it.
+    pub fn read(record: &Record<'_>) -> Option<Self> {
+        if record.kind != dns::OPT || record.owner.labels().next().is_some() {
+            return None;
+        }
+        let mut options = record.data;
+        while !options.is_empty() {
+            let &[_, _, l0, l1] = options.first_chunk()?;
+            options = options.get(4 + usize::from(u16::from_be_bytes([l0, l1]))..)?;
+        }
+        // RFC 6891 6.1.4: DO and the Z bits, the lower half of the TTL, are ignored.
+        let [extended_rcode, version, ..] = record.ttl.to_be_bytes();
+        Some(Self {
+            payload: record.class,
+            extended_rcode,
+            version,
+        })
+    }
+
+    /// The record's bytes, all flags zero.
+    pub fn bytes(&self) -> [u8; OPT_RECORD] {
+        let ([k0, k1], [p0, p1]) = (dns::OPT.to_be_bytes(), self.payload.to_be_bytes());
+        [
+            0,
+            k0,
+            k1,
+            p0,
+            p1,
+            self.extended_rcode,
+            self.version,
+            0,
+            0,
+            0,
+            0,
+        ]
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(message: &[u8]) -> Option<Opt> {
+        Opt::read(&Record::read(message, 0).unwrap().0)
+    }
+
+    // RFC 6891 6.1.2, 6.1.4: R58
+    #[test]
+    fn options_and_flags_are_ignored() {
+        let expected = Opt {
+            payload: 1400,
+            extended_rcode: 1,
+            version: 2,
+        };
+        assert_eq!(
+            read(b"\0\0\x29\x05\x78\x01\x02\xff\xff\0\0"),
+            Some(expected)
+        );
+        assert_eq!(
+            read(b"\0\0\x29\x05\x78\x01\x02\x80\0\0\x0c\0\x0a\0\x02xy\xff\xff\0\0zz"),
+            None
+        );
+        assert_eq!(
+            read(b"\0\0\x29\x05\x78\x01\x02\x80\0\0\x0a\0\x0a\0\x02xy\xff\xff\0\0"),
+            Some(expected)
+        );
+        assert_eq!(expected.bytes(), *b"\0\0\x29\x05\x78\x01\x02\0\0\0\0");
+    }
+
+    // RFC 6891 6.1.2, 7: R58
+    #[test]
+    fn broken_records_are_refused() {
+        assert_eq!(read(b"\x01a\0\0\x29\x05\x78\0\0\0\0\0\0"), None);
+        assert_eq!(read(b"\0\0\x29\x05\x78\0\0\0\0\0\x03\0\x0a\0"), None);
+        assert_eq!(read(b"\0\0\x29\x05\x78\0\0\0\0\0\x05\0\x0a\0\x02x"), None);
+        assert_eq!(read(b"\0\0\x01\x05\x78\0\0\0\0\0\0"), None);
+    }
+}

@@ -1,0 +1,231 @@
+//! The responder over captures of real networks: what it reads and answers, against hickory-proto.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+use etherparse::{NetSlice, SlicedPacket, TransportSlice};
+use hickory_proto::op::{Message, MessageType, OpCode};
+use hickory_proto::rr::{DNSClass, RecordType};
+use llamar_common::abi::NameState;
+use llamar_common::wire::udp;
+use pcap_parser::{Linktype, PcapBlockOwned, PcapError, create_reader};
+
+use super::{Asked, Found, Ignored, Query, Zone, respond};
+use crate::dns::{Name, Record};
+
+/// A link on which everything is ours and everybody is near.
+struct Everything;
+
+impl Zone for Everything {
+    fn find(&self, _: u32, _: &Name) -> Option<Found<'_>> {
+        const A: &[Ipv4Addr] = &[Ipv4Addr::new(192, 0, 2, 1)];
+        const AAAA: &[Ipv6Addr] = &[Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1)];
+        Some(Found {
+            a: A,
+            aaaa: AAAA,
+            ttl: 30,
+            state: NameState::Unique,
+        })
+    }
+
+    fn source_for(&self, _: u32, asker: IpAddr) -> Option<IpAddr> {
+        Some(asker)
+    }
+}
+
+struct Datagram {
+    from: SocketAddr,
+    to: SocketAddr,
+    message: Vec<u8>,
+}
+
+#[test]
+fn queries_of_real_networks_are_read_as_hickory_reads_them_and_answered_by_the_rules() {
+    let Some(files) = captures() else { return };
+    let (mut queries, mut answered) = (0, 0);
+    for file in files {
+        for Datagram { from, to, message } in datagrams(&file) {
+            let (read, theirs) = (Query::read(&message), Message::from_vec(&message));
+            if let (Ok(query), Ok(theirs)) = (&read, &theirs) {
+                assert!(
+                    query
+                        .question
+                        .name
+                        .labels()
+                        .eq(theirs.queries[0].name().iter()),
+                    "{}",
+                    file.display()
+                );
+                assert_eq!(
+                    query.question.kind,
+                    u16::from(theirs.queries[0].query_type())
+                );
+            }
+            if to.port() != udp::LLMNR {
+                continue;
+            }
+            queries += 1;
+            let theirs =
+                theirs.unwrap_or_else(|error| panic!("{}: {error}: {message:x?}", file.display()));
+            let response = respond(
+                &Everything,
+                &Asked {
+                    message: &message,
+                    from,
+                    to: to.ip(),
+                    device: 1,
+                },
+            );
+            assert_eq!(
+                response.is_ok(),
+                is_ours(&theirs, to.ip()),
+                "{}: {response:?}",
+                file.display()
+            );
+            let Ok(response) = response else { continue };
+            answered += 1;
+            let decoded = Message::from_vec(&response.message).unwrap();
+            assert_eq!(
+                (decoded.id, decoded.message_type),
+                (theirs.id, MessageType::Response)
+            );
+            assert_eq!(
+                (decoded.queries, decoded.answers.len()),
+                (theirs.queries, 1)
+            );
+        }
+    }
+    assert!(
+        queries > 0 && answered > 0,
+        "{queries} queries, {answered} answered: no captures of LLMNR"
+    );
+}
+
+#[test]
+fn any_part_of_any_captured_frame_is_read_without_harm() {
+    let Some(files) = captures() else { return };
+    for file in files {
+        for (_, frame) in frames(&file) {
+            for at in 0..frame.len() {
+                let _ = Query::read(&frame[at..]);
+                let _ = Record::read(&frame, at);
+            }
+        }
+    }
+}
+
+/// Whether RFC 4795 2 wants a response to a message, by hickory's reading of it.
+fn is_ours(message: &Message, to: IpAddr) -> bool {
+    let group = [
+        IpAddr::from([224, 0, 0, 252]),
+        IpAddr::from([0xff02, 0, 0, 0, 0, 0, 1, 3]),
+    ]
+    .contains(&to);
+    let query = message.message_type == MessageType::Query && message.op_code == OpCode::Query;
+    let plain =
+        !message.authoritative && message.answers.is_empty() && message.authorities.is_empty();
+    let [question] = &message.queries[..] else {
+        return false;
+    };
+    let known = matches!(question.query_type(), RecordType::A | RecordType::AAAA);
+    group
+        && query
+        && plain
+        && known
+        && matches!(question.query_class(), DNSClass::IN | DNSClass::ANY)
+}
+
+/// The capture files, or none and a note.
+fn captures() -> Option<Vec<PathBuf>> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    let folder =
+        root.join(env::var_os("LLAMAR_CAPTURES").unwrap_or_else(|| "../shared/pcaps".into()));
+    let Ok(entries) = fs::read_dir(&folder) else {
+        assert!(
+            env::var("LLAMAR_TESTS").as_deref() != Ok("require"),
+            "no captures in {}",
+            folder.display()
+        );
+        println!("skipped: no captures");
+        return None;
+    };
+    let paths = entries.map(|entry| entry.unwrap().path());
+    Some(
+        paths
+            .filter(|path| {
+                path.extension()
+                    .is_some_and(|extension| extension == "pcap")
+            })
+            .collect(),
+    )
+}
+
+fn frames(file: &Path) -> Vec<(Linktype, Vec<u8>)> {
+    let mut reader = create_reader(1 << 20, fs::File::open(file).unwrap()).unwrap();
+    let (mut linktype, mut frames) = (Linktype::NULL, Vec::new());
+    loop {
+        match reader.next() {
+            Ok((offset, block)) => {
+                match block {
+                    PcapBlockOwned::LegacyHeader(header) => linktype = header.network,
+                    PcapBlockOwned::Legacy(block) => frames.push((linktype, block.data.to_vec())),
+                    PcapBlockOwned::NG(_) => panic!("{}: pcapng", file.display()),
+                }
+                reader.consume(offset);
+            }
+            Err(PcapError::Incomplete(_)) => reader.refill().unwrap(),
+            Err(PcapError::Eof) => return frames,
+            Err(error) => panic!("{}: {error}", file.display()),
+        }
+    }
+}
+
+fn datagrams(file: &Path) -> Vec<Datagram> {
+    let datagram = |(linktype, frame): (Linktype, Vec<u8>)| {
+        let packet = match linktype {
+            Linktype::ETHERNET => SlicedPacket::from_ethernet(&frame),
+            Linktype::LINUX_SLL => SlicedPacket::from_linux_sll(&frame),
+            _ => return None,
+        };
+        let packet = packet.ok()?;
+        let (from, to): (IpAddr, IpAddr) = match packet.net? {
+            NetSlice::Ipv4(ip) => (
+                ip.header().source_addr().into(),
+                ip.header().destination_addr().into(),
+            ),
+            NetSlice::Ipv6(ip) => (
+                ip.header().source_addr().into(),
+                ip.header().destination_addr().into(),
+            ),
+            NetSlice::Arp(_) => return None,
+        };
+        let Some(TransportSlice::Udp(udp)) = packet.transport else {
+            return None;
+        };
+        let (from, to) = (
+            (from, udp.source_port()).into(),
+            (to, udp.destination_port()).into(),
+        );
+        Some(Datagram {
+            from,
+            to,
+            message: udp.payload().to_vec(),
+        })
+    };
+    frames(file).into_iter().filter_map(datagram).collect()
+}
+
+#[test]
+fn suricatas_query_with_opcode_15_is_ignored_for_that() {
+    let Some(files) = captures() else { return };
+    for file in files
+        .iter()
+        .filter(|file| file.ends_with("suricata-verify__llmnr_llmnr-invalid-opcode.pcap"))
+    {
+        assert_eq!(
+            Query::read(&datagrams(file)[0].message),
+            Err(Ignored::Opcode)
+        );
+    }
+}

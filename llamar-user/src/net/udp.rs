@@ -1,0 +1,339 @@
+//! LLMNR's two UDP sockets: one for each IP version, for all interfaces, on the groups of RFC 4795 2.
+//!
+//! A datagram comes with the address and the interface to which it was sent, because a query counts only if it was
+//! sent to a group (RFC 4795 2.4, 2.5); an answer goes out with the source address and by the interface that the
+//! caller names.
+
+use std::io::{self, IoSlice, IoSliceMut};
+use std::net::{
+    IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket as StdSocket,
+};
+use std::os::fd::AsRawFd;
+
+use nix::sys::socket::{
+    ControlMessage, ControlMessageOwned, MsgFlags, RecvMsg, SockaddrIn, SockaddrIn6, SockaddrLike,
+    SockaddrStorage, recvmsg, sendmsg, setsockopt, sockopt,
+};
+use socket2::{Domain, InterfaceIndexOrAddress, Protocol, Socket, Type};
+use tokio::io::Interest;
+use tokio::net::UdpSocket;
+
+use super::holder::{self, Holders};
+
+/// LLMNR's port (RFC 4795 2).
+pub const PORT: u16 = 5355;
+/// LLMNR's IPv4 group.
+pub const GROUP_V4: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 252);
+/// LLMNR's IPv6 group.
+pub const GROUP_V6: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 1, 3);
+/// RFC 4795 2.5: TTL and hop limit of queries and responses.
+const TTL: u32 = 255;
+
+/// The sockets.
+#[derive(Debug)]
+pub struct Groups {
+    ipv4: UdpSocket,
+    /// None where the kernel has no IPv6.
+    ipv6: Option<UdpSocket>,
+}
+
+/// A datagram that was received.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Datagram {
+    /// Its length in bytes.
+    pub length: usize,
+    /// Its sender.
+    pub from: SocketAddr,
+    /// The address to which it was sent.
+    pub to: IpAddr,
+    /// Index of the interface by which it came.
+    pub device: u32,
+}
+
+/// Why the sockets cannot be had.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    /// Another responder runs.
+    #[error(
+        "udp port {PORT} ({family}) is held by {holders}: stop it, or switch off its LLMNR \
+         (systemd-resolved: LLMNR=no in resolved.conf)"
+    )]
+    InUse {
+        /// The IP version.
+        family: &'static str,
+        /// Who holds it.
+        holders: Holders,
+    },
+    /// Anything else.
+    #[error("open the socket for udp port {PORT} ({family}): {source}")]
+    Socket {
+        /// The IP version.
+        family: &'static str,
+        /// What the kernel said.
+        source: io::Error,
+    },
+}
+
+impl Groups {
+    /// Takes the port, exclusively, so that another responder is noticed. No group is joined yet.
+    pub fn bind() -> Result<Self, BindError> {
+        let ipv4 =
+            bind_ipv4().map_err(|source| in_use_or_other("IPv4", source, holder::of_ipv4_port))?;
+        let ipv6 = match bind_ipv6() {
+            Ok(socket) => Some(socket),
+            Err(error) if is_without_ipv6(&error) => None,
+            Err(source) => return Err(in_use_or_other("IPv6", source, holder::of_ipv6_port)),
+        };
+        Ok(Self { ipv4, ipv6 })
+    }
+
+    /// Joins both groups on an interface, or joins them anew after its link was down: every join tells the network
+    /// (IGMP, MLD). One that fails leaves the other joined.
+    pub fn join(&self, device: u32) -> io::Result<()> {
+        self.leave(device);
+        let ipv4 = socket2::SockRef::from(&self.ipv4)
+            .join_multicast_v4_n(&GROUP_V4, &InterfaceIndexOrAddress::Index(device))
+            .map_err(|error| join_error(GROUP_V4.into(), device, &error));
+        let ipv6 = match &self.ipv6 {
+            Some(socket) => socket2::SockRef::from(socket)
+                .join_multicast_v6(&GROUP_V6, device)
+                .map_err(|error| join_error(GROUP_V6.into(), device, &error)),
+            None => Ok(()),
+        };
+        ipv4.and(ipv6)
+    }
+
+    /// Leaves both groups on an interface, which may be gone: its memberships count against the kernel's limit until
+    /// they are left.
+    pub fn leave(&self, device: u32) {
+        // An error says that the group was not joined there.
+        let index = InterfaceIndexOrAddress::Index(device);
+        let _ = socket2::SockRef::from(&self.ipv4).leave_multicast_v4_n(&GROUP_V4, &index);
+        if let Some(socket) = &self.ipv6 {
+            let _ = socket2::SockRef::from(socket).leave_multicast_v6(&GROUP_V6, device);
+        }
+    }
+
+    /// Waits for a datagram of either IP version. One that is longer than the buffer is dropped (RFC 4795 2.1: 9194
+    /// bytes are enough). Nothing is lost if the future is dropped before it is ready.
+    pub async fn recv(&self, buffer: &mut [u8]) -> io::Result<Datagram> {
+        loop {
+            let socket = self.readable().await?;
+            match socket.try_io(Interest::READABLE, || receive(socket, buffer)) {
+                Ok(Some(datagram)) => return Ok(datagram),
+                Ok(None) => {}
+                Err(error)
+                    if matches!(
+                        error.kind(),
+                        io::ErrorKind::WouldBlock | io::ErrorKind::Interrupted
+                    ) => {}
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    /// Sends a datagram from one of our addresses by an interface, without waiting: an error says that it is lost.
+    pub fn send(
+        &self,
+        message: &[u8],
+        to: SocketAddr,
+        source: IpAddr,
+        device: u32,
+    ) -> io::Result<()> {
+        match (to, source) {
+            (SocketAddr::V4(to), IpAddr::V4(source)) => self.send_ipv4(message, to, source, device),
+            (SocketAddr::V6(to), IpAddr::V6(source)) => self.send_ipv6(message, to, source, device),
+            _ => Err(io::Error::new(
+                io::ErrorKind::InvalidInput,
+                format!("send to {to} from {source}"),
+            )),
+        }
+    }
+
+    async fn readable(&self) -> io::Result<&UdpSocket> {
+        let Some(ipv6) = &self.ipv6 else {
+            self.ipv4.readable().await?;
+            return Ok(&self.ipv4);
+        };
+        tokio::select! {
+            ready = self.ipv4.readable() => ready.map(|()| &self.ipv4),
+            ready = ipv6.readable() => ready.map(|()| ipv6),
+        }
+    }
+
+    fn send_ipv4(
+        &self,
+        message: &[u8],
+        to: SocketAddrV4,
+        source: Ipv4Addr,
+        device: u32,
+    ) -> io::Result<()> {
+        let info = libc::in_pktinfo {
+            ipi_ifindex: index(device)?,
+            ipi_spec_dst: libc::in_addr {
+                s_addr: u32::from_ne_bytes(source.octets()),
+            },
+            ipi_addr: libc::in_addr { s_addr: 0 },
+        };
+        send(
+            &self.ipv4,
+            message,
+            ControlMessage::Ipv4PacketInfo(&info),
+            &SockaddrIn::from(to),
+        )
+    }
+
+    fn send_ipv6(
+        &self,
+        message: &[u8],
+        mut to: SocketAddrV6,
+        source: Ipv6Addr,
+        device: u32,
+    ) -> io::Result<()> {
+        let Some(socket) = &self.ipv6 else {
+            return Err(io::ErrorKind::Unsupported.into());
+        };
+        let info = libc::in6_pktinfo {
+            ipi6_addr: libc::in6_addr {
+                s6_addr: source.octets(),
+            },
+            ipi6_ifindex: device,
+        };
+        // A scope other than the interface's is refused by the kernel.
+        to.set_scope_id(device);
+        send(
+            socket,
+            message,
+            ControlMessage::Ipv6PacketInfo(&info),
+            &SockaddrIn6::from(to),
+        )
+    }
+}
+
+fn bind_ipv4() -> io::Result<UdpSocket> {
+    let socket = Socket::new(Domain::IPV4, Type::DGRAM.nonblocking(), Some(Protocol::UDP))?;
+    setsockopt(&socket, sockopt::Ipv4PacketInfo, &true)?;
+    // Else groups count that any other process has joined, on interfaces that are not served.
+    socket.set_multicast_all_v4(false)?;
+    socket.set_ttl_v4(TTL)?;
+    socket.set_multicast_ttl_v4(TTL)?;
+    socket.bind(&SocketAddr::from((Ipv4Addr::UNSPECIFIED, PORT)).into())?;
+    UdpSocket::from_std(StdSocket::from(socket))
+}
+
+fn bind_ipv6() -> io::Result<UdpSocket> {
+    let socket = Socket::new(Domain::IPV6, Type::DGRAM.nonblocking(), Some(Protocol::UDP))?;
+    socket.set_only_v6(true)?;
+    setsockopt(&socket, sockopt::Ipv6RecvPacketInfo, &true)?;
+    socket.set_multicast_all_v6(false)?;
+    socket.set_unicast_hops_v6(TTL)?;
+    socket.set_multicast_hops_v6(TTL)?;
+    socket.bind(&SocketAddr::from((Ipv6Addr::UNSPECIFIED, PORT)).into())?;
+    UdpSocket::from_std(StdSocket::from(socket))
+}
+
+/// Whether a kernel without IPv6 (built or booted so) refused a socket.
+fn is_without_ipv6(error: &io::Error) -> bool {
+    matches!(
+        error.raw_os_error(),
+        Some(libc::EAFNOSUPPORT | libc::EADDRNOTAVAIL)
+    )
+}
+
+fn in_use_or_other(
+    family: &'static str,
+    source: io::Error,
+    holders: fn(u16) -> Holders,
+) -> BindError {
+    if source.kind() == io::ErrorKind::AddrInUse {
+        BindError::InUse {
+            family,
+            holders: holders(PORT),
+        }
+    } else {
+        BindError::Socket { family, source }
+    }
+}
+
+fn join_error(group: IpAddr, device: u32, error: &io::Error) -> io::Error {
+    let limit = match (error.raw_os_error(), group) {
+        (Some(libc::ENOBUFS), IpAddr::V4(_)) => {
+            ": one socket may join so many; raise net.ipv4.igmp_max_memberships"
+        }
+        _ => "",
+    };
+    io::Error::new(
+        error.kind(),
+        format!("join {group} on interface {device}: {error}{limit}"),
+    )
+}
+
+/// Receives a datagram; none if it was cut, or if the kernel did not say where it was sent to.
+fn receive(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<Option<Datagram>> {
+    let mut parts = [IoSliceMut::new(buffer)];
+    // in6_pktinfo is the larger of the two.
+    let mut control = nix::cmsg_space!(libc::in6_pktinfo);
+    let message = recvmsg::<SockaddrStorage>(
+        socket.as_raw_fd(),
+        &mut parts,
+        Some(&mut control),
+        MsgFlags::empty(),
+    )?;
+    if message.flags.contains(MsgFlags::MSG_TRUNC) {
+        tracing::debug!(from = ?message.address, "datagram longer than the buffer: dropped");
+        return Ok(None);
+    }
+    let (Some(from), Some((to, device))) = (sender(&message), destination(&message)?) else {
+        return Ok(None);
+    };
+    Ok(Some(Datagram {
+        length: message.bytes,
+        from,
+        to,
+        device,
+    }))
+}
+
+fn sender(message: &RecvMsg<'_, '_, SockaddrStorage>) -> Option<SocketAddr> {
+    let address = message.address?;
+    match (address.as_sockaddr_in(), address.as_sockaddr_in6()) {
+        (Some(ipv4), _) => Some(SocketAddrV4::from(*ipv4).into()),
+        (_, Some(ipv6)) => Some(SocketAddrV6::from(*ipv6).into()),
+        _ => None,
+    }
+}
+
+fn destination(message: &RecvMsg<'_, '_, SockaddrStorage>) -> io::Result<Option<(IpAddr, u32)>> {
+    Ok(message.cmsgs()?.find_map(|control| match control {
+        ControlMessageOwned::Ipv4PacketInfo(info) => {
+            let to = Ipv4Addr::from(info.ipi_addr.s_addr.to_ne_bytes());
+            Some((to.into(), u32::try_from(info.ipi_ifindex).ok()?))
+        }
+        ControlMessageOwned::Ipv6PacketInfo(info) => Some((
+            Ipv6Addr::from(info.ipi6_addr.s6_addr).into(),
+            info.ipi6_ifindex,
+        )),
+        _ => None,
+    }))
+}
+
+fn send(
+    socket: &UdpSocket,
+    message: &[u8],
+    info: ControlMessage<'_>,
+    to: &impl SockaddrLike,
+) -> io::Result<()> {
+    sendmsg(
+        socket.as_raw_fd(),
+        &[IoSlice::new(message)],
+        &[info],
+        MsgFlags::MSG_DONTWAIT,
+        Some(to),
+    )?;
+    Ok(())
+}
+
+fn index(device: u32) -> io::Result<i32> {
+    i32::try_from(device)
+        .map_err(|_| io::Error::new(io::ErrorKind::InvalidInput, format!("interface {device}")))
+}

@@ -1,0 +1,123 @@
+//! The names of one link: its own and a table that it shares with all other links.
+
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
+use std::iter::Peekable;
+use std::sync::Arc;
+
+use crate::config::{Addresses, Hosts};
+use crate::dns::Name;
+
+/// All names of one link. The shared part may hold a million and is never copied; where a name is in both parts,
+/// the link's own entry counts, and holds the addresses of both.
+#[derive(Clone, Debug, Default)]
+pub struct Names {
+    own: BTreeMap<Name, Arc<Addresses>>,
+    shared: Arc<Hosts>,
+}
+
+impl Names {
+    /// The names of a link; an entry of `own` hides one of `shared`.
+    pub fn new(own: BTreeMap<Name, Arc<Addresses>>, shared: Arc<Hosts>) -> Self {
+        Self { own, shared }
+    }
+
+    /// The addresses of a name.
+    pub fn get(&self, name: &Name) -> Option<&Arc<Addresses>> {
+        self.own.get(name).or_else(|| self.shared.get(name))
+    }
+
+    /// All names in their order.
+    pub fn iter(&self) -> impl Iterator<Item = (&Name, &Arc<Addresses>)> {
+        join(self.own.iter(), self.shared.iter())
+            .filter_map(|(name, own, shared)| Some((name, own.or(shared)?)))
+    }
+
+    /// The names of this link only, those of this host among them.
+    pub fn own(&self) -> &BTreeMap<Name, Arc<Addresses>> {
+        &self.own
+    }
+
+    /// The names of the shared part that no own entry hides.
+    pub fn shared(&self) -> impl Iterator<Item = (&Name, &Arc<Addresses>)> {
+        let hidden = |name: &Name| !self.own.is_empty() && self.own.contains_key(name);
+        self.shared.iter().filter(move |(name, _)| !hidden(name))
+    }
+
+    /// Whether both have the very same shared part, so that only their own ones can differ.
+    pub fn same_shared(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.shared, &other.shared)
+    }
+
+    /// How many names there are.
+    pub fn len(&self) -> usize {
+        let hidden = self
+            .own
+            .keys()
+            .filter(|name| self.shared.contains_key(name));
+        self.own.len() + self.shared.len() - hidden.count()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.own.is_empty() && self.shared.is_empty()
+    }
+
+    /// The names whose addresses are not what they were `before`, `None` for those that are gone. Where the shared
+    /// part is the same table, its size costs nothing.
+    pub fn changes<'a>(&'a self, before: &'a Self) -> Vec<(&'a Name, Option<&'a Arc<Addresses>>)> {
+        let differs =
+            |now: Option<&Arc<Addresses>>, then: Option<&Arc<Addresses>>| match (now, then) {
+                (Some(now), Some(then)) => !Arc::ptr_eq(now, then) && now != then,
+                _ => now.is_some() != then.is_some(),
+            };
+        if self.same_shared(before) {
+            return join(self.own.iter(), before.own.iter())
+                .map(|(name, _, _)| (name, self.get(name), before.get(name)))
+                .filter(|(_, now, then)| differs(*now, *then))
+                .map(|(name, now, _)| (name, now))
+                .collect();
+        }
+        join(self.iter(), before.iter())
+            .filter(|(_, now, then)| differs(*now, *then))
+            .map(|(name, now, _)| (name, now))
+            .collect()
+    }
+}
+
+impl PartialEq for Names {
+    fn eq(&self, other: &Self) -> bool {
+        self.same_shared(other) && self.own == other.own || self.iter().eq(other.iter())
+    }
+}
+
+impl Eq for Names {}
+
+/// Two ordered sequences side by side: every name once, with what each side has for it.
+fn join<'a, V: 'a>(
+    left: impl Iterator<Item = (&'a Name, &'a V)>,
+    right: impl Iterator<Item = (&'a Name, &'a V)>,
+) -> impl Iterator<Item = (&'a Name, Option<&'a V>, Option<&'a V>)> {
+    let (mut left, mut right) = (left.peekable(), right.peekable());
+    std::iter::from_fn(move || match order(&mut left, &mut right)? {
+        Ordering::Less => left.next().map(|(name, value)| (name, Some(value), None)),
+        Ordering::Greater => right.next().map(|(name, value)| (name, None, Some(value))),
+        Ordering::Equal => {
+            let (name, value) = left.next()?;
+            Some((name, Some(value), right.next().map(|(_, value)| value)))
+        }
+    })
+}
+
+/// Which side's next name comes first; `None` at the end of both.
+fn order<'a, V: 'a>(
+    left: &mut Peekable<impl Iterator<Item = (&'a Name, &'a V)>>,
+    right: &mut Peekable<impl Iterator<Item = (&'a Name, &'a V)>>,
+) -> Option<Ordering> {
+    match (left.peek(), right.peek()) {
+        (Some((left, _)), Some((right, _))) => Some(left.cmp(right)),
+        (Some(_), None) => Some(Ordering::Less),
+        (None, Some(_)) => Some(Ordering::Greater),
+        (None, None) => None,
+    }
+}
