@@ -73,15 +73,35 @@ fn both_worlds_agree_on(path: Path) {
     // All but those for `five`'s IPv4 addresses.
     let passed = ASKERS.len() as u64;
     assert_eq!(counted.of("llmnr-too-many"), passed);
-    assert_eq!(counted.of("llmnr-answered") + counted.of("llmnr-empty"), queries.len() as u64 - passed);
-    let agent = Agent::start(&scene.host, &["--iface", scene.interface(), "--xdp", "off", "--config", &config.path]);
+    assert_eq!(
+        counted.of("llmnr-answered") + counted.of("llmnr-empty"),
+        queries.len() as u64 - passed
+    );
+    let agent = Agent::start(
+        &scene.host,
+        &[
+            "--iface",
+            scene.interface(),
+            "--xdp",
+            "off",
+            "--config",
+            &config.path,
+        ],
+    );
     let from_userspace = ask_all(&wire, &queries);
     drop(agent);
     for (kernel, userspace) in in_kernel.iter().zip(&from_userspace) {
         assert_eq!(kernel.message, userspace.message);
         assert_eq!(kernel.bytes, userspace.bytes);
-        let around =
-            |reply: &Reply| (reply.source_mac, reply.destination_mac, reply.source, reply.destination, reply.ttl);
+        let around = |reply: &Reply| {
+            (
+                reply.source_mac,
+                reply.destination_mac,
+                reply.source,
+                reply.destination,
+                reply.ttl,
+            )
+        };
         assert_eq!(around(kernel), around(userspace), "{:?}", kernel.message);
     }
 }

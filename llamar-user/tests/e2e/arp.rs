@@ -6,7 +6,9 @@ use crate::support::agent::{Agent, config_file};
 use crate::support::frame::{BROADCAST, FrameBuilder, Mac, Station};
 use crate::support::peers::Peer;
 use crate::support::reply::Arp;
-use crate::support::scene::{HOST_LOCAL_V4, HOST_MAC, HOST_V4, PEER_LOCAL_V4, PEER_MAC, PEER_V4, Path, Scene, asker};
+use crate::support::scene::{
+    HOST_LOCAL_V4, HOST_MAC, HOST_V4, PEER_LOCAL_V4, PEER_MAC, PEER_V4, Path, Scene, asker,
+};
 use crate::support::wait_until;
 use crate::support::wire::Wire;
 
@@ -36,7 +38,13 @@ fn answer(address: Ipv4Addr, to: Ipv4Addr) -> Arp {
 #[track_caller]
 fn wait_for_neighbour(scene: &Scene, address: Ipv4Addr, mac: &str) {
     wait_until(&format!("{address} at {mac} among the neighbours"), || {
-        scene.host.ip(&format!("neighbour show {address} dev {}", scene.interface())).contains(mac)
+        scene
+            .host
+            .ip(&format!(
+                "neighbour show {address} dev {}",
+                scene.interface()
+            ))
+            .contains(mac)
     });
 }
 
@@ -60,8 +68,16 @@ fn stack_learns_then_the_kernel_path_answers_on(path: Path) {
     wait_for_neighbour(&scene, PEER_V4, "02:00:00:00:00:02");
     assert_eq!(agent.counters().since(&before).of("arp-learn"), 1);
     let (replies, counted) = agent.asked_while_stopped(|| [(); 3].map(|()| wire.ask_arp(&request)));
-    assert!(replies.iter().all(|reply| *reply == answer(HOST_V4, PEER_V4)), "{replies:?}");
-    assert_eq!((counted.of("arp-answered"), counted.of("arp-learn")), (3, 0));
+    assert!(
+        replies
+            .iter()
+            .all(|reply| *reply == answer(HOST_V4, PEER_V4)),
+        "{replies:?}"
+    );
+    assert_eq!(
+        (counted.of("arp-answered"), counted.of("arp-learn")),
+        (3, 0)
+    );
 }
 
 #[test]
@@ -94,7 +110,10 @@ fn changed_hardware_address_of_a_neighbour_is_learnt_at_its_next_request() {
     assert_eq!(wire.ask_arp(&request).destination_mac, moved);
     wait_for_neighbour(&scene, PEER_V4, "02:00:00:00:00:22");
     let (reply, counted) = agent.asked_while_stopped(|| wire.ask_arp(&request));
-    assert_eq!((reply.target, counted.of("arp-answered")), ((moved, PEER_V4), 1));
+    assert_eq!(
+        (reply.target, counted.of("arp-answered")),
+        ((moved, PEER_V4), 1)
+    );
 }
 
 #[test]
@@ -107,7 +126,10 @@ fn probe_is_passed_to_the_stack_which_answers_it() {
     let reply = wire.ask_arp(&FrameBuilder::arp_probe(PEER_MAC, HOST_V4));
     assert_eq!(reply, answer(HOST_V4, Ipv4Addr::UNSPECIFIED));
     let counted = agent.counters().since(&before);
-    assert_eq!((counted.of("arp-other"), counted.of("arp-answered")), (1, 0));
+    assert_eq!(
+        (counted.of("arp-other"), counted.of("arp-answered")),
+        (1, 0)
+    );
 }
 
 #[test]
@@ -120,7 +142,11 @@ fn station_that_uses_our_address_gets_no_answer_from_the_kernel_path() {
     wire.ask_arp(&request);
     let before = agent.counters();
     assert_unanswered(&wire, &FrameBuilder::arp_announcement(impostor), &request);
-    assert_unanswered(&wire, &FrameBuilder::arp_request(impostor, PEER_V4), &request);
+    assert_unanswered(
+        &wire,
+        &FrameBuilder::arp_request(impostor, PEER_V4),
+        &request,
+    );
     let counted = agent.counters().since(&before);
     assert_eq!(counted.of("arp-conflict"), 2);
     assert_eq!(counted.of("arp-answered"), 2, "only the requests between");
@@ -134,9 +160,16 @@ fn announcement_of_another_station_is_passed_up() {
     let request = FrameBuilder::arp_request(asker(PEER_V4), HOST_V4);
     wire.ask_arp(&request);
     let before = agent.counters();
-    assert_unanswered(&wire, &FrameBuilder::arp_announcement(asker([10, 7, 0, 55])), &request);
+    assert_unanswered(
+        &wire,
+        &FrameBuilder::arp_announcement(asker([10, 7, 0, 55])),
+        &request,
+    );
     let counted = agent.counters().since(&before);
-    assert_eq!((counted.of("arp-answered"), counted.of("arp-conflict")), (1, 0));
+    assert_eq!(
+        (counted.of("arp-answered"), counted.of("arp-conflict")),
+        (1, 0)
+    );
 }
 
 #[test]
@@ -150,7 +183,10 @@ fn proxied_address_is_answered_by_the_agent_first_and_then_by_the_kernel_path() 
     assert_eq!(wire.ask_arp(&request), answer(PROXIED, PEER_V4));
     assert_eq!(agent.counters().since(&before).of("arp-learn"), 1);
     let (reply, counted) = agent.asked_while_stopped(|| wire.ask_arp(&request));
-    assert_eq!((reply, counted.of("arp-answered")), (answer(PROXIED, PEER_V4), 1));
+    assert_eq!(
+        (reply, counted.of("arp-answered")),
+        (answer(PROXIED, PEER_V4), 1)
+    );
 }
 
 #[test]
@@ -161,11 +197,18 @@ fn every_form_of_the_proxy_list_is_answered_without_xdp() {
     let wire = scene.wire();
     let last = |last| Ipv4Addr::new(10, 7, 0, last);
     for address in [9, 64, 79, 100, 103].map(last) {
-        assert_eq!(wire.ask_arp(&FrameBuilder::arp_request(asker(PEER_V4), address)), answer(address, PEER_V4));
+        assert_eq!(
+            wire.ask_arp(&FrameBuilder::arp_request(asker(PEER_V4), address)),
+            answer(address, PEER_V4)
+        );
     }
     let answered = FrameBuilder::arp_request(asker(PEER_V4), PROXIED);
     for address in [8, 10, 63, 80, 99, 104].map(last) {
-        assert_unanswered(&wire, &FrameBuilder::arp_request(asker(PEER_V4), address), &answered);
+        assert_unanswered(
+            &wire,
+            &FrameBuilder::arp_request(asker(PEER_V4), address),
+            &answered,
+        );
     }
 }
 
@@ -175,7 +218,11 @@ fn named_host_is_not_answered_for_on(path: Path) {
     let config = config_file(CONFIG);
     let _agent = Agent::start(&scene.host, &scene.arguments(&["--config", &config.path]));
     let printer = FrameBuilder::arp_request(asker(PEER_V4), Ipv4Addr::new(10, 7, 0, 88));
-    assert_unanswered(&scene.wire(), &printer, &FrameBuilder::arp_request(asker(PEER_V4), PROXIED));
+    assert_unanswered(
+        &scene.wire(),
+        &printer,
+        &FrameBuilder::arp_request(asker(PEER_V4), PROXIED),
+    );
 }
 
 #[test]
@@ -215,7 +262,10 @@ fn link_local_address_is_answered_to_everybody_by_the_kernel_path() {
     wire.drain();
     let (reply, counted) = agent.asked_while_stopped(|| wire.ask_arp(&request));
     // RFC 3927 2.5: every ARP packet with a link-local sender address is sent to the broadcast address.
-    let wanted = Arp { destination_mac: BROADCAST, ..answer(HOST_LOCAL_V4, PEER_LOCAL_V4) };
+    let wanted = Arp {
+        destination_mac: BROADCAST,
+        ..answer(HOST_LOCAL_V4, PEER_LOCAL_V4)
+    };
     assert_eq!((reply, counted.of("arp-answered")), (wanted, 1));
 }
 
@@ -225,7 +275,10 @@ fn link_local_address_is_answered_to_everybody_on(path: Path) {
     let _agent = Agent::start(&scene.host, &scene.arguments(&["--name", "casa"]));
     let wire = scene.wire();
     wire.send(&FrameBuilder::arp_probe(PEER_MAC, HOST_LOCAL_V4));
-    let wanted = Arp { destination_mac: BROADCAST, ..answer(HOST_LOCAL_V4, Ipv4Addr::UNSPECIFIED) };
+    let wanted = Arp {
+        destination_mac: BROADCAST,
+        ..answer(HOST_LOCAL_V4, Ipv4Addr::UNSPECIFIED)
+    };
     let found = wire.next(|frame| Arp::decode(frame).filter(|arp| *arp == wanted));
     assert_eq!(found, Some(wanted));
 }
@@ -243,18 +296,27 @@ fn probe_for_a_link_local_address_is_answered_to_everybody_beside_the_kernel_pat
 #[test]
 fn tagged_request_is_answered_on_its_vlan_alone() {
     let scene = or_skip!(Scene::new(Path::GenericVeth));
-    let config = config_file("[interface.eth0.vlan.100]\nnames = [\"casa100\"]\naddresses = [\"10.0.100.1/24\"]\n");
+    let config = config_file(
+        "[interface.eth0.vlan.100]\nnames = [\"casa100\"]\naddresses = [\"10.0.100.1/24\"]\n",
+    );
     let agent = Agent::start(&scene.host, &scene.arguments(&["--config", &config.path]));
     let wire = scene.wire();
     let ours = Ipv4Addr::new(10, 0, 100, 1);
     let theirs = Ipv4Addr::new(10, 0, 100, 2);
     let untagged = FrameBuilder::arp_request(asker(theirs), ours);
     let request = FrameBuilder::tagged(untagged.clone(), 100);
-    let wanted = Arp { vlan: Some(100), ..answer(ours, theirs) };
+    let wanted = Arp {
+        vlan: Some(100),
+        ..answer(ours, theirs)
+    };
     assert_eq!(wire.ask_arp(&request), wanted);
     let (reply, counted) = agent.asked_while_stopped(|| wire.ask_arp(&request));
     assert_eq!((reply, counted.of("arp-answered")), (wanted, 1));
-    assert_unanswered(&wire, &FrameBuilder::tagged(untagged, 101), &FrameBuilder::arp_request(asker(PEER_V4), HOST_V4));
+    assert_unanswered(
+        &wire,
+        &FrameBuilder::tagged(untagged, 101),
+        &FrameBuilder::arp_request(asker(PEER_V4), HOST_V4),
+    );
 }
 
 /// Both arpings see what they expect; the second time from the kernel path alone.
@@ -266,14 +328,18 @@ fn arpings_are_answered_on(path: Path) {
     let target = HOST_V4.to_string();
     let ask = || {
         let habets = habets.output_in(&scene.peer, &["-c", "1", "-I", "eth0", &target]);
-        let iputils = iputils.output_in(&scene.peer, &["-c", "1", "-w", "5", "-I", "eth0", &target]);
+        let iputils =
+            iputils.output_in(&scene.peer, &["-c", "1", "-w", "5", "-I", "eth0", &target]);
         (habets, iputils)
     };
     ask();
     let ((habets, iputils), counted) = agent.asked_while_stopped(ask);
     assert!(habets.contains("1 packets received"), "{habets}");
     assert!(habets.contains("from 02:00:00:00:00:01"), "{habets}");
-    assert!(iputils.contains("Unicast reply from 10.7.0.1 [02:00:00:00:00:01]"), "{iputils}");
+    assert!(
+        iputils.contains("Unicast reply from 10.7.0.1 [02:00:00:00:00:01]"),
+        "{iputils}"
+    );
     assert!(iputils.contains("Received 1 response"), "{iputils}");
     assert_eq!(counted.of("arp-answered"), 2);
 }
@@ -301,7 +367,19 @@ fn duplicate_detection_finds_proxied_and_own_addresses_on(path: Path) {
     let _agent = Agent::start(&scene.host, &scene.arguments(&["--config", &config.path]));
     for address in [HOST_V4, PROXIED] {
         let mut command = iputils.command_in(&scene.peer);
-        let output = command.args(["-D", "-f", "-c", "1", "-w", "5", "-I", "eth0", &address.to_string()]).output();
+        let output = command
+            .args([
+                "-D",
+                "-f",
+                "-c",
+                "1",
+                "-w",
+                "5",
+                "-I",
+                "eth0",
+                &address.to_string(),
+            ])
+            .output();
         let output = output.expect("run iputils-arping");
         let said = String::from_utf8_lossy(&output.stdout);
         assert_eq!(output.status.code(), Some(1), "{address}: {said}");

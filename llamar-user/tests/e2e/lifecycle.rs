@@ -35,9 +35,14 @@ fn pins(instance: &str) -> PathBuf {
 /// The id of an instance's link on an interface.
 fn link_id(bpftool: &Peer, instance: &str, index: u32) -> u64 {
     let pin = pins(instance).join(format!("link_{index}"));
-    let link = bpftool_json(bpftool, &["link", "show", "pinned", pin.to_str().expect("a path")]);
+    let link = bpftool_json(
+        bpftool,
+        &["link", "show", "pinned", pin.to_str().expect("a path")],
+    );
     let link = link.get(0).unwrap_or(&link);
-    link["id"].as_u64().unwrap_or_else(|| panic!("a link with an id: {link}"))
+    link["id"]
+        .as_u64()
+        .unwrap_or_else(|| panic!("a link with an id: {link}"))
 }
 
 /// Asserts that nothing of an instance is left: no pins, no program on the interface, no socket or lock.
@@ -64,9 +69,16 @@ fn refused(host: &Namespace, arguments: &[&str], code: i32) -> String {
     let said = String::from_utf8_lossy(&output.stderr).into_owned();
     assert_eq!(output.status.code(), Some(code), "{arguments:?}: {said}");
     for folder in ["/sys/fs/bpf/llamar", "/run/llamar"] {
-        let entries: Vec<_> =
-            fs::read_dir(folder).into_iter().flatten().map(|entry| entry.expect("an entry").path()).collect();
-        assert_eq!(entries, [] as [PathBuf; 0], "left behind in {folder} after: {said}");
+        let entries: Vec<_> = fs::read_dir(folder)
+            .into_iter()
+            .flatten()
+            .map(|entry| entry.expect("an entry").path())
+            .collect();
+        assert_eq!(
+            entries,
+            [] as [PathBuf; 0],
+            "left behind in {folder} after: {said}"
+        );
     }
     said
 }
@@ -92,7 +104,9 @@ fn killed_agent_is_survived_for_the_lease_on(path: Path) {
     };
     let before = counters();
     agent.kill();
-    wire.ask(&casa()).message.assert_answers("casa", A, 30, &own_addresses(A, PEER_V4.into()));
+    wire.ask(&casa())
+        .message
+        .assert_answers("casa", A, 30, &own_addresses(A, PEER_V4.into()));
     assert_eq!(counters().since(&before).of("llmnr-answered"), 1);
     // Nobody is there to answer what the kernel path passes once the lease is over.
     wait_until("the end of the lease", || {
@@ -103,11 +117,16 @@ fn killed_agent_is_survived_for_the_lease_on(path: Path) {
     for id in 0..5 {
         wire.send(&casa().id(id).build());
     }
-    wait_until("five queries to be passed", || counters().since(&over).of("no-heartbeat") == 5);
+    wait_until("five queries to be passed", || {
+        counters().since(&over).of("no-heartbeat") == 5
+    });
     assert_eq!(counters().since(&over).of("llmnr-answered"), 0);
     // The next agent takes the link over without detaching it.
     let agent = Agent::start_as(&scene.host, &name, &arguments);
-    assert_eq!(link_id(&bpftool, &name, scene.host.index(scene.interface())), link);
+    assert_eq!(
+        link_id(&bpftool, &name, scene.host.index(scene.interface())),
+        link
+    );
     wire.drain();
     let (_, counted) = agent.asked_while_stopped(|| wire.ask(&casa().id(99)));
     assert_eq!(counted.of("llmnr-answered"), 1);
@@ -128,25 +147,40 @@ fn restart_after_a_kill_takes_over_at_once_and_serves_what_is_configured_now() {
     let scene = or_skip!(Scene::new(Path::GenericVeth));
     let bpftool = or_skip!(Peer::find("bpftool"));
     let name = instance();
-    let agent = Agent::start_as(&scene.host, &name, &scene.arguments(&["--name", "old", "--name", "casa"]));
+    let agent = Agent::start_as(
+        &scene.host,
+        &name,
+        &scene.arguments(&["--name", "old", "--name", "casa"]),
+    );
     let wire = scene.wire();
     wire.ask(&query("old"));
     let link = link_id(&bpftool, &name, scene.host.index("eth0"));
     agent.kill();
     // What changed while nobody looked.
     scene.host.ip("address add 10.7.0.5/24 dev eth0");
-    scene.host.ip(&format!("address del {HOST_LOCAL_V4}/16 dev eth0"));
-    let agent = Agent::start_as(&scene.host, &name, &scene.arguments(&["--name", "new", "--name", "casa"]));
+    scene
+        .host
+        .ip(&format!("address del {HOST_LOCAL_V4}/16 dev eth0"));
+    let agent = Agent::start_as(
+        &scene.host,
+        &name,
+        &scene.arguments(&["--name", "new", "--name", "casa"]),
+    );
     assert_eq!(link_id(&bpftool, &name, scene.host.index("eth0")), link);
     let (reply, counted) = agent.asked_while_stopped(|| wire.ask(&query("new")));
     assert_eq!(counted.of("llmnr-answered"), 1);
-    reply.message.assert_answers("new", A, 30, &[HOST_V4.into(), [10, 7, 0, 5].into()]);
+    reply
+        .message
+        .assert_answers("new", A, 30, &[HOST_V4.into(), [10, 7, 0, 5].into()]);
     wire.assert_unanswered(&query("old").id(1), &casa().id(2));
 }
 
 #[test]
 fn sigterm_withdraws_detaches_and_unpins() {
-    for (path, signal) in [(Path::GenericVeth, Signal::SIGTERM), (Path::NativeVeth, Signal::SIGINT)] {
+    for (path, signal) in [
+        (Path::GenericVeth, Signal::SIGTERM),
+        (Path::NativeVeth, Signal::SIGINT),
+    ] {
         let scene = or_skip!(Scene::new(path));
         let mut agent = Agent::start(&scene.host, &scene.arguments(&["--name", "casa"]));
         let name = agent.instance().to_owned();
@@ -167,11 +201,25 @@ fn detach_removes_what_a_killed_agent_left() {
     agent.kill();
     assert!(scene.host.ip("link show dev eth0").contains("xdp"));
     let output = llamar(&scene.host, &["detach"], Some(&name));
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
-    assert_eq!(fs::read_dir("/sys/fs/bpf/llamar").into_iter().flatten().count(), 0);
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    assert_eq!(
+        fs::read_dir("/sys/fs/bpf/llamar")
+            .into_iter()
+            .flatten()
+            .count(),
+        0
+    );
     assert!(!scene.host.ip("link show dev eth0").contains("xdp"));
     // Nothing to detach is no failure.
-    assert!(llamar(&scene.host, &["detach"], Some(&name)).status.success());
+    assert!(
+        llamar(&scene.host, &["detach"], Some(&name))
+            .status
+            .success()
+    );
 }
 
 #[test]
@@ -180,7 +228,10 @@ fn detach_leaves_a_running_agent_alone() {
     let agent = Agent::start(&scene.host, &scene.arguments(&["--name", "casa"]));
     let output = agent.cli(&["detach"]);
     assert_eq!(output.status.code(), Some(1));
-    assert_says(&String::from_utf8_lossy(&output.stderr), &[&agent.pid().to_string()]);
+    assert_says(
+        &String::from_utf8_lossy(&output.stderr),
+        &[&agent.pid().to_string()],
+    );
     let wire = scene.wire();
     let (_, counted) = agent.asked_while_stopped(|| wire.ask(&casa()));
     assert_eq!(counted.of("llmnr-answered"), 1);
@@ -192,7 +243,10 @@ fn second_agent_of_an_instance_is_refused_and_told_who_the_first_is() {
     let agent = Agent::start(&scene.host, &scene.arguments(&["--name", "casa"]));
     let output = agent.cli(&[&["run"], &scene.arguments(&["--name", "casa"])[..]].concat());
     assert_eq!(output.status.code(), Some(1));
-    assert_says(&String::from_utf8_lossy(&output.stderr), &[&agent.pid().to_string(), agent.instance()]);
+    assert_says(
+        &String::from_utf8_lossy(&output.stderr),
+        &[&agent.pid().to_string(), agent.instance()],
+    );
     scene.wire().ask(&casa());
 }
 
@@ -205,16 +259,27 @@ fn reload_is_followed_on(path: Path) {
     wire.ask(&query("old"));
     config.rewrite("names = [\"casa\", \"new\"]\nttl = 60\n[hosts]\nprinter = \"192.168.1.9\"\n");
     agent.signal(Signal::SIGHUP);
-    wait_until("the new names", || agent.printed(&["names"]).contains("printer"));
-    wire.ask(&query("new")).message.assert_answers("new", A, 60, &own_addresses(A, PEER_V4.into()));
-    wire.ask(&query("printer")).message.assert_answers("printer", A, 60, &[[192, 168, 1, 9].into()]);
+    wait_until("the new names", || {
+        agent.printed(&["names"]).contains("printer")
+    });
+    wire.ask(&query("new"))
+        .message
+        .assert_answers("new", A, 60, &own_addresses(A, PEER_V4.into()));
+    wire.ask(&query("printer")).message.assert_answers(
+        "printer",
+        A,
+        60,
+        &[[192, 168, 1, 9].into()],
+    );
     wire.assert_unanswered(&query("old").id(1), &casa().id(2));
     let said = agent.said().len();
     config.rewrite("names = [\"casa\", \"newer\"]\nttl = \"long\"\n");
     agent.signal(Signal::SIGHUP);
     agent.wait_for_words_after(said, &["llamar.toml:2:"]);
     agent.assert_alive();
-    wire.ask(&query("new")).message.assert_answers("new", A, 60, &own_addresses(A, PEER_V4.into()));
+    wire.ask(&query("new"))
+        .message
+        .assert_answers("new", A, 60, &own_addresses(A, PEER_V4.into()));
     wire.assert_unanswered(&query("newer").id(3), &casa().id(4));
 }
 
@@ -242,8 +307,13 @@ fn reload_adds_and_removes_interfaces() {
     agent.wait_for_words_after(said, &["eth1: ready", "media"]);
     let second = Wire::open(&scene.peer, "eth1");
     let media = FrameBuilder::llmnr(asker([10, 8, 0, 2])).question("media", A);
-    second.ask(&media).message.assert_answers("media", A, 30, &[[10, 8, 0, 1].into()]);
-    wait_until("the program to be off eth0", || !scene.host.ip("link show dev eth0").contains("xdp"));
+    second
+        .ask(&media)
+        .message
+        .assert_answers("media", A, 30, &[[10, 8, 0, 1].into()]);
+    wait_until("the program to be off eth0", || {
+        !scene.host.ip("link show dev eth0").contains("xdp")
+    });
     let names = agent.printed(&["names"]);
     assert!(!names.contains("casa"), "{names}");
 }
@@ -251,13 +321,26 @@ fn reload_adds_and_removes_interfaces() {
 #[test]
 fn names_and_status_are_told_with_and_without_an_agent() {
     let scene = or_skip!(Scene::new(Path::GenericVeth));
-    let agent = Agent::start(&scene.host, &scene.arguments(&["--name", "casa", "--name", "Media"]));
+    let agent = Agent::start(
+        &scene.host,
+        &scene.arguments(&["--name", "casa", "--name", "Media"]),
+    );
     scene.wire().ask(&casa());
     let name = agent.instance().to_owned();
-    let addresses = [HOST_V4.to_string(), HOST_LOCAL_V4.to_string(), HOST_V6.to_string(), HOST_LOCAL_V6.to_string()];
+    let addresses = [
+        HOST_V4.to_string(),
+        HOST_LOCAL_V4.to_string(),
+        HOST_V6.to_string(),
+        HOST_LOCAL_V6.to_string(),
+    ];
     let told = |command: &[&str]| {
         let output = llamar(&scene.host, command, Some(&name));
-        assert_eq!(output.status.code(), Some(0), "{command:?}: {}", String::from_utf8_lossy(&output.stderr));
+        assert_eq!(
+            output.status.code(),
+            Some(0),
+            "{command:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         String::from_utf8_lossy(&output.stdout).into_owned()
     };
     let check_names = |printed: &str| {
@@ -287,7 +370,12 @@ fn names_and_status_are_told_with_and_without_an_agent() {
     assert!(Counters::parse(&told(&["status", "--json"])).of("llmnr-answered") >= 1);
     // Nothing at all is no failure either.
     let output = llamar(&scene.host, &["names"], Some("nobody"));
-    assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
+    assert_eq!(
+        output.status.code(),
+        Some(0),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     assert!(String::from_utf8_lossy(&output.stdout).contains("no agent"));
 }
 
@@ -297,7 +385,10 @@ fn control_socket_is_roots_alone() {
     let scene = or_skip!(Scene::new(Path::Userspace));
     let agent = Agent::start(&scene.host, &scene.arguments(&["--name", "casa"]));
     let socket = format!("/run/llamar/{}.sock", agent.instance());
-    let mode = fs::metadata(&socket).expect("the control socket").permissions().mode();
+    let mode = fs::metadata(&socket)
+        .expect("the control socket")
+        .permissions()
+        .mode();
     assert_eq!(mode & 0o077, 0, "{mode:o}");
 }
 
@@ -313,7 +404,9 @@ fn two_agents_in_two_namespaces_need_no_instance_names() {
     second_wire.ask(&query("media"));
     first_wire.assert_unanswered(&query("media").id(1), &casa().id(2));
     second_wire.assert_unanswered(&casa().id(3), &query("media").id(4));
-    let names = |host: &Namespace| String::from_utf8_lossy(&llamar(host, &["names"], None).stdout).into_owned();
+    let names = |host: &Namespace| {
+        String::from_utf8_lossy(&llamar(host, &["names"], None).stdout).into_owned()
+    };
     assert!(names(&first.host).contains("casa") && !names(&first.host).contains("media"));
     assert!(names(&second.host).contains("media") && !names(&second.host).contains("casa"));
     let (status, said) = one.terminate();
@@ -338,10 +431,18 @@ fn two_interfaces_have_their_own_names_on(mode: &str, path: Path) {
     let on_second = |name: &str| FrameBuilder::llmnr(asker([10, 8, 0, 2])).question(name, A);
     let theirs = [Ipv4Addr::new(10, 8, 0, 1).into()];
     for name in ["casa", "both"] {
-        first.ask(&query(name)).message.assert_answers(name, A, 30, &own_addresses(A, PEER_V4.into()));
+        first.ask(&query(name)).message.assert_answers(
+            name,
+            A,
+            30,
+            &own_addresses(A, PEER_V4.into()),
+        );
     }
     for name in ["media", "both"] {
-        second.ask(&on_second(name)).message.assert_answers(name, A, 5, &theirs);
+        second
+            .ask(&on_second(name))
+            .message
+            .assert_answers(name, A, 5, &theirs);
     }
     first.assert_unanswered(&query("media").id(1), &query("casa").id(2));
     second.assert_unanswered(&on_second("casa").id(3), &on_second("media").id(4));
@@ -360,10 +461,16 @@ fn two_interfaces_have_their_own_names_and_addresses_without_xdp() {
 #[test]
 fn port_that_another_process_holds_is_told_with_its_holder() {
     let scene = or_skip!(Scene::new(Path::GenericVeth));
-    let _holder = scene.host.inside(|| UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 5355))).expect("bind the port");
+    let _holder = scene
+        .host
+        .inside(|| UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 5355)))
+        .expect("bind the port");
     let said = refused(&scene.host, &scene.arguments(&["--name", "casa"]), 1);
     let own = fs::read_to_string("/proc/self/comm").expect("our own name");
-    assert_says(&said, &["5355", &std::process::id().to_string(), own.trim()]);
+    assert_says(
+        &said,
+        &["5355", &std::process::id().to_string(), own.trim()],
+    );
     assert!(!scene.host.ip("link show dev eth0").contains("xdp"));
 }
 
@@ -371,48 +478,86 @@ fn port_that_another_process_holds_is_told_with_its_holder() {
 fn somebody_elses_program_is_left_on_the_interface() {
     let scene = or_skip!(Scene::new(Path::GenericVeth));
     for native in [true, false] {
-        let _foreign =
-            scene.host.inside(|| crate::support::sys::PassAll::attach("eth0", "not_ours", native)).expect("attach");
+        let _foreign = scene
+            .host
+            .inside(|| crate::support::sys::PassAll::attach("eth0", "not_ours", native))
+            .expect("attach");
         let before = scene.host.ip("link show dev eth0");
-        let id = before.rsplit_once("xdp id ").expect("a program's id").1.split_whitespace().next().expect("an id");
+        let id = before
+            .rsplit_once("xdp id ")
+            .expect("a program's id")
+            .1
+            .split_whitespace()
+            .next()
+            .expect("an id");
         for mode in ["auto", "generic", "native"] {
-            let said = refused(&scene.host, &["--iface", "eth0", "--name", "casa", "--xdp", mode], 1);
+            let said = refused(
+                &scene.host,
+                &["--iface", "eth0", "--name", "casa", "--xdp", mode],
+                1,
+            );
             assert_says(&said, &["eth0", "not_ours", id, "--xdp off"]);
         }
         assert_eq!(scene.host.ip("link show dev eth0"), before);
     }
-    let _foreign =
-        scene.host.inside(|| crate::support::sys::PassAll::attach("eth0", "not_ours", false)).expect("attach");
-    let _agent = Agent::start(&scene.host, &["--iface", "eth0", "--name", "casa", "--xdp", "off"]);
+    let _foreign = scene
+        .host
+        .inside(|| crate::support::sys::PassAll::attach("eth0", "not_ours", false))
+        .expect("attach");
+    let _agent = Agent::start(
+        &scene.host,
+        &["--iface", "eth0", "--name", "casa", "--xdp", "off"],
+    );
     scene.wire().ask(&casa());
 }
 
 #[test]
 fn native_mode_where_the_driver_has_none_is_refused_and_auto_does_without() {
     let scene = or_skip!(Scene::new(Path::GenericBridge));
-    let said = refused(&scene.host, &["--iface", "br0", "--name", "casa", "--xdp", "native"], 1);
+    let said = refused(
+        &scene.host,
+        &["--iface", "br0", "--name", "casa", "--xdp", "native"],
+        1,
+    );
     assert_says(&said, &["br0", "native"]);
-    let mut agent = Agent::start(&scene.host, &["--iface", "br0", "--name", "casa", "--xdp", "auto"]);
+    let mut agent = Agent::start(
+        &scene.host,
+        &["--iface", "br0", "--name", "casa", "--xdp", "auto"],
+    );
     agent.wait_for_words(&["br0: ready", "generic", "casa"]);
 }
 
 #[test]
 fn interface_that_is_missing_is_refused_unless_it_is_waited_for() {
     let scene = or_skip!(Scene::bare(Path::GenericVeth));
-    assert_says(&refused(&scene.host, &["--iface", "eth7", "--name", "casa"], 1), &["eth7", "--wait"]);
-    let mut agent = Agent::spawn(&scene.host, &["--iface", "eth7", "--name", "casa", "--wait", "--xdp", "generic"]);
+    assert_says(
+        &refused(&scene.host, &["--iface", "eth7", "--name", "casa"], 1),
+        &["eth7", "--wait"],
+    );
+    let mut agent = Agent::spawn(
+        &scene.host,
+        &[
+            "--iface", "eth7", "--name", "casa", "--wait", "--xdp", "generic",
+        ],
+    );
     agent.wait_for_words(&["eth7"]);
     scene.host.veth(("eth7", 7), &scene.peer, ("eth7", 8));
     scene.host.ip("address add 10.8.0.1/24 dev eth7");
     agent.wait_for_words(&["eth7: ready", "generic", "casa"]);
     let query = FrameBuilder::llmnr(asker([10, 8, 0, 2])).question("casa", A);
-    Wire::open(&scene.peer, "eth7").ask(&query).message.assert_answers("casa", A, 30, &[[10, 8, 0, 1].into()]);
+    Wire::open(&scene.peer, "eth7")
+        .ask(&query)
+        .message
+        .assert_answers("casa", A, 30, &[[10, 8, 0, 1].into()]);
 }
 
 #[test]
 fn interface_that_is_not_ethernet_is_refused() {
     let scene = or_skip!(Scene::bare(Path::GenericVeth));
-    assert_says(&refused(&scene.host, &["--iface", "lo", "--name", "casa"], 1), &["lo", "Ethernet"]);
+    assert_says(
+        &refused(&scene.host, &["--iface", "lo", "--name", "casa"], 1),
+        &["lo", "Ethernet"],
+    );
 }
 
 #[test]
@@ -424,7 +569,9 @@ fn interface_that_is_down_is_warned_about_and_served_when_it_comes_up() {
     scene.host.ip("link set eth0 up");
     agent.wait_for_words(&["eth0: ready"]);
     let wire = scene.wire();
-    wait_until("the address to be served", || agent.printed(&["names"]).contains(&HOST_V4.to_string()));
+    wait_until("the address to be served", || {
+        agent.printed(&["names"]).contains(&HOST_V4.to_string())
+    });
     let (_, counted) = agent.asked_while_stopped(|| wire.ask(&casa()));
     assert_eq!(counted.of("llmnr-answered"), 1);
 }
@@ -437,7 +584,10 @@ fn missing_bpf_file_system_is_told_with_the_command_that_mounts_it() {
     let _ = nix::mount::umount("/sys/fs/bpf");
     let said = refused(&scene.host, &scene.arguments(&["--name", "casa"]), 1);
     assert_says(&said, &["/sys/fs/bpf", "mount -t bpf"]);
-    let _agent = Agent::start(&scene.host, &["--iface", "eth0", "--name", "casa", "--xdp", "off"]);
+    let _agent = Agent::start(
+        &scene.host,
+        &["--iface", "eth0", "--name", "casa", "--xdp", "off"],
+    );
     scene.wire().ask(&casa());
 }
 
@@ -446,8 +596,16 @@ fn missing_capability_is_named() {
     let scene = or_skip!(Scene::new(Path::GenericVeth));
     let name = instance();
     let mut command = scene.host.command("setpriv");
-    command.args(["--bounding-set", "-bpf,-sys_admin", "--inh-caps", "-bpf,-sys_admin", "--"]);
-    command.arg(crate::support::agent::LLAMAR).args(["run", "--instance", &name]);
+    command.args([
+        "--bounding-set",
+        "-bpf,-sys_admin",
+        "--inh-caps",
+        "-bpf,-sys_admin",
+        "--",
+    ]);
+    command
+        .arg(crate::support::agent::LLAMAR)
+        .args(["run", "--instance", &name]);
     command.args(scene.arguments(&["--name", "casa"]));
     let output = crate::support::agent::finish(command);
     let said = String::from_utf8_lossy(&output.stderr);
@@ -462,16 +620,31 @@ fn names_map_reads_well_in_bpftool() {
     let bpftool = or_skip!(Peer::find("bpftool"));
     let agent = Agent::start(&scene.host, &scene.arguments(&["--name", "Casa"]));
     let pin = pins(agent.instance()).join("llamar_names");
-    let output = run(bpftool.command().args(["map", "dump", "pinned", pin.to_str().expect("a path")]));
+    let output =
+        run(bpftool
+            .command()
+            .args(["map", "dump", "pinned", pin.to_str().expect("a path")]));
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     let dump: Value = serde_json::from_str(&text).unwrap_or_else(|error| panic!("{error}: {text}"));
-    let [entry] = &dump.as_array().expect("entries")[..] else { panic!("one entry: {text}") };
+    let [entry] = &dump.as_array().expect("entries")[..] else {
+        panic!("one entry: {text}")
+    };
     let key = &entry["key"];
     assert_eq!(key["label"], "casa", "{text}");
-    assert_eq!((&key["vlan"], &key["length"]), (&Value::from(0), &Value::from(4)), "{text}");
+    assert_eq!(
+        (&key["vlan"], &key["length"]),
+        (&Value::from(0), &Value::from(4)),
+        "{text}"
+    );
     assert_eq!(key["ifindex"], scene.host.index("eth0"), "{text}");
     let value = &entry["value"];
-    for (field, wanted) in [("state", 1), ("a_count", 2), ("a_routable", 1), ("aaaa_count", 2), ("ttl", 30)] {
+    for (field, wanted) in [
+        ("state", 1),
+        ("a_count", 2),
+        ("a_routable", 1),
+        ("aaaa_count", 2),
+        ("ttl", 30),
+    ] {
         assert_eq!(value[field], wanted, "{field}: {text}");
     }
     assert_eq!(value["a"][0], serde_json::json!([10, 7, 0, 1]), "{text}");
@@ -487,10 +660,19 @@ fn every_map_has_a_name_that_begins_with_llamar() {
     let agent = Agent::start(&scene.host, &scene.arguments(&["--name", "casa"]));
     let mut names: Vec<_> = fs::read_dir(pins(agent.instance()))
         .expect("the pins")
-        .map(|entry| entry.expect("a pin").file_name().to_string_lossy().into_owned())
+        .map(|entry| {
+            entry
+                .expect("a pin")
+                .file_name()
+                .to_string_lossy()
+                .into_owned()
+        })
         .collect();
     names.sort();
-    let mut wanted: Vec<_> = llamar_common::abi::map::ALL.iter().map(|name| (*name).to_owned()).collect();
+    let mut wanted: Vec<_> = llamar_common::abi::map::ALL
+        .iter()
+        .map(|name| (*name).to_owned())
+        .collect();
     wanted.push(format!("link_{}", scene.host.index("eth0")));
     wanted.sort();
     assert_eq!(names, wanted);
@@ -499,8 +681,12 @@ fn every_map_has_a_name_that_begins_with_llamar() {
 #[test]
 fn full_names_map_is_an_error_with_the_count_and_userspace_answers_the_rest() {
     let scene = or_skip!(Scene::new(Path::GenericVeth));
-    let hosts: String = (1..=20).map(|last| format!("host{last} = \"192.168.1.{last}\"\n")).collect();
-    let config = config_file(&format!("names = [\"casa\"]\nmax-names = 8\n[hosts]\n{hosts}"));
+    let hosts: String = (1..=20)
+        .map(|last| format!("host{last} = \"192.168.1.{last}\"\n"))
+        .collect();
+    let config = config_file(&format!(
+        "names = [\"casa\"]\nmax-names = 8\n[hosts]\n{hosts}"
+    ));
     let mut agent = Agent::start(&scene.host, &scene.arguments(&["--config", &config.path]));
     // 21 names, 8 places.
     agent.wait_for_words(&["13"]);
@@ -508,7 +694,9 @@ fn full_names_map_is_an_error_with_the_count_and_userspace_answers_the_rest() {
     let before = agent.counters();
     for last in 1..=20 {
         let name = format!("host{last}");
-        wire.ask(&query(&name).id(last.into())).message.assert_answers(&name, A, 30, &[[192, 168, 1, last].into()]);
+        wire.ask(&query(&name).id(last.into()))
+            .message
+            .assert_answers(&name, A, 30, &[[192, 168, 1, last].into()]);
     }
     let counted = agent.counters().since(&before);
     assert!(counted.of("llmnr-foreign") >= 12, "{counted:?}");
@@ -521,15 +709,37 @@ fn pinned_map_of_another_layout_is_refused() {
     let name = instance();
     fs::create_dir_all(pins(&name)).expect("make the pins' directory");
     let pin = pins(&name).join("llamar_names");
-    let create =
-        ["map", "create", pin.to_str().expect("a path"), "type", "hash", "key", "4", "value", "4", "entries", "1"];
-    run(bpftool.command().args(create).args(["name", "llamar_names"]));
-    let output = llamar(&scene.host, &[&["run"], &scene.arguments(&["--name", "casa"])[..]].concat(), Some(&name));
+    let create = [
+        "map",
+        "create",
+        pin.to_str().expect("a path"),
+        "type",
+        "hash",
+        "key",
+        "4",
+        "value",
+        "4",
+        "entries",
+        "1",
+    ];
+    run(bpftool
+        .command()
+        .args(create)
+        .args(["name", "llamar_names"]));
+    let output = llamar(
+        &scene.host,
+        &[&["run"], &scene.arguments(&["--name", "casa"])[..]].concat(),
+        Some(&name),
+    );
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert_says(&said, &["llamar_names", "llamar detach"]);
     assert!(!scene.host.ip("link show dev eth0").contains("xdp"));
-    assert!(llamar(&scene.host, &["detach"], Some(&name)).status.success());
+    assert!(
+        llamar(&scene.host, &["detach"], Some(&name))
+            .status
+            .success()
+    );
     let agent = Agent::start_as(&scene.host, &name, &scene.arguments(&["--name", "casa"]));
     let wire = scene.wire();
     let (_, counted) = agent.asked_while_stopped(|| wire.ask(&casa()));
@@ -553,12 +763,16 @@ fn agent_without_a_name_takes_the_first_label_of_the_host_name() {
 fn default_configuration_is_toml_and_else_the_old_ini_file() {
     let scene = or_skip!(Scene::new(Path::GenericVeth));
     private_etc();
-    let write = |path: &str, text: &str| fs::write(FilePath::new(path), text).expect("write a config file");
+    let write =
+        |path: &str, text: &str| fs::write(FilePath::new(path), text).expect("write a config file");
     write("/etc/llmnr.conf", "[eth0]\nname = ini\n");
     let mut agent = Agent::spawn(&scene.host, &["--xdp", "generic"]);
     agent.wait_for_words(&["eth0: ready", "ini"]);
     drop(agent);
-    write("/etc/llamar.toml", "xdp = \"generic\"\n[interface.eth0]\nnames = [\"toml\"]\n");
+    write(
+        "/etc/llamar.toml",
+        "xdp = \"generic\"\n[interface.eth0]\nnames = [\"toml\"]\n",
+    );
     let mut agent = Agent::spawn(&scene.host, &[]);
     agent.wait_for_words(&["eth0: ready", "toml"]);
     agent.wait_for_words(&["/etc/llmnr.conf", "/etc/llamar.toml"]);
@@ -580,13 +794,21 @@ fn hosts_file_serves_names_of_others_and_reports_what_it_skipped_once() {
     let scene = or_skip!(Scene::new(Path::GenericVeth));
     let config = config_file("names = [\"casa\"]\nhosts-file = \"hosts\"\n");
     let hosts = "127.0.0.1 localhost\n::1 localhost\n192.168.1.9 printer printer.lan # first\n2001:db8::9 printer\n192.168.1.10 printer\n224.0.0.1 group\n";
-    fs::write(FilePath::new(&config.path).with_file_name("hosts"), hosts).expect("write a hosts file");
+    fs::write(FilePath::new(&config.path).with_file_name("hosts"), hosts)
+        .expect("write a hosts file");
     let mut agent = Agent::start(&scene.host, &scene.arguments(&["--config", &config.path]));
     agent.wait_for_words(&["hosts", "3"]);
     let wire = scene.wire();
     let wanted = [[192, 168, 1, 9].into(), [192, 168, 1, 10].into()];
-    wire.ask(&query("printer")).message.assert_answers("printer", A, 30, &wanted);
-    wire.ask(&query("printer.lan")).message.assert_answers("printer.lan", A, 30, &[[192, 168, 1, 9].into()]);
+    wire.ask(&query("printer"))
+        .message
+        .assert_answers("printer", A, 30, &wanted);
+    wire.ask(&query("printer.lan")).message.assert_answers(
+        "printer.lan",
+        A,
+        30,
+        &[[192, 168, 1, 9].into()],
+    );
     wire.assert_unanswered(&query("localhost").id(1), &casa().id(2));
     wire.assert_unanswered(&query("group").id(3), &casa().id(4));
 }

@@ -10,8 +10,8 @@ use crate::support::peers::Peer;
 use crate::support::reply::Reply;
 use crate::support::resolved::Resolved;
 use crate::support::scene::{
-    ASKERS, HOST_LOCAL_V6, HOST_MAC, HOST_V4, PEER_LOCAL_V6, PEER_MAC, PEER_V4, PEER_V6, Path, Scene, asker,
-    own_address_for, own_addresses,
+    ASKERS, HOST_LOCAL_V6, HOST_MAC, HOST_V4, PEER_LOCAL_V6, PEER_MAC, PEER_V4, PEER_V6, Path,
+    Scene, asker, own_address_for, own_addresses,
 };
 use crate::support::tshark::{Dissection, dissect};
 use crate::support::wire::Wire;
@@ -48,7 +48,9 @@ fn cases() -> Vec<Case> {
             ("six", AAAA) => vec![[0x2001, 0xdb8, 0, 0, 0, 0, 0, 6].into()],
             (LONG, A) => vec![[192, 168, 1, 63].into()],
             ("many", A) => (1..=4).map(|last| [192, 168, 1, last].into()).collect(),
-            ("many", AAAA) => (1..=4).map(|last| [0x2001, 0xdb8, 0, 0, 0, 0, 0, last].into()).collect(),
+            ("many", AAAA) => (1..=4)
+                .map(|last| [0x2001, 0xdb8, 0, 0, 0, 0, 0, last].into())
+                .collect(),
             _ => vec![],
         }
     };
@@ -57,9 +59,16 @@ fn cases() -> Vec<Case> {
         for name in ["casa", "CaSa", "four", "six", "many", LONG] {
             for kind in [A, AAAA] {
                 let number = cases.len() as u16;
-                let query =
-                    FrameBuilder::llmnr(asker(from)).question(name, kind).id(0x100 + number).port(40_000 + number);
-                cases.push(Case { query, name, kind, addresses: addresses(name, kind, from) });
+                let query = FrameBuilder::llmnr(asker(from))
+                    .question(name, kind)
+                    .id(0x100 + number)
+                    .port(40_000 + number);
+                cases.push(Case {
+                    query,
+                    name,
+                    kind,
+                    addresses: addresses(name, kind, from),
+                });
             }
         }
     }
@@ -78,14 +87,23 @@ fn every_kind_of_answer_is_right_on(path: Path) {
         ask()
     } else {
         let (replies, counted) = agent.asked_while_stopped(ask);
-        let empty = cases.iter().filter(|case| case.addresses.is_empty()).count();
+        let empty = cases
+            .iter()
+            .filter(|case| case.addresses.is_empty())
+            .count();
         assert_eq!(counted.of("llmnr-answered"), (cases.len() - empty) as u64);
         assert_eq!(counted.of("llmnr-empty"), empty as u64);
         replies
     };
     for (case, reply) in cases.iter().zip(&replies) {
-        reply.assert_headers(&case.query, HOST_MAC, own_address_for(case.query.sender().ip));
-        reply.message.assert_answers(case.name, case.kind, 30, &case.addresses);
+        reply.assert_headers(
+            &case.query,
+            HOST_MAC,
+            own_address_for(case.query.sender().ip),
+        );
+        reply
+            .message
+            .assert_answers(case.name, case.kind, 30, &case.addresses);
     }
     let frames: Vec<_> = replies.into_iter().map(|reply| reply.frame).collect();
     for (case, seen) in cases.iter().zip(dissect(&tshark, &frames)) {
@@ -96,14 +114,21 @@ fn every_kind_of_answer_is_right_on(path: Path) {
 /// How tshark sums up the answer.
 fn summary(case: &Case) -> Dissection {
     let kind = if case.kind == A { "A" } else { "AAAA" };
-    let mut summary = format!("Standard query response 0x{:04x} {kind} {}", case.query.sent_id(), case.name);
+    let mut summary = format!(
+        "Standard query response 0x{:04x} {kind} {}",
+        case.query.sent_id(),
+        case.name
+    );
     for address in &case.addresses {
         summary += &format!(" {kind} {address}");
     }
     if case.addresses.is_empty() {
         summary += &format!(" SOA {}", case.name);
     }
-    Dissection { protocol: "LLMNR".into(), summary }
+    Dissection {
+        protocol: "LLMNR".into(),
+        summary,
+    }
 }
 
 #[test]
@@ -133,7 +158,12 @@ fn llmnr_query_is_answered_on(path: Path) {
     let agent = Agent::start(&scene.host, &scene.arguments(&["--name", "casa"]));
     let ask = || {
         let ask = |over, kind| llmnr_query(&peer, &scene.peer, over, "casa", kind, 3000);
-        [ask(Over::Ipv4, "A"), ask(Over::Ipv6, "A"), ask(Over::Ipv4, "AAAA"), ask(Over::Ipv6, "AAAA")]
+        [
+            ask(Over::Ipv4, "A"),
+            ask(Over::Ipv6, "A"),
+            ask(Over::Ipv4, "AAAA"),
+            ask(Over::Ipv6, "AAAA"),
+        ]
     };
     let (answers, counted) = agent.asked_while_stopped(ask);
     // The peer's kernel asks ff02::1:3 from its link-local address.
@@ -180,11 +210,15 @@ fn resolved_finds_the_host_on(path: Path) {
     const FROM_THE_CACHE: u64 = 1 << 20;
     let scene = or_skip!(Scene::new(path));
     let peer = or_skip!(Peer::find("systemd-resolved"));
-    let agent = Agent::start(&scene.host, &scene.arguments(&["--name", "casa", "--name", "warm-up"]));
+    let agent = Agent::start(
+        &scene.host,
+        &scene.arguments(&["--name", "casa", "--name", "warm-up"]),
+    );
     let resolved = Resolved::start(&peer, &scene.peer);
     resolved.resolve("warm-up", 2);
     resolved.resolve("warm-up", 10);
-    let ((v4, v6), counted) = agent.asked_while_stopped(|| (resolved.resolve("casa", 2), resolved.resolve("casa", 10)));
+    let ((v4, v6), counted) =
+        agent.asked_while_stopped(|| (resolved.resolve("casa", 2), resolved.resolve("casa", 10)));
     let sorted = |mut addresses: Vec<IpAddr>| {
         addresses.sort();
         addresses
@@ -214,8 +248,18 @@ fn systemd_resolved_finds_the_host_through_userspace_alone() {
     let peer = or_skip!(Peer::find("systemd-resolved"));
     let _agent = Agent::start(&scene.host, &scene.arguments(&["--name", "casa"]));
     let resolved = Resolved::start(&peer, &scene.peer);
-    assert!(resolved.resolve("casa", 2).addresses.contains(&HOST_V4.into()));
-    assert!(resolved.resolve("casa", 10).addresses.contains(&HOST_LOCAL_V6.into()));
+    assert!(
+        resolved
+            .resolve("casa", 2)
+            .addresses
+            .contains(&HOST_V4.into())
+    );
+    assert!(
+        resolved
+            .resolve("casa", 10)
+            .addresses
+            .contains(&HOST_LOCAL_V6.into())
+    );
 }
 
 /// Queries that nobody may answer, and one that is answered.
@@ -228,18 +272,46 @@ fn nobody_answers_what_must_not_be_answered_on(path: Path) {
         ("another name", ask(1).question("casas", A)),
         ("a child of the name", ask(2).question("child.casa", A)),
         ("an empty question section", ask(3)),
-        ("two questions", ask(4).question("casa", A).question("casa", AAAA)),
+        (
+            "two questions",
+            ask(4).question("casa", A).question("casa", AAAA),
+        ),
         ("a response", ask(5).question("casa", A).flags(0x8000)),
         ("the conflict bit", ask(6).question("casa", A).flags(0x0400)),
         ("an opcode", ask(7).question("casa", A).flags(0x0800)),
         ("class CH", ask(8).question_of_class("casa", A, 3)),
-        ("a unicast destination", ask(9).question("casa", A).to(HOST_V4)),
-        ("the all-hosts group", ask(10).question("casa", A).to([224, 0, 0, 1])),
-        ("a broadcast", ask(11).question("casa", A).to([10, 7, 0, 255])),
-        ("a wrong checksum", ask(12).question("casa", A).with_wrong_checksum()),
-        ("an asker off the link", FrameBuilder::llmnr(asker([192, 0, 2, 1])).id(13).question("casa", A)),
-        ("an asker with our address", FrameBuilder::llmnr(asker(HOST_V4)).id(14).question("casa", A)),
-        ("a VLAN that is not ours", ask(15).question("casa", A).vlan(77)),
+        (
+            "a unicast destination",
+            ask(9).question("casa", A).to(HOST_V4),
+        ),
+        (
+            "the all-hosts group",
+            ask(10).question("casa", A).to([224, 0, 0, 1]),
+        ),
+        (
+            "a broadcast",
+            ask(11).question("casa", A).to([10, 7, 0, 255]),
+        ),
+        (
+            "a wrong checksum",
+            ask(12).question("casa", A).with_wrong_checksum(),
+        ),
+        (
+            "an asker off the link",
+            FrameBuilder::llmnr(asker([192, 0, 2, 1]))
+                .id(13)
+                .question("casa", A),
+        ),
+        (
+            "an asker with our address",
+            FrameBuilder::llmnr(asker(HOST_V4))
+                .id(14)
+                .question("casa", A),
+        ),
+        (
+            "a VLAN that is not ours",
+            ask(15).question("casa", A).vlan(77),
+        ),
     ];
     for (number, (what, query)) in silent.iter().enumerate() {
         println!("{what}");
@@ -279,7 +351,9 @@ fn ignored_header_bits_and_any_received_ttl_change_nothing() {
     ];
     let before = agent.counters();
     for query in &queries {
-        wire.ask(query).message.assert_answers("casa", A, 30, &own_addresses(A, PEER_V4.into()));
+        wire.ask(query)
+            .message
+            .assert_answers("casa", A, 30, &own_addresses(A, PEER_V4.into()));
     }
     // Only the query with TC went up to the agent.
     assert!(agent.counters().since(&before).of("llmnr-answered") >= 5);
@@ -306,22 +380,45 @@ fn vlan_is_answered_on(path: Path) {
     for from in [v4, v6] {
         for kind in [A, AAAA] {
             let id = queries.len() as u16;
-            queries.push((FrameBuilder::llmnr(asker(from)).question("casa100", kind).id(id).vlan(100), kind));
+            queries.push((
+                FrameBuilder::llmnr(asker(from))
+                    .question("casa100", kind)
+                    .id(id)
+                    .vlan(100),
+                kind,
+            ));
         }
     }
     let ask = || -> Vec<Reply> { queries.iter().map(|(query, _)| wire.ask(query)).collect() };
     let (replies, counted) = agent.asked_while_stopped(ask);
     assert_eq!(counted.of("llmnr-answered"), 4);
     for ((query, kind), reply) in queries.iter().zip(&replies) {
-        let source = if query.sender().ip.is_ipv4() { ours[0] } else { ours[1] };
+        let source = if query.sender().ip.is_ipv4() {
+            ours[0]
+        } else {
+            ours[1]
+        };
         reply.assert_headers(query, HOST_MAC, source);
         let address = if *kind == A { ours[0] } else { ours[1] };
-        reply.message.assert_answers("casa100", *kind, 30, &[address]);
+        reply
+            .message
+            .assert_answers("casa100", *kind, 30, &[address]);
     }
-    dissect(&tshark, &replies.into_iter().map(|reply| reply.frame).collect::<Vec<_>>());
+    dissect(
+        &tshark,
+        &replies
+            .into_iter()
+            .map(|reply| reply.frame)
+            .collect::<Vec<_>>(),
+    );
     // Each link has its own names.
-    let tagged = FrameBuilder::llmnr(asker(v4)).question("casa", A).id(0x51).vlan(100);
-    let untagged = FrameBuilder::llmnr(asker(PEER_V4)).question("casa100", A).id(0x52);
+    let tagged = FrameBuilder::llmnr(asker(v4))
+        .question("casa", A)
+        .id(0x51)
+        .vlan(100);
+    let untagged = FrameBuilder::llmnr(asker(PEER_V4))
+        .question("casa100", A)
+        .id(0x52);
     let answered = FrameBuilder::llmnr(asker(PEER_V4)).question("casa", A);
     wire.assert_unanswered(&tagged, &answered.clone().id(0x53));
     wire.assert_unanswered(&untagged, &answered.id(0x54));
@@ -342,7 +439,9 @@ fn tagged_query_that_crossed_a_bridge_is_not_answered_for_the_untagged_link() {
     let scene = or_skip!(Scene::new(Path::GenericBridge));
     let _agent = Agent::start(&scene.host, &scene.arguments(&["--name", "casa"]));
     let query = FrameBuilder::llmnr(asker(PEER_V4)).question("casa", A);
-    scene.wire().assert_unanswered(&query.clone().id(1).vlan(100), &query.id(2));
+    scene
+        .wire()
+        .assert_unanswered(&query.clone().id(1).vlan(100), &query.id(2));
 }
 
 #[test]
@@ -354,12 +453,21 @@ fn answer_through_a_bridge_leaves_by_the_port_of_the_asker_alone() {
     scene.host.ip("link set port1 master br0");
     let agent = Agent::start(&scene.host, &scene.arguments(&["--name", "casa"]));
     let (wire, bystander) = (scene.wire(), Wire::open(&third, "eth0"));
-    let query = FrameBuilder::llmnr(asker(PEER_V4)).question("casa", A).id(7);
+    let query = FrameBuilder::llmnr(asker(PEER_V4))
+        .question("casa", A)
+        .id(7);
     // The bridge has to have seen the asker before.
     let ask = || wire.ask(&query);
     let (reply, counted) = agent.asked_while_stopped(ask);
-    assert_eq!((reply.destination_mac, counted.of("llmnr-answered")), (PEER_MAC, 1));
-    let overheard: Vec<_> = bystander.drain().iter().filter_map(|frame| Reply::decode(frame)).collect();
+    assert_eq!(
+        (reply.destination_mac, counted.of("llmnr-answered")),
+        (PEER_MAC, 1)
+    );
+    let overheard: Vec<_> = bystander
+        .drain()
+        .iter()
+        .filter_map(|frame| Reply::decode(frame))
+        .collect();
     assert_eq!(overheard, []);
 }
 
@@ -374,7 +482,9 @@ fn host_with_more_addresses_than_an_entry_holds_is_answered_from_userspace() {
     );
     let agent = Agent::start(&scene.host, &scene.arguments(&["--config", &config.path]));
     let before = agent.counters();
-    let reply = scene.wire().ask(&FrameBuilder::llmnr(asker(PEER_V4)).question("five", A));
+    let reply = scene
+        .wire()
+        .ask(&FrameBuilder::llmnr(asker(PEER_V4)).question("five", A));
     let addresses: Vec<IpAddr> = (1..=5).map(|last| [192, 168, 1, last].into()).collect();
     reply.message.assert_answers("five", A, 30, &addresses);
     assert_eq!(agent.counters().since(&before).of("llmnr-too-many"), 1);
@@ -385,17 +495,26 @@ fn dotted_name_is_answered_from_userspace() {
     let scene = or_skip!(Scene::new(Path::GenericVeth));
     let config = config_file("[hosts]\n\"printer.lan\" = \"192.168.1.9\"\n");
     let _agent = Agent::start(&scene.host, &scene.arguments(&["--config", &config.path]));
-    let reply = scene.wire().ask(&FrameBuilder::llmnr(asker(PEER_V4)).question("Printer.LAN", A));
-    reply.message.assert_answers("Printer.LAN", A, 30, &[[192, 168, 1, 9].into()]);
+    let reply = scene
+        .wire()
+        .ask(&FrameBuilder::llmnr(asker(PEER_V4)).question("Printer.LAN", A));
+    reply
+        .message
+        .assert_answers("Printer.LAN", A, 30, &[[192, 168, 1, 9].into()]);
 }
 
 #[test]
 fn names_and_ttl_of_the_command_line_are_served() {
     let scene = or_skip!(Scene::new(Path::GenericVeth));
-    let _agent = Agent::start(&scene.host, &scene.arguments(&["--name", "casa", "--name", "media", "--ttl", "77"]));
+    let _agent = Agent::start(
+        &scene.host,
+        &scene.arguments(&["--name", "casa", "--name", "media", "--ttl", "77"]),
+    );
     let wire = scene.wire();
     for name in ["casa", "media"] {
         let reply = wire.ask(&FrameBuilder::llmnr(asker(PEER_V4)).question(name, A));
-        reply.message.assert_answers(name, A, 77, &own_addresses(A, PEER_V4.into()));
+        reply
+            .message
+            .assert_answers(name, A, 77, &own_addresses(A, PEER_V4.into()));
     }
 }

@@ -21,7 +21,11 @@ static COUNT: AtomicU32 = AtomicU32::new(0);
 
 /// A name for an instance that no other test uses.
 pub fn instance() -> String {
-    format!("test-{}-{}", std::process::id(), COUNT.fetch_add(1, Ordering::Relaxed))
+    format!(
+        "test-{}-{}",
+        std::process::id(),
+        COUNT.fetch_add(1, Ordering::Relaxed)
+    )
 }
 
 /// A config file, removed on drop.
@@ -41,7 +45,10 @@ pub fn config_file_named(name: &str, content: &[u8]) -> ConfigFile {
     let folder = tempfile::tempdir().expect("make a folder");
     let path = folder.path().join(name);
     std::fs::write(&path, content).expect("write the config file");
-    ConfigFile { path: path.to_string_lossy().into_owned(), _folder: folder }
+    ConfigFile {
+        path: path.to_string_lossy().into_owned(),
+        _folder: folder,
+    }
 }
 
 impl ConfigFile {
@@ -103,14 +110,25 @@ impl<'a> Agent<'a> {
     }
 
     /// Starts an agent by a command that becomes `llamar`, and waits for nothing.
-    pub fn from_command(namespace: &'a Namespace, instance: &str, mut command: Command, arguments: &[&str]) -> Self {
-        command.args(["run", "--instance", instance]).args(arguments);
+    pub fn from_command(
+        namespace: &'a Namespace,
+        instance: &str,
+        mut command: Command,
+        arguments: &[&str],
+    ) -> Self {
+        command
+            .args(["run", "--instance", instance])
+            .args(arguments);
         Self::of_child(namespace, instance, command)
     }
 
     fn of_child(namespace: &'a Namespace, instance: &str, mut command: Command) -> Self {
-        let mut child =
-            command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().expect("start llamar");
+        let mut child = command
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .expect("start llamar");
         let said = Arc::new(Mutex::new(String::new()));
         let errors = BufReader::new(child.stderr.take().expect("a pipe"));
         let listener = std::thread::spawn({
@@ -123,12 +141,21 @@ impl<'a> Agent<'a> {
                 }
             }
         });
-        Self { child, namespace, instance: instance.into(), said, listener: Some(listener) }
+        Self {
+            child,
+            namespace,
+            instance: instance.into(),
+            said,
+            listener: Some(listener),
+        }
     }
 
     /// What the agent has said on standard error so far.
     pub fn said(&self) -> String {
-        self.said.lock().expect("nobody panics with the lock").clone()
+        self.said
+            .lock()
+            .expect("nobody panics with the lock")
+            .clone()
     }
 
     /// Waits for a line on standard error that holds all of these words, and gives it back. Panics if the agent
@@ -141,16 +168,24 @@ impl<'a> Agent<'a> {
     /// The same, without regard to the first bytes it said.
     #[track_caller]
     pub fn wait_for_words_after(&mut self, start: usize, words: &[&str]) -> String {
-        wait_for(&format!("{words:?} from llamar, which said:\n{}", self.said()), || {
-            let ended = self.child.try_wait().expect("state of the agent");
-            if ended.is_some() {
-                self.listen_to_the_end();
-            }
-            let said = self.said();
-            let line = said[start..].lines().find(|line| words.iter().all(|word| line.contains(word)));
-            assert!(line.is_some() || ended.is_none(), "llamar ended ({ended:?}) without {words:?}:\n{said}");
-            line.map(String::from)
-        })
+        wait_for(
+            &format!("{words:?} from llamar, which said:\n{}", self.said()),
+            || {
+                let ended = self.child.try_wait().expect("state of the agent");
+                if ended.is_some() {
+                    self.listen_to_the_end();
+                }
+                let said = self.said();
+                let line = said[start..]
+                    .lines()
+                    .find(|line| words.iter().all(|word| line.contains(word)));
+                assert!(
+                    line.is_some() || ended.is_none(),
+                    "llamar ended ({ended:?}) without {words:?}:\n{said}"
+                );
+                line.map(String::from)
+            },
+        )
     }
 
     /// Waits for the agent's end.
@@ -166,7 +201,11 @@ impl<'a> Agent<'a> {
     #[track_caller]
     pub fn assert_alive(&mut self) {
         let ended = self.child.try_wait().expect("state of the agent");
-        assert!(ended.is_none(), "llamar ended ({ended:?}), after it said:\n{}", self.said());
+        assert!(
+            ended.is_none(),
+            "llamar ended ({ended:?}), after it said:\n{}",
+            self.said()
+        );
     }
 
     /// Its process id.
@@ -190,7 +229,8 @@ impl<'a> Agent<'a> {
         let stat = format!("/proc/{}/stat", self.pid());
         wait_until("the agent to stand still", || {
             let text = std::fs::read_to_string(&stat).expect("state of the agent");
-            text.rsplit_once(") ").is_some_and(|(_, rest)| rest.starts_with('T'))
+            text.rsplit_once(") ")
+                .is_some_and(|(_, rest)| rest.starts_with('T'))
         });
         Stopped(self)
     }
@@ -218,7 +258,11 @@ impl<'a> Agent<'a> {
     #[track_caller]
     pub fn printed(&self, arguments: &[&str]) -> String {
         let output = self.cli(arguments);
-        assert!(output.status.success(), "llamar {arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
+        assert!(
+            output.status.success(),
+            "llamar {arguments:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
@@ -295,5 +339,8 @@ pub fn llamar(namespace: &Namespace, arguments: &[&str], instance: Option<&str>)
 
 /// Runs a command to its end with nothing on standard input.
 pub fn finish(mut command: Command) -> Output {
-    command.stdin(Stdio::null()).output().unwrap_or_else(|error| panic!("run {command:?}: {error}"))
+    command
+        .stdin(Stdio::null())
+        .output()
+        .unwrap_or_else(|error| panic!("run {command:?}: {error}"))
 }

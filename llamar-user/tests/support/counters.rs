@@ -15,7 +15,8 @@ impl Counters {
     /// Reads what `llamar status --json` printed.
     #[track_caller]
     pub fn parse(json: &str) -> Self {
-        let value: Value = serde_json::from_str(json).unwrap_or_else(|error| panic!("status as JSON: {error}\n{json}"));
+        let value: Value = serde_json::from_str(json)
+            .unwrap_or_else(|error| panic!("status as JSON: {error}\n{json}"));
         let mut counters = Self::default();
         for outcome in Outcome::ALL {
             counters.frames.insert(outcome.as_str(), 0);
@@ -24,15 +25,15 @@ impl Counters {
         counters
     }
 
-    /// Adds whatever stands under an outcome's name, wherever it stands.
+    /// Adds whatever the kernel path counted, wherever it stands; what userspace counted stands apart.
     fn add(&mut self, value: &Value) {
         match value {
             Value::Array(values) => values.iter().for_each(|value| self.add(value)),
             Value::Object(members) => {
-                for (name, value) in members {
-                    match self.frames.get_mut(name.as_str()) {
-                        Some(frames) => *frames += total(value),
-                        None => self.add(value),
+                for (name, value) in members.iter().filter(|(name, _)| *name != "userspace") {
+                    match (self.frames.get_mut(name.as_str()), value.as_u64()) {
+                        (Some(frames), Some(counted)) => *frames += counted,
+                        _ => self.add(value),
                     }
                 }
             }
@@ -43,20 +44,19 @@ impl Counters {
     /// How many frames had an outcome.
     #[track_caller]
     pub fn of(&self, outcome: &str) -> u64 {
-        *self.frames.get(outcome).unwrap_or_else(|| panic!("{outcome} is not an outcome"))
+        *self
+            .frames
+            .get(outcome)
+            .unwrap_or_else(|| panic!("{outcome} is not an outcome"))
     }
 
     /// What was counted since an earlier reading.
     pub fn since(&self, earlier: &Self) -> Self {
-        let frames = self.frames.iter().map(|(name, frames)| (*name, frames - earlier.of(name))).collect();
+        let frames = self
+            .frames
+            .iter()
+            .map(|(name, frames)| (*name, frames - earlier.of(name)))
+            .collect();
         Self { frames }
-    }
-}
-
-/// A number, or the sum of one for each CPU.
-fn total(value: &Value) -> u64 {
-    match value {
-        Value::Array(values) => values.iter().map(total).sum(),
-        value => value.as_u64().unwrap_or_else(|| panic!("a counter: {value}")),
     }
 }

@@ -64,7 +64,11 @@ pub struct FrameBuilder;
 impl FrameBuilder {
     /// An LLMNR query from a station to the group of its family.
     pub fn llmnr(from: Station) -> Query {
-        let destination = if from.ip.is_ipv4() { LLMNR_V4.into() } else { LLMNR_V6.into() };
+        let destination = if from.ip.is_ipv4() {
+            LLMNR_V4.into()
+        } else {
+            LLMNR_V6.into()
+        };
         Query {
             from,
             port: 40_000,
@@ -102,7 +106,14 @@ impl FrameBuilder {
     }
 }
 
-fn arp(operation: u8, to: Mac, mac: Mac, sender: Ipv4Addr, target_mac: Mac, target: Ipv4Addr) -> Vec<u8> {
+fn arp(
+    operation: u8,
+    to: Mac,
+    mac: Mac,
+    sender: Ipv4Addr,
+    target_mac: Mac,
+    target: Ipv4Addr,
+) -> Vec<u8> {
     let mut frame = ethernet(to, mac, 0x0806);
     frame.extend([0, 1, 8, 0, 6, 4, 0, operation]);
     frame.extend(mac);
@@ -144,7 +155,10 @@ impl Query {
 
     /// The VLAN of its tag.
     pub fn vlan(self, id: u16) -> Self {
-        Self { vlan: Some(id), ..self }
+        Self {
+            vlan: Some(id),
+            ..self
+        }
     }
 
     /// Its IP TTL or hop limit.
@@ -154,12 +168,18 @@ impl Query {
 
     /// Another destination than the group.
     pub fn to(self, destination: impl Into<IpAddr>) -> Self {
-        Self { destination: destination.into(), ..self }
+        Self {
+            destination: destination.into(),
+            ..self
+        }
     }
 
     /// A UDP checksum that is not right.
     pub fn with_wrong_checksum(self) -> Self {
-        Self { damage: 0x0101, ..self }
+        Self {
+            damage: 0x0101,
+            ..self
+        }
     }
 
     /// The id as sent.
@@ -201,8 +221,12 @@ impl Query {
         }
         udp.extend(message);
         let sum = match (self.from.ip, self.destination) {
-            (IpAddr::V4(from), IpAddr::V4(to)) => pseudo_sum(&from.octets(), &to.octets(), udp.len()),
-            (IpAddr::V6(from), IpAddr::V6(to)) => pseudo_sum(&from.octets(), &to.octets(), udp.len()),
+            (IpAddr::V4(from), IpAddr::V4(to)) => {
+                pseudo_sum(&from.octets(), &to.octets(), udp.len())
+            }
+            (IpAddr::V6(from), IpAddr::V6(to)) => {
+                pseudo_sum(&from.octets(), &to.octets(), udp.len())
+            }
             mixed => panic!("both addresses are of one family: {mixed:?}"),
         };
         let checksum = match checksum(&udp, sum) ^ self.damage {
@@ -222,7 +246,11 @@ impl Query {
         match (self.from.ip, self.destination) {
             (IpAddr::V4(from), IpAddr::V4(to)) => {
                 let [_, b, c, d] = to.octets();
-                let mac = if to.is_multicast() { [1, 0, 0x5e, b & 0x7f, c, d] } else { BROADCAST };
+                let mac = if to.is_multicast() {
+                    [1, 0, 0x5e, b & 0x7f, c, d]
+                } else {
+                    BROADCAST
+                };
                 let mut frame = ethernet(mac, self.from.mac, 0x0800);
                 let mut ip = vec![0x45, 0];
                 ip.extend((length as u16 + 20).to_be_bytes());
@@ -274,7 +302,10 @@ fn pseudo_sum(from: &[u8], to: &[u8], length: usize) -> u32 {
 }
 
 fn words(bytes: &[u8]) -> u32 {
-    bytes.chunks(2).map(|pair| u32::from(pair[0]) << 8 | u32::from(pair.get(1).copied().unwrap_or(0))).sum()
+    bytes
+        .chunks(2)
+        .map(|pair| u32::from(pair[0]) << 8 | u32::from(pair.get(1).copied().unwrap_or(0)))
+        .sum()
 }
 
 fn checksum(bytes: &[u8], seed: u32) -> u16 {

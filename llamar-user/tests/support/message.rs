@@ -51,8 +51,14 @@ impl Message {
     /// Reads a whole message; `None` if it is not one, or something is left over.
     pub fn parse(bytes: &[u8]) -> Option<Self> {
         let mut reader = Reader { bytes, at: 0 };
-        let [id, flags, questions, answers, authority, additional] =
-            [reader.u16()?, reader.u16()?, reader.u16()?, reader.u16()?, reader.u16()?, reader.u16()?];
+        let [id, flags, questions, answers, authority, additional] = [
+            reader.u16()?,
+            reader.u16()?,
+            reader.u16()?,
+            reader.u16()?,
+            reader.u16()?,
+            reader.u16()?,
+        ];
         let message = Self {
             id,
             flags,
@@ -81,18 +87,39 @@ impl Message {
     pub fn assert_answers(&self, name: &str, kind: u16, ttl: u32, addresses: &[IpAddr]) {
         let owner = wire_name(name);
         assert_eq!(self.flags, 0x8000, "QR and no other flag: {self:?}");
-        assert_eq!(self.questions, [(owner.clone(), kind, 1)], "the question as asked: {self:?}");
-        let record = |value: &Value, kind| Record { owner: owner.clone(), kind, class: 1, ttl, value: value.clone() };
-        let wanted: Vec<_> = addresses.iter().map(|&address| record(&Value::Address(address), kind)).collect();
+        assert_eq!(
+            self.questions,
+            [(owner.clone(), kind, 1)],
+            "the question as asked: {self:?}"
+        );
+        let record = |value: &Value, kind| Record {
+            owner: owner.clone(),
+            kind,
+            class: 1,
+            ttl,
+            value: value.clone(),
+        };
+        let wanted: Vec<_> = addresses
+            .iter()
+            .map(|&address| record(&Value::Address(address), kind))
+            .collect();
         assert_eq!(self.answers, wanted, "the addresses of {name}");
         assert_eq!(self.additional, [], "{self:?}");
         if !addresses.is_empty() {
             assert_eq!(self.authority, [], "{self:?}");
             return;
         }
-        let [soa] = &self.authority[..] else { panic!("one SOA in the authority section: {self:?}") };
-        assert_eq!((&soa.owner, soa.kind, soa.class, soa.ttl), (&owner, SOA, 1, ttl), "{soa:?}");
-        let Value::Soa(mname, _, [.., minimum]) = &soa.value else { panic!("an SOA's data: {soa:?}") };
+        let [soa] = &self.authority[..] else {
+            panic!("one SOA in the authority section: {self:?}")
+        };
+        assert_eq!(
+            (&soa.owner, soa.kind, soa.class, soa.ttl),
+            (&owner, SOA, 1, ttl),
+            "{soa:?}"
+        );
+        let Value::Soa(mname, _, [.., minimum]) = &soa.value else {
+            panic!("an SOA's data: {soa:?}")
+        };
         // RFC 4795 2.9: MNAME is the name of the query; the smaller of TTL and MINIMUM counts.
         assert_eq!((mname, *minimum), (&owner, ttl), "{soa:?}");
     }
@@ -134,7 +161,10 @@ impl<'a> Reader<'a> {
                 }
                 length if length & 0xc0 == 0xc0 => {
                     let to = usize::from(length & 0x3f) << 8 | usize::from(self.take(1)?[0]);
-                    let mut target = Reader { bytes: self.bytes, at: to };
+                    let mut target = Reader {
+                        bytes: self.bytes,
+                        at: to,
+                    };
                     name.extend((to < start).then(|| target.name())??);
                     return Some(name);
                 }
@@ -153,15 +183,31 @@ impl<'a> Reader<'a> {
         let length = usize::from(self.u16()?);
         let end = self.at + length;
         let value = match kind {
-            A => Value::Address(Ipv4Addr::from(<[u8; 4]>::try_from(self.take(length)?).ok()?).into()),
-            AAAA => Value::Address(Ipv6Addr::from(<[u8; 16]>::try_from(self.take(length)?).ok()?).into()),
+            A => {
+                Value::Address(Ipv4Addr::from(<[u8; 4]>::try_from(self.take(length)?).ok()?).into())
+            }
+            AAAA => Value::Address(
+                Ipv6Addr::from(<[u8; 16]>::try_from(self.take(length)?).ok()?).into(),
+            ),
             SOA => Value::Soa(
                 self.name()?,
                 self.name()?,
-                [self.u32()?, self.u32()?, self.u32()?, self.u32()?, self.u32()?],
+                [
+                    self.u32()?,
+                    self.u32()?,
+                    self.u32()?,
+                    self.u32()?,
+                    self.u32()?,
+                ],
             ),
             _ => Value::Other(self.take(length)?.to_vec()),
         };
-        (self.at == end).then_some(Record { owner, kind, class, ttl, value })
+        (self.at == end).then_some(Record {
+            owner,
+            kind,
+            class,
+            ttl,
+            value,
+        })
     }
 }

@@ -25,7 +25,10 @@ pub const DEADLINE: Duration = Duration::from_secs(10);
 
 /// Reports that a test cannot run here. Panics where `LLAMAR_TESTS=require` wants every test to run.
 pub fn skip(reason: &str) {
-    assert!(std::env::var_os("LLAMAR_TESTS").is_none_or(|value| value != "require"), "must not be skipped: {reason}");
+    assert!(
+        std::env::var_os("LLAMAR_TESTS").is_none_or(|value| value != "require"),
+        "must not be skipped: {reason}"
+    );
     println!("skipped: {reason}");
 }
 
@@ -48,7 +51,10 @@ pub fn wait_for<T>(what: &str, mut poll: impl FnMut() -> Option<T>) -> T {
         if let Some(value) = poll() {
             return value;
         }
-        assert!(Instant::now() < end, "waited {DEADLINE:?} in vain for {what}");
+        assert!(
+            Instant::now() < end,
+            "waited {DEADLINE:?} in vain for {what}"
+        );
         std::thread::sleep(Duration::from_millis(10));
     }
 }

@@ -17,10 +17,12 @@ impl Peer {
     /// Finds a tool in `$LLAMAR_PEERS`, `target/peers/bin`, or among the installed ones; a test that needs a
     /// tool that is nowhere is skipped.
     pub fn find(name: &str) -> Option<Self> {
-        let brought = directory().join(name);
-        let found = if brought.is_file() { Some(brought) } else { installed(name) };
+        let found = path(name);
         if found.is_none() {
-            skip(&format!("{name} is not in {}: cargo xtask setup --peers", directory().display()));
+            skip(&format!(
+                "{name} is not in {}: cargo xtask setup --peers",
+                directory().display()
+            ));
         }
         found.map(|path| Self { path })
     }
@@ -38,7 +40,11 @@ impl Peer {
     /// Runs the tool in a namespace; standard output, whatever its exit code. Both are told on failure to start.
     #[track_caller]
     pub fn output_in(&self, namespace: &Namespace, arguments: &[&str]) -> String {
-        let output = self.command_in(namespace).args(arguments).stdin(Stdio::null()).output();
+        let output = self
+            .command_in(namespace)
+            .args(arguments)
+            .stdin(Stdio::null())
+            .output();
         let output = output.unwrap_or_else(|error| panic!("run {}: {error}", self.text()));
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
@@ -58,9 +64,21 @@ fn directory() -> &'static PathBuf {
     })
 }
 
+/// Where a tool is, if it is anywhere.
+pub fn path(name: &str) -> Option<PathBuf> {
+    let brought = directory().join(name);
+    if brought.is_file() {
+        Some(brought)
+    } else {
+        installed(name)
+    }
+}
+
 fn installed(name: &str) -> Option<PathBuf> {
     let path = std::env::var_os("PATH")?;
-    std::env::split_paths(&path).map(|folder| folder.join(name)).find(|file| file.is_file())
+    std::env::split_paths(&path)
+        .map(|folder| folder.join(name))
+        .find(|file| file.is_file())
 }
 
 /// What `bpftool --json` says, run with the mounts of the test.

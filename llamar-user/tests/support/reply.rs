@@ -34,45 +34,75 @@ impl Reply {
     /// Decodes a frame; `None` if it is no LLMNR response. Panics if it is one with a wrong length or checksum.
     pub fn decode(frame: &[u8]) -> Option<Self> {
         let packet = SlicedPacket::from_ethernet(frame).ok()?;
-        let (Some(LinkSlice::Ethernet2(ethernet)), Some(TransportSlice::Udp(udp))) = (&packet.link, &packet.transport)
+        let (Some(LinkSlice::Ethernet2(ethernet)), Some(TransportSlice::Udp(udp))) =
+            (&packet.link, &packet.transport)
         else {
             return None;
         };
         // RFC 4795 2.1.1: the first bit of the flags tells a response from a query.
-        if udp.source_port() != LLMNR_PORT || udp.payload().get(2).is_none_or(|flags| flags & 0x80 == 0) {
+        if udp.source_port() != LLMNR_PORT
+            || udp.payload().get(2).is_none_or(|flags| flags & 0x80 == 0)
+        {
             return None;
         }
         let header = udp.to_header();
-        let (source, destination, ttl, end): (IpAddr, IpAddr, u8, usize) = match packet.net.as_ref()? {
-            NetSlice::Ipv4(ip) => {
-                let ip_header = ip.header().to_header();
-                assert_eq!(
-                    ip_header.header_checksum,
-                    ip_header.calc_header_checksum(),
-                    "IPv4 checksum of {frame:02x?}"
-                );
-                let sum = header.calc_checksum_ipv4(&ip_header, udp.payload()).expect("UDP length");
-                assert_eq!(header.checksum, sum, "UDP checksum of {frame:02x?}");
-                let end = usize::from(ip_header.total_len);
-                (ip_header.source.into(), ip_header.destination.into(), ip_header.time_to_live, end)
-            }
-            NetSlice::Ipv6(ip) => {
-                let ip_header = ip.header().to_header();
-                let sum = header.calc_checksum_ipv6(&ip_header, udp.payload()).expect("UDP length");
-                assert_eq!(header.checksum, sum, "UDP checksum of {frame:02x?}");
-                let end = usize::from(ip_header.payload_length) + 40;
-                (ip_header.source.into(), ip_header.destination.into(), ip_header.hop_limit, end)
-            }
-            NetSlice::Arp(_) => return None,
-        };
-        let vlan = packet.link_exts.iter().find_map(|extension| match extension {
-            LinkExtSlice::Vlan(tag) => Some(tag.vlan_identifier().value()),
-            _ => None,
-        });
+        let (source, destination, ttl, end): (IpAddr, IpAddr, u8, usize) =
+            match packet.net.as_ref()? {
+                NetSlice::Ipv4(ip) => {
+                    let ip_header = ip.header().to_header();
+                    assert_eq!(
+                        ip_header.header_checksum,
+                        ip_header.calc_header_checksum(),
+                        "IPv4 checksum of {frame:02x?}"
+                    );
+                    let sum = header
+                        .calc_checksum_ipv4(&ip_header, udp.payload())
+                        .expect("UDP length");
+                    assert_eq!(header.checksum, sum, "UDP checksum of {frame:02x?}");
+                    let end = usize::from(ip_header.total_len);
+                    (
+                        ip_header.source.into(),
+                        ip_header.destination.into(),
+                        ip_header.time_to_live,
+                        end,
+                    )
+                }
+                NetSlice::Ipv6(ip) => {
+                    let ip_header = ip.header().to_header();
+                    let sum = header
+                        .calc_checksum_ipv6(&ip_header, udp.payload())
+                        .expect("UDP length");
+                    assert_eq!(header.checksum, sum, "UDP checksum of {frame:02x?}");
+                    let end = usize::from(ip_header.payload_length) + 40;
+                    (
+                        ip_header.source.into(),
+                        ip_header.destination.into(),
+                        ip_header.hop_limit,
+                        end,
+                    )
+                }
+                NetSlice::Arp(_) => return None,
+            };
+        let vlan = packet
+            .link_exts
+            .iter()
+            .find_map(|extension| match extension {
+                LinkExtSlice::Vlan(tag) => Some(tag.vlan_identifier().value()),
+                _ => None,
+            });
         let link = 14 + if vlan.is_some() { 4 } else { 0 };
-        assert_eq!(frame.len(), link + end, "nothing behind the IP packet of {frame:02x?}");
-        assert_eq!(usize::from(header.length), udp.payload().len() + 8, "UDP length of {frame:02x?}");
-        let message = Message::parse(udp.payload()).unwrap_or_else(|| panic!("not a DNS message in {frame:02x?}"));
+        assert_eq!(
+            frame.len(),
+            link + end,
+            "nothing behind the IP packet of {frame:02x?}"
+        );
+        assert_eq!(
+            usize::from(header.length),
+            udp.payload().len() + 8,
+            "UDP length of {frame:02x?}"
+        );
+        let message = Message::parse(udp.payload())
+            .unwrap_or_else(|| panic!("not a DNS message in {frame:02x?}"));
         Some(Self {
             source_mac: ethernet.source(),
             destination_mac: ethernet.destination(),
@@ -94,10 +124,22 @@ impl Reply {
     #[track_caller]
     pub fn assert_headers(&self, query: &Query, mac: Mac, source: IpAddr) {
         let asker = query.sender();
-        assert_eq!((self.source_mac, self.destination_mac, self.vlan), (mac, asker.mac, query.sent_vlan()), "{self:?}");
+        assert_eq!(
+            (self.source_mac, self.destination_mac, self.vlan),
+            (mac, asker.mac, query.sent_vlan()),
+            "{self:?}"
+        );
         assert_eq!(self.source, (source, LLMNR_PORT).into(), "{self:?}");
-        assert_eq!(self.destination, (asker.ip, query.sent_port()).into(), "{self:?}");
-        assert_eq!((self.ttl, self.message.id), (255, query.sent_id()), "{self:?}");
+        assert_eq!(
+            self.destination,
+            (asker.ip, query.sent_port()).into(),
+            "{self:?}"
+        );
+        assert_eq!(
+            (self.ttl, self.message.id),
+            (255, query.sent_id()),
+            "{self:?}"
+        );
     }
 }
 
@@ -122,13 +164,18 @@ impl Arp {
     /// Decodes a frame; `None` if it is no ARP packet for Ethernet and IPv4.
     pub fn decode(frame: &[u8]) -> Option<Self> {
         let packet = SlicedPacket::from_ethernet(frame).ok()?;
-        let (Some(LinkSlice::Ethernet2(ethernet)), Some(NetSlice::Arp(arp))) = (&packet.link, &packet.net) else {
+        let (Some(LinkSlice::Ethernet2(ethernet)), Some(NetSlice::Arp(arp))) =
+            (&packet.link, &packet.net)
+        else {
             return None;
         };
-        let vlan = packet.link_exts.iter().find_map(|extension| match extension {
-            LinkExtSlice::Vlan(tag) => Some(tag.vlan_identifier().value()),
-            _ => None,
-        });
+        let vlan = packet
+            .link_exts
+            .iter()
+            .find_map(|extension| match extension {
+                LinkExtSlice::Vlan(tag) => Some(tag.vlan_identifier().value()),
+                _ => None,
+            });
         let mac = |bytes: &[u8]| bytes.try_into().ok();
         let ip = |bytes: &[u8]| <[u8; 4]>::try_from(bytes).ok().map(Ipv4Addr::from);
         Some(Self {

@@ -35,8 +35,12 @@ pub fn asker(ip: impl Into<IpAddr>) -> Station {
 }
 
 /// The peer's addresses, one of each family and scope.
-pub const ASKERS: [IpAddr; 4] =
-    [IpAddr::V4(PEER_V4), IpAddr::V4(PEER_LOCAL_V4), IpAddr::V6(PEER_V6), IpAddr::V6(PEER_LOCAL_V6)];
+pub const ASKERS: [IpAddr; 4] = [
+    IpAddr::V4(PEER_V4),
+    IpAddr::V4(PEER_LOCAL_V4),
+    IpAddr::V6(PEER_V6),
+    IpAddr::V6(PEER_LOCAL_V6),
+];
 
 /// What lies between the agent and its askers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -102,9 +106,15 @@ impl Scene {
         }
         // What XDP sends by a veth arrives only if the other end has an XDP program too.
         let stub = (path == Path::NativeVeth).then(|| {
-            peer.inside(|| PassAll::attach("eth0", "pass_all", true)).expect("attach a program to the peer's end")
+            peer.inside(|| PassAll::attach("eth0", "pass_all", true))
+                .expect("attach a program to the peer's end")
         });
-        Some(Self { host, peer, path, _stub: stub })
+        Some(Self {
+            host,
+            peer,
+            path,
+            _stub: stub,
+        })
     }
 
     /// The same with a routable and a link-local address of each family on both sides.
@@ -116,11 +126,19 @@ impl Scene {
     pub fn with_addresses(self) -> Self {
         let scene = self;
         let interface = scene.interface();
-        scene.host.ip(&format!("address add {HOST_V4}/24 dev {interface}"));
-        scene.host.ip(&format!("address add {HOST_LOCAL_V4}/16 dev {interface}"));
-        scene.host.ip(&format!("address add {HOST_V6}/64 dev {interface}"));
+        scene
+            .host
+            .ip(&format!("address add {HOST_V4}/24 dev {interface}"));
+        scene
+            .host
+            .ip(&format!("address add {HOST_LOCAL_V4}/16 dev {interface}"));
+        scene
+            .host
+            .ip(&format!("address add {HOST_V6}/64 dev {interface}"));
         scene.peer.ip(&format!("address add {PEER_V4}/24 dev eth0"));
-        scene.peer.ip(&format!("address add {PEER_LOCAL_V4}/16 dev eth0"));
+        scene
+            .peer
+            .ip(&format!("address add {PEER_LOCAL_V4}/16 dev eth0"));
         scene.peer.ip(&format!("address add {PEER_V6}/64 dev eth0"));
         scene
     }
@@ -132,7 +150,11 @@ impl Scene {
 
     /// The arguments of `llamar run` for this path, and more.
     pub fn arguments<'s>(&self, more: &[&'s str]) -> Vec<&'s str> {
-        [&["--iface", self.interface(), "--xdp", self.path.mode()], more].concat()
+        [
+            &["--iface", self.interface(), "--xdp", self.path.mode()],
+            more,
+        ]
+        .concat()
     }
 
     /// A raw wire out of the peer's end.

@@ -1,6 +1,9 @@
 //! System calls without a safe wrapper: packet sockets, an XDP program of two instructions, an ethtool setting.
 
-#![expect(unsafe_code, reason = "packet sockets, bpf(2) and ethtool have no safe interface in the crates we use")]
+#![expect(
+    unsafe_code,
+    reason = "packet sockets, bpf(2) and ethtool have no safe interface in the crates we use"
+)]
 
 use std::ffi::CString;
 use std::io;
@@ -28,7 +31,10 @@ pub fn packet_socket(interface: &str) -> io::Result<OwnedFd> {
     for option in [libc::PACKET_IGNORE_OUTGOING, libc::PACKET_AUXDATA] {
         set_option(&socket, libc::SOL_PACKET, option, &1_i32)?;
     }
-    let wait = libc::timeval { tv_sec: 0, tv_usec: 10_000 };
+    let wait = libc::timeval {
+        tv_sec: 0,
+        tv_usec: 10_000,
+    };
     set_option(&socket, libc::SOL_SOCKET, libc::SO_RCVTIMEO, &wait)?;
     // SAFETY: every field of the address may be zero.
     let mut address: libc::sockaddr_ll = unsafe { zeroed() };
@@ -36,16 +42,28 @@ pub fn packet_socket(interface: &str) -> io::Result<OwnedFd> {
     address.sll_protocol = every;
     address.sll_ifindex = index as i32;
     // SAFETY: the pointer and the size are those of `address`.
-    let bound =
-        unsafe { libc::bind(socket.as_raw_fd(), (&raw const address).cast(), size_of::<libc::sockaddr_ll>() as u32) };
+    let bound = unsafe {
+        libc::bind(
+            socket.as_raw_fd(),
+            (&raw const address).cast(),
+            size_of::<libc::sockaddr_ll>() as u32,
+        )
+    };
     checked(bound.into())?;
     Ok(socket)
 }
 
 fn set_option<T>(socket: &OwnedFd, level: i32, name: i32, value: &T) -> io::Result<()> {
     // SAFETY: the pointer and the size are those of `value`.
-    let result =
-        unsafe { libc::setsockopt(socket.as_raw_fd(), level, name, (&raw const *value).cast(), size_of::<T>() as u32) };
+    let result = unsafe {
+        libc::setsockopt(
+            socket.as_raw_fd(),
+            level,
+            name,
+            (&raw const *value).cast(),
+            size_of::<T>() as u32,
+        )
+    };
     checked(result.into()).map(drop)
 }
 
@@ -61,7 +79,10 @@ pub fn send_frame(socket: &OwnedFd, frame: &[u8]) -> io::Result<()> {
 pub fn receive_frame(socket: &OwnedFd) -> io::Result<Option<Vec<u8>>> {
     let mut frame = vec![0; 65_536];
     let mut control = [0_u64; 16];
-    let mut part = libc::iovec { iov_base: frame.as_mut_ptr().cast(), iov_len: frame.len() };
+    let mut part = libc::iovec {
+        iov_base: frame.as_mut_ptr().cast(),
+        iov_len: frame.len(),
+    };
     // SAFETY: every field of the header may be zero.
     let mut header: libc::msghdr = unsafe { zeroed() };
     header.msg_iov = &raw mut part;
@@ -69,7 +90,9 @@ pub fn receive_frame(socket: &OwnedFd) -> io::Result<Option<Vec<u8>>> {
     header.msg_control = control.as_mut_ptr().cast();
     header.msg_controllen = size_of_val(&control);
     // SAFETY: the header points to buffers that live until the call returns, with their lengths.
-    let length = match checked(unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut header, 0) } as libc::c_long) {
+    let length = match checked(
+        unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut header, 0) } as libc::c_long,
+    ) {
         Ok(length) => length,
         Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
         Err(error) if error.raw_os_error() == Some(libc::ENETDOWN) => return Ok(None),
@@ -93,8 +116,11 @@ fn auxdata(header: &libc::msghdr) -> Option<libc::tpacket_auxdata> {
     unsafe {
         let message = libc::CMSG_FIRSTHDR(header).as_ref()?;
         let wanted = (libc::SOL_PACKET, libc::PACKET_AUXDATA);
-        ((message.cmsg_level, message.cmsg_type) == wanted)
-            .then(|| libc::CMSG_DATA(message).cast::<libc::tpacket_auxdata>().read_unaligned())
+        ((message.cmsg_level, message.cmsg_type) == wanted).then(|| {
+            libc::CMSG_DATA(message)
+                .cast::<libc::tpacket_auxdata>()
+                .read_unaligned()
+        })
     }
 }
 
@@ -108,16 +134,24 @@ pub fn checksum_in_software(interface: &str) -> io::Result<()> {
         data: u32,
     }
     let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::DGRAM, None)?;
-    let mut value = Value { command: ETHTOOL_STXCSUM, data: 0 };
+    let mut value = Value {
+        command: ETHTOOL_STXCSUM,
+        data: 0,
+    };
     // SAFETY: every field of the request may be zero.
     let mut request: libc::ifreq = unsafe { zeroed() };
-    for (to, from) in request.ifr_name.iter_mut().zip(CString::new(interface)?.as_bytes()) {
+    for (to, from) in request
+        .ifr_name
+        .iter_mut()
+        .zip(CString::new(interface)?.as_bytes())
+    {
         *to = *from as libc::c_char;
     }
     request.ifr_ifru.ifru_data = (&raw mut value).cast();
     const SIOCETHTOOL: libc::c_ulong = 0x8946;
     // SAFETY: the request's name ends in a zero and its pointer is to what this command takes.
-    checked(unsafe { libc::ioctl(socket.as_raw_fd(), SIOCETHTOOL as _, &raw mut request) }.into()).map(drop)
+    checked(unsafe { libc::ioctl(socket.as_raw_fd(), SIOCETHTOOL as _, &raw mut request) }.into())
+        .map(drop)
 }
 
 /// An XDP program that passes everything, attached to an interface as long as it lives.
@@ -191,7 +225,10 @@ impl PassAll {
         };
         // SAFETY: the attributes hold no pointers.
         let link = unsafe { bpf(LINK_CREATE, &link) }?;
-        Ok(Self { _program: program, _link: link })
+        Ok(Self {
+            _program: program,
+            _link: link,
+        })
     }
 }
 
@@ -201,7 +238,14 @@ impl PassAll {
 /// `attributes` are those of the command, and what they point to is valid.
 unsafe fn bpf<T>(command: i32, attributes: &T) -> io::Result<OwnedFd> {
     // SAFETY: the pointer and the size are those of `attributes`; the rest is the caller's promise.
-    let result = unsafe { libc::syscall(libc::SYS_bpf, command, &raw const *attributes, size_of::<T>()) };
+    let result = unsafe {
+        libc::syscall(
+            libc::SYS_bpf,
+            command,
+            &raw const *attributes,
+            size_of::<T>(),
+        )
+    };
     let fd = checked(result)?;
     // SAFETY: the kernel just made this file descriptor for us.
     Ok(unsafe { OwnedFd::from_raw_fd(fd as i32) })

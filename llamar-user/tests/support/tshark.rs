@@ -28,8 +28,15 @@ pub fn dissect(tshark: &Peer, frames: &[Vec<u8>]) -> Vec<Dissection> {
         "frame.protocols",
     ];
     let mut command = tshark.command();
-    command.arg("-nr").arg(file.path()).args(["-T", "fields", "-E", "separator=/t"]);
-    for option in ["ip.check_checksum", "udp.check_checksum", "tcp.check_checksum"] {
+    command
+        .arg("-nr")
+        .arg(file.path())
+        .args(["-T", "fields", "-E", "separator=/t"]);
+    for option in [
+        "ip.check_checksum",
+        "udp.check_checksum",
+        "tcp.check_checksum",
+    ] {
         command.args(["-o", &format!("{option}:TRUE")]);
     }
     for field in FIELDS {
@@ -38,7 +45,11 @@ pub fn dissect(tshark: &Peer, frames: &[Vec<u8>]) -> Vec<Dissection> {
     let output = run(&mut command);
     let text = String::from_utf8_lossy(&output.stdout);
     let dissections: Vec<_> = text.lines().map(judge).collect();
-    assert_eq!(dissections.len(), frames.len(), "tshark dissected every frame: {text}");
+    assert_eq!(
+        dissections.len(),
+        frames.len(),
+        "tshark dissected every frame: {text}"
+    );
     dissections
 }
 
@@ -49,16 +60,40 @@ fn judge(line: &str) -> Dissection {
     /// What tshark says of a good checksum.
     const GOOD: &str = "1";
     let fields: Vec<_> = line.split('\t').collect();
-    let [malformed, severities, _, ip, udp, protocol, summary, protocols] = fields[..] else {
+    let [
+        malformed,
+        severities,
+        _,
+        ip,
+        udp,
+        protocol,
+        summary,
+        protocols,
+    ] = fields[..]
+    else {
         panic!("fields of tshark's line {line:?}");
     };
     assert_eq!(malformed, "", "malformed: {line}");
     let severities = severities.split(',').filter(|text| !text.is_empty());
-    let worst = severities.map(|text| text.parse::<u32>().expect("a severity")).max();
-    assert!(worst.is_none_or(|worst| worst < WARNING), "expert warning: {line}");
-    assert!(!protocols.contains(":ip:") || ip == GOOD, "IPv4 checksum: {line}");
-    assert!(!protocols.contains(":udp:") || udp == GOOD, "UDP checksum: {line}");
-    Dissection { protocol: protocol.into(), summary: summary.into() }
+    let worst = severities
+        .map(|text| text.parse::<u32>().expect("a severity"))
+        .max();
+    assert!(
+        worst.is_none_or(|worst| worst < WARNING),
+        "expert warning: {line}"
+    );
+    assert!(
+        !protocols.contains(":ip:") || ip == GOOD,
+        "IPv4 checksum: {line}"
+    );
+    assert!(
+        !protocols.contains(":udp:") || udp == GOOD,
+        "UDP checksum: {line}"
+    );
+    Dissection {
+        protocol: protocol.into(),
+        summary: summary.into(),
+    }
 }
 
 /// The frames as a pcap file.

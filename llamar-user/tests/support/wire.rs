@@ -17,7 +17,9 @@ pub struct Wire {
 impl Wire {
     /// Opens the wire behind an interface.
     pub fn open(namespace: &Namespace, interface: &str) -> Self {
-        let socket = namespace.inside(|| packet_socket(interface)).expect("open a packet socket");
+        let socket = namespace
+            .inside(|| packet_socket(interface))
+            .expect("open a packet socket");
         Self { socket }
     }
 
@@ -37,18 +39,30 @@ impl Wire {
     /// Waits for the response to a query's id.
     #[track_caller]
     pub fn reply_to(&self, query: &Query) -> Reply {
-        let wanted = |frame: &[u8]| Reply::decode(frame).filter(|reply| reply.message.id == query.sent_id());
-        self.next(wanted).unwrap_or_else(|| panic!("no answer to {query:?}"))
+        let wanted =
+            |frame: &[u8]| Reply::decode(frame).filter(|reply| reply.message.id == query.sent_id());
+        self.next(wanted)
+            .unwrap_or_else(|| panic!("no answer to {query:?}"))
     }
 
     /// Sends a query that has no answer and then one that has: nothing but the second is answered.
     #[track_caller]
     pub fn assert_unanswered(&self, query: &Query, answered: &Query) {
-        assert_ne!(query.sent_id(), answered.sent_id(), "the ids tell the queries apart");
+        assert_ne!(
+            query.sent_id(),
+            answered.sent_id(),
+            "the ids tell the queries apart"
+        );
         self.send(&query.build());
         self.send(&answered.build());
-        let reply = self.next(Reply::decode).expect("an answer to the second query");
-        assert_eq!(reply.message.id, answered.sent_id(), "an answer to {query:?}: {reply:?}");
+        let reply = self
+            .next(Reply::decode)
+            .expect("an answer to the second query");
+        assert_eq!(
+            reply.message.id,
+            answered.sent_id(),
+            "an answer to {query:?}: {reply:?}"
+        );
     }
 
     /// Sends an ARP request and waits for the reply from the address asked for.
@@ -56,8 +70,10 @@ impl Wire {
     pub fn ask_arp(&self, request: &[u8]) -> Arp {
         let asked = Arp::decode(request).expect("an ARP request");
         self.send(request);
-        self.next(|frame| Arp::decode(frame).filter(|arp| arp.operation == 2 && arp.sender.1 == asked.target.1))
-            .unwrap_or_else(|| panic!("no answer to {asked:?}"))
+        self.next(|frame| {
+            Arp::decode(frame).filter(|arp| arp.operation == 2 && arp.sender.1 == asked.target.1)
+        })
+        .unwrap_or_else(|| panic!("no answer to {asked:?}"))
     }
 
     /// The next frame of which a test can make something, or `None` after the deadline.
