@@ -1,0 +1,675 @@
+//! What has to be written to a map of names or addresses so that it holds what is wanted, and in which order.
+//! Pure: the map is a [`Table`], what is wanted a [`Wanted`].
+//!
+//! Order: entries that are lost or changed first, so that nothing is answered for longer than it is true; then new
+//! ones; then those whose whole link is no longer served, which nobody can reach. Only where the new ones would not
+//! find room do these go before them.
+
+use std::cmp::Ordering;
+use std::collections::HashSet;
+use std::collections::hash_map::RandomState;
+use std::hash::{BuildHasher, Hash};
+use std::marker::PhantomData;
+
+/// Entries that are collected before a table is written.
+const BATCH: usize = 4096;
+
+/// A map of the kernel path.
+pub trait Table<K, V> {
+    /// Where reading goes on.
+    type Cursor;
+
+    /// How many entries it can hold.
+    fn capacity(&self) -> usize;
+
+    /// Appends some entries to `entries`, none of them twice in one walk, and says where to go on; `None` behind the
+    /// last. Entries may be changed and removed while one walks.
+    fn read(
+        &self,
+        cursor: Option<Self::Cursor>,
+        entries: &mut Vec<(K, V)>,
+    ) -> Result<Option<Self::Cursor>, String>;
+
+    /// Inserts or replaces entries; gives back which were not written, and why.
+    fn write(&mut self, entries: &[(K, V)]) -> Vec<(K, Refusal)>;
+
+    /// Removes entries, of which some may be absent; gives back which are still there, and why.
+    fn remove(&mut self, keys: &[K]) -> Vec<(K, Refusal)>;
+}
+
+/// Why a table did not take an entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// It is full.
+    Full,
+    /// Anything else, for people.
+    Failed(String),
+}
+
+/// How one entry differs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change<K, V> {
+    /// No longer wanted.
+    Lost(K),
+    /// No longer wanted, and neither is anything else on its link.
+    Stale(K),
+    /// Wanted with another value.
+    Changed(K, V),
+    /// Not wanted before.
+    New(K, V),
+}
+
+/// What a table is to hold.
+pub trait Wanted<K, V> {
+    /// The value that is wanted for a key.
+    fn value(&self, key: &K) -> Option<V>;
+
+    /// Whether the key's link is served.
+    fn serves(&self, key: &K) -> bool;
+
+    /// Every entry.
+    fn each(&self, visit: &mut dyn FnMut(K, V));
+
+    /// How this differs from what was wanted before.
+    fn changes(&self, before: &Self, visit: &mut dyn FnMut(Change<K, V>));
+}
+
+/// What is known of a table between two passes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Known {
+    /// Entries that it holds.
+    pub held: usize,
+    /// Whether it holds exactly what was wanted last. If not, the next pass reads it.
+    pub exact: bool,
+}
+
+/// What a pass did to a table.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Done<K> {
+    /// Entries inserted or replaced.
+    pub written: usize,
+    /// Entries removed.
+    pub removed: usize,
+    /// Entries for which there was no room.
+    pub left_out: usize,
+    /// Entries that the kernel refused, and why; the next pass tries again.
+    pub failed: Vec<(K, String)>,
+    /// Why the table could not be read, if it could not.
+    pub unread: Option<String>,
+}
+
+impl<K> Default for Done<K> {
+    fn default() -> Self {
+        Self {
+            written: 0,
+            removed: 0,
+            left_out: 0,
+            failed: Vec::new(),
+            unread: None,
+        }
+    }
+}
+
+/// One pass over one table: [`lose`](Self::lose), [`add`](Self::add), [`sweep`](Self::sweep), in this order.
+pub struct Pass<'a, K, V, W, T> {
+    wanted: &'a W,
+    /// What the table holds, if that is known.
+    before: Option<&'a W>,
+    table: &'a mut T,
+    known: Known,
+    /// Hashes of the keys in the table that are wanted, if it had to be read. Two keys with one hash would leave one
+    /// of them to userspace, which answers the same.
+    present: HashSet<u64>,
+    hasher: RandomState,
+    /// Entries to come.
+    new: usize,
+    /// Entries that nobody can reach.
+    stale: usize,
+    done: Done<K>,
+    values: PhantomData<V>,
+}
+
+impl<'a, K, V, W, T> Pass<'a, K, V, W, T>
+where
+    K: Copy + Hash + Eq,
+    V: PartialEq,
+    W: Wanted<K, V>,
+    T: Table<K, V>,
+{
+    /// A pass that makes `table` hold `wanted`. `before` is what was wanted last; it is used if `known` says that
+    /// the table holds exactly that.
+    pub fn new(wanted: &'a W, before: Option<&'a W>, known: Known, table: &'a mut T) -> Self {
+        Self {
+            wanted,
+            before: before.filter(|_| known.exact),
+            table,
+            known,
+            present: HashSet::new(),
+            hasher: RandomState::new(),
+            new: 0,
+            stale: 0,
+            done: Done::default(),
+            values: PhantomData,
+        }
+    }
+
+    /// Removes what is lost and replaces what has changed. Calls `new` with the key of each entry to come.
+    pub fn lose(&mut self, mut new: impl FnMut(&K)) {
+        match self.before {
+            Some(before) => self.lose_since(before, &mut new),
+            None => self.lose_of_table(&mut new),
+        }
+    }
+
+    /// Inserts what is new, as far as there is room.
+    pub fn add(&mut self) {
+        let room = self.table.capacity().saturating_sub(self.known.held);
+        if self.new > room {
+            self.sweep();
+        }
+        if self.new == 0 {
+            return;
+        }
+        let mut room = self.table.capacity().saturating_sub(self.known.held);
+        let (wanted, before) = (self.wanted, self.before);
+        let mut batch = Vec::with_capacity(BATCH.min(self.new));
+        let mut insert = |this: &mut Self, key, value| {
+            if room == 0 {
+                this.done.left_out += 1;
+                return;
+            }
+            room -= 1;
+            batch.push((key, value));
+            if batch.len() == BATCH {
+                this.insert(&mut batch);
+            }
+        };
+        match before {
+            Some(before) => wanted.changes(before, &mut |change| {
+                if let Change::New(key, value) = change {
+                    insert(self, key, value);
+                }
+            }),
+            None => wanted.each(&mut |key, value| {
+                if !self.present.contains(&self.hasher.hash_one(key)) {
+                    insert(self, key, value);
+                }
+            }),
+        }
+        self.insert(&mut batch);
+        self.new = 0;
+    }
+
+    /// Removes what nobody can reach any more.
+    pub fn sweep(&mut self) {
+        if self.stale == 0 {
+            return;
+        }
+        self.stale = 0;
+        let (wanted, before) = (self.wanted, self.before);
+        let mut batch = Vec::new();
+        match before {
+            Some(before) => {
+                wanted.changes(before, &mut |change| {
+                    if let Change::Stale(key) = change {
+                        batch.push(key);
+                        if batch.len() == BATCH {
+                            self.remove(&mut batch);
+                        }
+                    }
+                });
+            }
+            None => self.walk(|this, entries| {
+                batch.extend(
+                    entries
+                        .drain(..)
+                        .map(|(key, _)| key)
+                        .filter(|key| !wanted.serves(key)),
+                );
+                this.remove(&mut batch);
+            }),
+        }
+        self.remove(&mut batch);
+    }
+
+    /// What was done, and what is known of the table now.
+    pub fn finish(self) -> (Known, Done<K>) {
+        let exact =
+            self.done.failed.is_empty() && self.done.left_out == 0 && self.done.unread.is_none();
+        let known = Known {
+            exact,
+            ..self.known
+        };
+        (known, self.done)
+    }
+
+    fn lose_since(&mut self, before: &W, new: &mut dyn FnMut(&K)) {
+        let mut lost = Vec::new();
+        let mut changed = Vec::new();
+        self.wanted.changes(before, &mut |change| match change {
+            Change::Lost(key) => {
+                lost.push(key);
+                if lost.len() == BATCH {
+                    self.remove(&mut lost);
+                }
+            }
+            Change::Changed(key, value) => {
+                changed.push((key, value));
+                if changed.len() == BATCH {
+                    self.replace(&mut changed);
+                }
+            }
+            Change::New(key, _) => {
+                self.new += 1;
+                new(&key);
+            }
+            Change::Stale(_) => self.stale += 1,
+        });
+        self.remove(&mut lost);
+        self.replace(&mut changed);
+    }
+
+    fn lose_of_table(&mut self, new: &mut dyn FnMut(&K)) {
+        let wanted = self.wanted;
+        let mut lost = Vec::new();
+        let mut changed = Vec::new();
+        self.known.held = 0;
+        self.walk(|this, entries| {
+            this.known.held += entries.len();
+            for (key, value) in entries.drain(..) {
+                let Some(wanted_value) = wanted.value(&key) else {
+                    match wanted.serves(&key) {
+                        true => lost.push(key),
+                        false => this.stale += 1,
+                    }
+                    continue;
+                };
+                this.present.insert(this.hasher.hash_one(key));
+                if wanted_value != value {
+                    changed.push((key, wanted_value));
+                }
+            }
+            this.remove(&mut lost);
+            this.replace(&mut changed);
+        });
+        wanted.each(&mut |key, _| {
+            if !self.present.contains(&self.hasher.hash_one(key)) {
+                self.new += 1;
+                new(&key);
+            }
+        });
+    }
+
+    /// Reads the whole table, and lets `visit` change it between two readings.
+    fn walk(&mut self, mut visit: impl FnMut(&mut Self, &mut Vec<(K, V)>)) {
+        let mut entries = Vec::new();
+        let mut cursor = None;
+        loop {
+            entries.clear();
+            match self.table.read(cursor, &mut entries) {
+                Ok(next) => cursor = next,
+                Err(error) => {
+                    self.done.unread = Some(error);
+                    return;
+                }
+            }
+            visit(self, &mut entries);
+            if cursor.is_none() {
+                return;
+            }
+        }
+    }
+
+    fn remove(&mut self, keys: &mut Vec<K>) {
+        if keys.is_empty() {
+            return;
+        }
+        let failed = self.table.remove(keys);
+        let removed = keys.len() - failed.len();
+        self.done.removed += removed;
+        self.known.held = self.known.held.saturating_sub(removed);
+        self.fail(failed);
+        keys.clear();
+    }
+
+    fn replace(&mut self, entries: &mut Vec<(K, V)>) {
+        if entries.is_empty() {
+            return;
+        }
+        let failed = self.table.write(entries);
+        self.done.written += entries.len() - failed.len();
+        self.fail(failed);
+        entries.clear();
+    }
+
+    fn insert(&mut self, entries: &mut Vec<(K, V)>) {
+        let before = self.done.written;
+        self.replace(entries);
+        self.known.held += self.done.written - before;
+    }
+
+    fn fail(&mut self, failed: Vec<(K, Refusal)>) {
+        for (key, refusal) in failed {
+            match refusal {
+                Refusal::Full => self.done.left_out += 1,
+                Refusal::Failed(why) => self.done.failed.push((key, why)),
+            }
+        }
+    }
+}
+
+/// The changes between two ascending sequences.
+pub fn merge<K: Ord, V: PartialEq>(
+    before: impl IntoIterator<Item = (K, V)>,
+    after: impl IntoIterator<Item = (K, V)>,
+    mut visit: impl FnMut(K, Option<V>, Option<V>),
+) {
+    let mut before = before.into_iter().peekable();
+    let mut after = after.into_iter().peekable();
+    loop {
+        let order = match (before.peek(), after.peek()) {
+            (Some((old, _)), Some((new, _))) => old.cmp(new),
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (None, None) => return,
+        };
+        let old = if order.is_le() { before.next() } else { None };
+        let new = if order.is_ge() { after.next() } else { None };
+        match (old, new) {
+            (Some((key, old)), Some((_, new))) if old != new => visit(key, Some(old), Some(new)),
+            (Some((key, old)), None) => visit(key, Some(old), None),
+            (None, Some((key, new))) => visit(key, None, Some(new)),
+            _ => {}
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use llamar_common::abi::{ArpKey, LinkKey};
+    use proptest::prelude::*;
+
+    use super::super::wanted::Entries;
+    use super::*;
+
+    #[derive(Clone, Debug, PartialEq, Eq)]
+    enum Op {
+        Write(u8, u8, u32),
+        Remove(u8, u8),
+    }
+
+    /// A table in memory that remembers what was done to it and may refuse a key.
+    #[derive(Clone, Default)]
+    struct Fake {
+        buckets: Vec<BTreeMap<ArpKey, u32>>,
+        capacity: usize,
+        broken: Option<ArpKey>,
+        ops: Vec<Op>,
+    }
+
+    impl Fake {
+        fn new(capacity: usize, entries: &[(ArpKey, u32)]) -> Self {
+            let mut fake = Self {
+                buckets: vec![BTreeMap::new(); 4],
+                capacity,
+                ..Self::default()
+            };
+            for &(key, value) in entries {
+                fake.bucket(&key).insert(key, value);
+            }
+            fake
+        }
+
+        fn bucket(&mut self, key: &ArpKey) -> &mut BTreeMap<ArpKey, u32> {
+            &mut self.buckets[usize::from(key.address[3]) % 4]
+        }
+
+        fn all(&self) -> BTreeMap<ArpKey, u32> {
+            self.buckets
+                .iter()
+                .flatten()
+                .map(|(&key, &value)| (key, value))
+                .collect()
+        }
+
+        fn refuses(&self, key: &ArpKey) -> Option<(ArpKey, Refusal)> {
+            let refused = (*key, Refusal::Failed("broken".to_owned()));
+            (self.broken == Some(*key)).then_some(refused)
+        }
+    }
+
+    impl Table<ArpKey, u32> for Fake {
+        type Cursor = usize;
+
+        fn capacity(&self) -> usize {
+            self.capacity
+        }
+
+        fn read(
+            &self,
+            cursor: Option<usize>,
+            entries: &mut Vec<(ArpKey, u32)>,
+        ) -> Result<Option<usize>, String> {
+            let bucket = cursor.unwrap_or(0);
+            entries.extend(
+                self.buckets[bucket]
+                    .iter()
+                    .map(|(&key, &value)| (key, value)),
+            );
+            Ok(Some(bucket + 1).filter(|&next| next < self.buckets.len()))
+        }
+
+        fn write(&mut self, entries: &[(ArpKey, u32)]) -> Vec<(ArpKey, Refusal)> {
+            let mut refused = Vec::new();
+            for (key, value) in entries {
+                let new = !self.all().contains_key(key);
+                if let Some(broken) = self.refuses(key) {
+                    refused.push(broken);
+                } else if new && self.all().len() >= self.capacity {
+                    refused.push((*key, Refusal::Full));
+                } else {
+                    self.ops
+                        .push(Op::Write(key.ifindex as u8, key.address[3], *value));
+                    self.bucket(key).insert(*key, *value);
+                }
+            }
+            refused
+        }
+
+        fn remove(&mut self, keys: &[ArpKey]) -> Vec<(ArpKey, Refusal)> {
+            let mut refused = Vec::new();
+            for key in keys {
+                match self.refuses(key) {
+                    Some(broken) => refused.push(broken),
+                    None => {
+                        self.ops.push(Op::Remove(key.ifindex as u8, key.address[3]));
+                        self.bucket(key).remove(key);
+                    }
+                }
+            }
+            refused
+        }
+    }
+
+    fn key(link: u8, number: u8) -> ArpKey {
+        ArpKey::new(LinkKey::new(link.into(), 0), [10, 0, 0, number])
+    }
+
+    fn wanted(links: &[u8], entries: &[(u8, u8, u32)]) -> Entries<ArpKey, u32> {
+        Entries {
+            links: links
+                .iter()
+                .map(|&link| LinkKey::new(link.into(), 0))
+                .collect(),
+            entries: entries
+                .iter()
+                .map(|&(link, number, value)| (key(link, number), value))
+                .collect(),
+        }
+    }
+
+    fn pass(
+        wanted: &Entries<ArpKey, u32>,
+        before: Option<&Entries<ArpKey, u32>>,
+        known: Known,
+        table: &mut Fake,
+    ) -> (Known, Done<ArpKey>, BTreeSet<ArpKey>) {
+        let mut new = BTreeSet::new();
+        let mut pass = Pass::new(wanted, before, known, table);
+        pass.lose(|key| {
+            new.insert(*key);
+        });
+        pass.add();
+        pass.sweep();
+        let (known, done) = pass.finish();
+        (known, done, new)
+    }
+
+    const EXACT: fn(usize) -> Known = |held| Known { held, exact: true };
+
+    #[test]
+    fn lost_goes_before_changed_before_new_before_what_nobody_reaches() {
+        let before = wanted(&[1, 2], &[(1, 1, 0), (1, 2, 0), (2, 3, 0)]);
+        let after = wanted(&[1, 3], &[(1, 2, 9), (1, 4, 0), (3, 5, 0)]);
+        let order = vec![
+            Op::Remove(1, 1),
+            Op::Write(1, 2, 9),
+            Op::Write(1, 4, 0),
+            Op::Write(3, 5, 0),
+            Op::Remove(2, 3),
+        ];
+        let mut table = Fake::new(10, &[]);
+        pass(&before, None, Known::default(), &mut table);
+        let entries: Vec<_> = table.all().into_iter().collect();
+
+        let mut known_table = Fake::new(10, &entries);
+        let (known, _, new) = pass(&after, Some(&before), EXACT(3), &mut known_table);
+        assert_eq!(known_table.ops, order);
+        assert_eq!(known, EXACT(3));
+        assert_eq!(new, [key(1, 4), key(3, 5)].into());
+
+        let mut unknown_table = Fake::new(10, &entries);
+        let (known, _, new) = pass(&after, None, Known::default(), &mut unknown_table);
+        assert_eq!(unknown_table.ops, order);
+        assert_eq!(known, EXACT(3));
+        assert_eq!(new, [key(1, 4), key(3, 5)].into());
+    }
+
+    #[test]
+    fn what_nobody_reaches_goes_first_where_room_is_short() {
+        let before = wanted(&[2], &[(2, 1, 0), (2, 2, 0)]);
+        let after = wanted(&[1], &[(1, 3, 0), (1, 4, 0)]);
+        let mut table = Fake::new(2, &[(key(2, 1), 0), (key(2, 2), 0)]);
+        let (known, done, _) = pass(&after, Some(&before), EXACT(2), &mut table);
+        assert_eq!(table.all(), after.entries);
+        assert_eq!((known, done.left_out), (EXACT(2), 0));
+        assert_eq!(table.ops[0], Op::Remove(2, 1));
+    }
+
+    #[test]
+    fn a_full_table_leaves_entries_out_counts_them_and_takes_them_when_there_is_room() {
+        let many = wanted(
+            &[1],
+            &[(1, 1, 0), (1, 2, 0), (1, 3, 0), (1, 4, 0), (1, 5, 0)],
+        );
+        let mut table = Fake::new(3, &[]);
+        let (known, done, _) = pass(&many, None, Known::default(), &mut table);
+        assert_eq!((done.written, done.left_out), (3, 2));
+        assert_eq!(
+            known,
+            Known {
+                held: 3,
+                exact: false
+            }
+        );
+
+        let less = wanted(&[1], &[(1, 2, 0), (1, 3, 0), (1, 5, 0)]);
+        let (known, done, _) = pass(&less, Some(&many), known, &mut table);
+        assert_eq!(table.all(), less.entries);
+        assert_eq!((known, done.left_out), (EXACT(3), 0));
+    }
+
+    #[test]
+    fn an_entry_that_was_refused_is_reported_and_tried_again() {
+        let first = wanted(&[1], &[(1, 1, 0), (1, 2, 0)]);
+        let mut table = Fake::new(10, &[]);
+        table.broken = Some(key(1, 2));
+        let (known, done, _) = pass(&first, None, Known::default(), &mut table);
+        assert_eq!(done.failed, vec![(key(1, 2), "broken".to_owned())]);
+        assert!(!known.exact);
+        table.broken = None;
+        let (known, done, _) = pass(&first, Some(&first), known, &mut table);
+        assert_eq!((done.written, known), (1, EXACT(2)));
+    }
+
+    #[test]
+    fn nothing_is_written_where_nothing_has_changed() {
+        let same = wanted(&[1], &[(1, 1, 7), (1, 2, 8)]);
+        let mut table = Fake::new(10, &[(key(1, 1), 7), (key(1, 2), 8)]);
+        pass(&same, None, Known::default(), &mut table);
+        pass(&same, Some(&same), EXACT(2), &mut table);
+        assert_eq!(table.ops, vec![]);
+    }
+
+    #[test]
+    fn merge_tells_every_difference_once() {
+        let mut seen = Vec::new();
+        merge(
+            [(1, 'a'), (2, 'b'), (4, 'd')],
+            [(2, 'b'), (3, 'c'), (4, 'e')],
+            |key, old, new| seen.push((key, old, new)),
+        );
+        assert_eq!(
+            seen,
+            vec![
+                (1, Some('a'), None),
+                (3, None, Some('c')),
+                (4, Some('d'), Some('e'))
+            ]
+        );
+    }
+
+    fn entries() -> impl Strategy<Value = Entries<ArpKey, u32>> {
+        let links = prop::collection::btree_set(1u8..4, 0..4);
+        let entry = ((1u8..4, 0u8..12), 0u32..3);
+        (links, prop::collection::btree_map(entry.0, entry.1, 0..20)).prop_map(
+            |(links, entries)| {
+                let links: Vec<u8> = links.into_iter().collect();
+                let entries: Vec<_> = entries
+                    .into_iter()
+                    .map(|((link, number), value)| (link, number, value))
+                    .collect();
+                wanted(&links, &entries)
+            },
+        )
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_was_there_the_table_holds_what_is_wanted_or_as_much_as_fits(
+            steps in prop::collection::vec((entries(), any::<bool>()), 1..6),
+            found in entries(),
+            capacity in 1usize..40,
+        ) {
+            let found: Vec<_> = found.entries.into_iter().take(capacity).collect();
+            let mut table = Fake::new(capacity, &found);
+            let mut before: Option<Entries<ArpKey, u32>> = None;
+            let mut known = Known::default();
+            for (next, forget) in steps {
+                known.exact &= !forget;
+                let (now, done, _) = pass(&next, before.as_ref(), known, &mut table);
+                let served: BTreeMap<_, _> = next.entries.iter()
+                    .filter(|(key, _)| next.links.contains(&key.link()))
+                    .map(|(&key, &value)| (key, value)).collect();
+                prop_assert_eq!(table.all().len(), now.held);
+                prop_assert_eq!(served.len().saturating_sub(capacity), done.left_out);
+                prop_assert_eq!(now.exact, done.left_out == 0);
+                prop_assert!(table.all().iter().all(|(key, value)| served.get(key) == Some(value)));
+                prop_assert_eq!(table.all().len() + done.left_out, served.len());
+                (known, before) = (now, Some(next));
+            }
+        }
+    }
+}

@@ -1,0 +1,450 @@
+//! The pins: `<bpffs>/llamar/<instance>/v<layout>/`, with one file for each map and one for each link. What is there
+//! is judged before anything is opened for use, and nothing is left there that a failed start has made.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use llamar_common::abi::{
+    ARP_MAX, ArpHost, ArpKey, COUNTERS_MAX, Control, Counters, Host, LAYOUT_VERSION, LINKS_MAX,
+    Link, NameKey, SENDERS_MAX, Sender, map,
+};
+use nix::sys::statfs::{BPF_FS_MAGIC, statfs};
+
+use super::bpf::{Access, Map, Shape, XdpLink};
+use super::instance::{Instance, InstanceError};
+
+/// Why there is no kernel path.
+#[derive(Debug, thiserror::Error)]
+pub enum DatapathError {
+    /// The binary holds no eBPF object.
+    #[error("built without the kernel path: cargo xtask build")]
+    NotBuilt,
+    /// No BPF file system.
+    #[error("no bpf file system at {}: mount -t bpf bpf {}", .0.display(), .0.display())]
+    NoBpffs(PathBuf),
+    /// The process may not load programs.
+    #[error("the kernel path needs {0}, which this process has not: start it as root")]
+    Privilege(String),
+    /// The instance cannot be had.
+    #[error(transparent)]
+    Instance(#[from] InstanceError),
+    /// The pins are another version's.
+    #[error(
+        "{}: {found}, this version has {wanted}: stop the agent that made it, then run `llamar detach --instance {instance}`",
+        path.display()
+    )]
+    OtherLayout {
+        /// What is different.
+        path: PathBuf,
+        /// As it is.
+        found: String,
+        /// As this version has it.
+        wanted: String,
+        /// Name of the instance.
+        instance: String,
+    },
+    /// A file or a system call failed.
+    #[error("{what} {}", path.display())]
+    Io {
+        /// What was tried.
+        what: &'static str,
+        /// On what.
+        path: PathBuf,
+        /// Why it failed.
+        source: io::Error,
+    },
+    /// The kernel refused the object.
+    #[error("load the eBPF object")]
+    Load(#[source] Box<aya::EbpfError>),
+    /// The kernel refused a program.
+    #[error("load the program {program}")]
+    Program {
+        /// Name of the program.
+        program: &'static str,
+        /// Why.
+        source: Box<aya::programs::ProgramError>,
+    },
+    /// The object lacks a program.
+    #[error("the eBPF object has no XDP program {0}: cargo xtask build")]
+    NoProgram(&'static str),
+    /// A map did not do what it has to.
+    #[error("{what}: {why}")]
+    Map {
+        /// What was tried.
+        what: &'static str,
+        /// Why it failed.
+        why: String,
+    },
+}
+
+impl DatapathError {
+    /// Names what was tried on a path.
+    pub fn io<'a>(what: &'static str, path: &'a Path) -> impl Fn(io::Error) -> Self + 'a {
+        move |source| Self::Io {
+            what,
+            path: path.to_owned(),
+            source,
+        }
+    }
+}
+
+/// Where an instance's pins are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Pins {
+    bpffs: PathBuf,
+    instance: String,
+}
+
+/// What is pinned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Found {
+    /// Capacity of the names' map, if it is pinned.
+    pub max_names: Option<u32>,
+    /// Whether links are pinned that hold programs on interfaces.
+    pub live: bool,
+}
+
+impl Pins {
+    /// The pins of an instance.
+    pub fn of(instance: &Instance) -> Self {
+        Self {
+            bpffs: instance.bpffs.clone(),
+            instance: instance.name.clone(),
+        }
+    }
+
+    /// Where a map is pinned.
+    pub fn map(&self, name: &str) -> PathBuf {
+        self.directory().join(name)
+    }
+
+    /// Where the link of an interface is pinned.
+    pub fn link(&self, ifindex: u32) -> PathBuf {
+        self.directory().join(format!("link_{ifindex}"))
+    }
+
+    /// The directory of this version's layout.
+    pub fn directory(&self) -> PathBuf {
+        self.root().join(format!("v{LAYOUT_VERSION}"))
+    }
+
+    /// The directory of the instance.
+    fn root(&self) -> PathBuf {
+        self.bpffs.join("llamar").join(&self.instance)
+    }
+
+    /// The interfaces whose links are pinned here, with the pins.
+    pub fn links(&self) -> Result<Vec<(u32, PathBuf)>, DatapathError> {
+        let names = entries(&self.directory())?.into_iter();
+        let mut links: Vec<_> = names
+            .filter_map(|pin| Some((ifindex_of(&pin)?, pin)))
+            .collect();
+        links.sort_unstable();
+        Ok(links)
+    }
+
+    /// Fails unless the BPF file system is there.
+    pub fn check_bpffs(&self) -> Result<(), DatapathError> {
+        match statfs(&self.bpffs) {
+            Ok(there) if there.filesystem_type() == BPF_FS_MAGIC => Ok(()),
+            Ok(_) | Err(nix::errno::Errno::ENOENT) => {
+                Err(DatapathError::NoBpffs(self.bpffs.clone()))
+            }
+            Err(error) => Err(DatapathError::io("look at", &self.bpffs)(error.into())),
+        }
+    }
+
+    /// Judges what is pinned: fails if it is another layout's. Removes pins of links whose interface is gone.
+    pub fn examine(&self) -> Result<Found, DatapathError> {
+        for other in entries(&self.root())? {
+            if other != self.directory() {
+                return Err(self.other_layout(
+                    &other,
+                    "a directory of another layout".to_owned(),
+                    format!("layout {LAYOUT_VERSION}"),
+                ));
+            }
+        }
+        let max_names = self.check_shapes(Access::Write)?;
+        let live = self.drop_dead_links()?;
+        Ok(Found { max_names, live })
+    }
+
+    /// Fails if a pinned map is not as this version makes it; tells the capacity of the names' map.
+    pub fn check_shapes(&self, access: Access) -> Result<Option<u32>, DatapathError> {
+        let mut max_names = None;
+        for (name, wanted) in shapes() {
+            let pin = self.map(name);
+            if !pin.exists() {
+                continue;
+            }
+            let open = Map::open(&pin, access);
+            let found = open
+                .map_err(DatapathError::io("open the pinned map", &pin))?
+                .shape();
+            let mut comparable = found;
+            if name == map::NAMES {
+                max_names = Some(found.entries);
+                comparable.entries = wanted.entries;
+            }
+            if comparable != wanted {
+                return Err(self.other_layout(&pin, describe(found), describe(wanted)));
+            }
+        }
+        Ok(max_names)
+    }
+
+    /// Whether every map is pinned.
+    pub fn complete(&self) -> bool {
+        map::ALL.iter().all(|name| self.map(name).exists())
+    }
+
+    /// Removes pins of links whose interface is gone; tells whether others are left.
+    fn drop_dead_links(&self) -> Result<bool, DatapathError> {
+        let mut live = false;
+        for (_, pin) in self.links()? {
+            let link = XdpLink::open(&pin).and_then(|link| link.info());
+            match link
+                .map_err(DatapathError::io("open the pinned link", &pin))?
+                .ifindex
+            {
+                0 => remove_file(&pin)?,
+                _ => live = true,
+            }
+        }
+        Ok(live)
+    }
+
+    fn other_layout(&self, path: &Path, found: String, wanted: String) -> DatapathError {
+        DatapathError::OtherLayout {
+            path: path.to_owned(),
+            found,
+            wanted,
+            instance: self.instance.clone(),
+        }
+    }
+
+    /// Makes the directory. What is pinned there from now on is removed when the result is dropped, unless it is
+    /// told to keep.
+    pub fn begin(&self) -> Result<Attempt<'_>, DatapathError> {
+        let directory = self.directory();
+        let before = entries(&directory)?;
+        let attempt = Attempt {
+            pins: self,
+            before,
+            keep: false,
+        };
+        fs::create_dir_all(&directory).map_err(DatapathError::io("make", &directory))?;
+        Ok(attempt)
+    }
+
+    /// Detaches and removes everything of the instance, whatever its layout; gives back the interfaces detached
+    /// from, and how many pins there were.
+    pub fn remove_all(&self) -> Result<Removed, DatapathError> {
+        let mut removed = Removed::default();
+        for directory in entries(&self.root())? {
+            let mut pins = entries(&directory)?;
+            // Programs go before the maps that they use.
+            pins.sort_unstable_by_key(|pin| ifindex_of(pin).is_none());
+            for pin in pins {
+                if let Some(ifindex) = ifindex_of(&pin) {
+                    let link = XdpLink::open(&pin)
+                        .map_err(DatapathError::io("open the pinned link", &pin))?;
+                    link.detach().map_err(DatapathError::io("detach", &pin))?;
+                    removed.interfaces.push(ifindex);
+                }
+                remove_file(&pin)?;
+                removed.pins += 1;
+            }
+            fs::remove_dir(&directory).map_err(DatapathError::io("remove", &directory))?;
+        }
+        self.remove_empty();
+        Ok(removed)
+    }
+
+    /// Removes the directories as far as they are empty.
+    fn remove_empty(&self) {
+        // Whatever is not empty is another layout's, another instance's, or not ours.
+        let _ = fs::remove_dir(self.directory());
+        let _ = fs::remove_dir(self.root());
+        let _ = fs::remove_dir(self.bpffs.join("llamar"));
+    }
+}
+
+/// What [`Pins::remove_all`] found.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Removed {
+    /// Indices of the interfaces that the program was taken off.
+    pub interfaces: Vec<u32>,
+    /// How many pins there were.
+    pub pins: usize,
+}
+
+/// A start that may yet fail.
+pub struct Attempt<'a> {
+    pins: &'a Pins,
+    before: Vec<PathBuf>,
+    keep: bool,
+}
+
+impl Attempt<'_> {
+    /// The start has succeeded: everything stays.
+    pub fn keep(mut self) {
+        self.keep = true;
+    }
+}
+
+impl Drop for Attempt<'_> {
+    fn drop(&mut self) {
+        if self.keep {
+            return;
+        }
+        for pin in entries(&self.pins.directory()).unwrap_or_default() {
+            if !self.before.contains(&pin) {
+                // A pin that stays is found by the next start, or by `llamar detach`.
+                let _ = fs::remove_file(pin);
+            }
+        }
+        self.pins.remove_empty();
+    }
+}
+
+/// Removes a pin; that it is gone already is fine.
+pub fn remove_file(pin: &Path) -> Result<(), DatapathError> {
+    match fs::remove_file(pin) {
+        Err(error) if error.kind() != io::ErrorKind::NotFound => {
+            Err(DatapathError::io("remove the pin", pin)(error))
+        }
+        _ => Ok(()),
+    }
+}
+
+/// What is in a directory; nothing if it is not there.
+fn entries(directory: &Path) -> Result<Vec<PathBuf>, DatapathError> {
+    let failed = DatapathError::io("read the directory", directory);
+    match fs::read_dir(directory) {
+        Ok(entries) => entries
+            .map(|entry| Ok(entry.map_err(&failed)?.path()))
+            .collect(),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(Vec::new()),
+        Err(error) => Err(failed(error)),
+    }
+}
+
+fn ifindex_of(pin: &Path) -> Option<u32> {
+    pin.file_name()?
+        .to_str()?
+        .strip_prefix("link_")?
+        .parse()
+        .ok()
+}
+
+/// The maps as this version has them; the capacity of the names' map is the agent's choice.
+fn shapes() -> [(&'static str, Shape); 6] {
+    const fn shape<K, V>(kind: u32, entries: u32) -> Shape {
+        Shape {
+            kind,
+            key: size_of::<K>() as u32,
+            value: size_of::<V>() as u32,
+            entries,
+        }
+    }
+    [
+        (map::NAMES, shape::<NameKey, Host>(Shape::HASH, 0)),
+        (map::ARP, shape::<ArpKey, ArpHost>(Shape::HASH, ARP_MAX)),
+        (map::LINKS, shape::<u32, Link>(Shape::ARRAY, LINKS_MAX)),
+        (
+            map::SENDERS,
+            shape::<u32, Sender>(Shape::ARRAY, SENDERS_MAX),
+        ),
+        (map::CONTROL, shape::<u32, Control>(Shape::ARRAY, 1)),
+        (
+            map::COUNTERS,
+            shape::<u32, Counters>(Shape::PERCPU_ARRAY, COUNTERS_MAX),
+        ),
+    ]
+}
+
+fn describe(shape: Shape) -> String {
+    let kind = match shape.kind {
+        Shape::HASH => "a hash".to_owned(),
+        Shape::ARRAY => "an array".to_owned(),
+        Shape::PERCPU_ARRAY => "a per-cpu array".to_owned(),
+        kind => format!("a map of type {kind}"),
+    };
+    let entries = match shape.entries {
+        0 => String::new(),
+        entries => format!(", {entries} entries"),
+    };
+    format!(
+        "{kind} with keys of {} and values of {} bytes{entries}",
+        shape.key, shape.value
+    )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn pins(bpffs: &Path) -> Pins {
+        Pins {
+            bpffs: bpffs.to_owned(),
+            instance: "test".to_owned(),
+        }
+    }
+
+    #[test]
+    fn a_directory_without_a_bpf_file_system_is_named_with_the_remedy() {
+        let directory = tempfile::tempdir().unwrap();
+        for path in [directory.path().to_owned(), directory.path().join("absent")] {
+            let error = pins(&path).check_bpffs().unwrap_err().to_string();
+            assert!(
+                error.ends_with(&format!("mount -t bpf bpf {}", path.display())),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_failed_start_leaves_nothing_that_it_made() {
+        let directory = tempfile::tempdir().unwrap();
+        let pins = pins(directory.path());
+        let attempt = pins.begin().unwrap();
+        fs::write(pins.map("llamar_new"), "").unwrap();
+        drop(attempt);
+        assert_eq!(entries(directory.path()).unwrap(), Vec::<PathBuf>::new());
+
+        fs::create_dir_all(pins.directory()).unwrap();
+        fs::write(pins.map("llamar_old"), "").unwrap();
+        let attempt = pins.begin().unwrap();
+        fs::write(pins.map("llamar_new"), "").unwrap();
+        drop(attempt);
+        assert_eq!(
+            entries(&pins.directory()).unwrap(),
+            vec![pins.map("llamar_old")]
+        );
+
+        pins.begin().unwrap().keep();
+        assert!(pins.map("llamar_old").exists());
+    }
+
+    #[test]
+    fn another_layouts_directory_is_an_error_that_names_the_remedy() {
+        let directory = tempfile::tempdir().unwrap();
+        let pins = pins(directory.path());
+        assert_eq!(
+            pins.examine().unwrap(),
+            Found {
+                max_names: None,
+                live: false
+            }
+        );
+        fs::create_dir_all(pins.root().join("v0")).unwrap();
+        let error = pins.examine().unwrap_err().to_string();
+        assert!(
+            error.contains("/v0") && error.contains("llamar detach --instance test"),
+            "{error}"
+        );
+    }
+}

@@ -1,0 +1,283 @@
+//! The pinned maps as the diff wants them: typed entries over the bytes that bpf(2) moves.
+
+use std::collections::BTreeSet;
+use std::io;
+use std::marker::PhantomData;
+
+use llamar_common::abi::{
+    ArpHost, ArpKey, COUNTERS_MAX, Control, Counters, Host, LINKS_MAX, Link, LinkKey, NO_LINK,
+    NameKey, Plain, Sender, map,
+};
+
+use super::bpf::{Access, Cursor, Map};
+use super::diff::{Refusal, Table};
+use super::pins::{DatapathError, Pins};
+use super::places::LinkTable;
+
+/// Entries in one call.
+const BATCH: usize = 4096;
+
+/// All maps of the kernel path.
+#[derive(Debug)]
+pub struct Maps {
+    /// Names.
+    pub names: Hash<NameKey, Host>,
+    /// Addresses for which ARP requests are answered.
+    pub arp: Hash<ArpKey, ArpHost>,
+    /// Links and their counters.
+    pub links: Links,
+    /// ARP senders.
+    pub senders: Map,
+    /// The heartbeat.
+    pub control: Map,
+}
+
+impl Maps {
+    /// Opens the pinned maps.
+    pub fn open(pins: &Pins, access: Access) -> Result<Self, DatapathError> {
+        let open = |name| {
+            let pin = pins.map(name);
+            Map::open(&pin, access).map_err(DatapathError::io("open the pinned map", &pin))
+        };
+        Ok(Self {
+            names: Hash::new(open(map::NAMES)?),
+            arp: Hash::new(open(map::ARP)?),
+            links: Links {
+                links: open(map::LINKS)?,
+                counters: open(map::COUNTERS)?,
+            },
+            senders: open(map::SENDERS)?,
+            control: open(map::CONTROL)?,
+        })
+    }
+
+    /// The heartbeat.
+    pub fn control(&self) -> io::Result<Control> {
+        read(&self.control, 0)
+    }
+
+    /// Replaces the heartbeat.
+    pub fn set_control(&self, control: &Control) -> io::Result<()> {
+        self.control.update(&0u32.to_ne_bytes(), control.bytes())
+    }
+
+    /// Forgets the ARP senders in these places.
+    pub fn forget_senders(&self, places: &BTreeSet<u32>) -> io::Result<()> {
+        let nobody = Sender::default();
+        places
+            .iter()
+            .try_for_each(|place| self.senders.update(&place.to_ne_bytes(), nobody.bytes()))
+    }
+}
+
+/// A hash map.
+#[derive(Debug)]
+pub struct Hash<K, V> {
+    map: Map,
+    entries: PhantomData<(K, V)>,
+}
+
+impl<K: Plain, V: Plain> Hash<K, V> {
+    fn new(map: Map) -> Self {
+        Self {
+            map,
+            entries: PhantomData,
+        }
+    }
+
+    /// Every entry, in no order.
+    pub fn all(&self) -> Result<Vec<(K, V)>, String> {
+        let mut entries = Vec::new();
+        let mut cursor = None;
+        loop {
+            cursor = self.read(cursor, &mut entries)?;
+            if cursor.is_none() {
+                return Ok(entries);
+            }
+        }
+    }
+}
+
+impl<K: Plain, V: Plain> Table<K, V> for Hash<K, V> {
+    type Cursor = Cursor;
+
+    fn capacity(&self) -> usize {
+        self.map.shape().entries as usize
+    }
+
+    fn read(
+        &self,
+        cursor: Option<Cursor>,
+        entries: &mut Vec<(K, V)>,
+    ) -> Result<Option<Cursor>, String> {
+        let (mut keys, mut values) = (Vec::new(), Vec::new());
+        let next = self
+            .map
+            .lookup_batch(cursor, BATCH, &mut keys, &mut values)
+            .map_err(|error| error.to_string())?;
+        let keys = keys.chunks_exact(size_of::<K>()).filter_map(K::from_bytes);
+        let values = values
+            .chunks_exact(size_of::<V>())
+            .filter_map(V::from_bytes);
+        entries.extend(keys.zip(values));
+        Ok(next)
+    }
+
+    fn write(&mut self, entries: &[(K, V)]) -> Vec<(K, Refusal)> {
+        let keys = bytes(entries.iter().map(|(key, _)| key));
+        let values = bytes(entries.iter().map(|(_, value)| value));
+        let keys_of: Vec<K> = entries.iter().map(|&(key, _)| key).collect();
+        in_batches(&keys_of, |from| {
+            self.map.update_batch(
+                entries.len() - from,
+                &keys[from * size_of::<K>()..],
+                &values[from * size_of::<V>()..],
+            )
+        })
+    }
+
+    fn remove(&mut self, keys: &[K]) -> Vec<(K, Refusal)> {
+        let bytes = bytes(keys.iter());
+        in_batches(keys, |from| {
+            self.map
+                .delete_batch(keys.len() - from, &bytes[from * size_of::<K>()..])
+        })
+    }
+}
+
+/// The bytes of values, one behind the other.
+fn bytes<'a, P: Plain>(values: impl Iterator<Item = &'a P>) -> Vec<u8> {
+    values.fold(Vec::new(), |mut bytes, value| {
+        bytes.extend_from_slice(value.bytes());
+        bytes
+    })
+}
+
+/// Calls `step` with the number of the first key to be done until all are done or refused; a key that is not there
+/// to be removed is done.
+fn in_batches<K: Copy>(
+    keys: &[K],
+    mut step: impl FnMut(usize) -> Result<(), (usize, io::Error)>,
+) -> Vec<(K, Refusal)> {
+    let mut refused = Vec::new();
+    let mut from = 0;
+    while from < keys.len() {
+        let Err((done, error)) = step(from) else {
+            break;
+        };
+        let Some(&key) = keys.get(from + done) else {
+            break;
+        };
+        match error.raw_os_error() {
+            Some(libc::ENOENT) => {}
+            Some(libc::E2BIG) => refused.push((key, Refusal::Full)),
+            _ => refused.push((key, Refusal::Failed(error.to_string()))),
+        }
+        from += done + 1;
+    }
+    refused
+}
+
+/// The links' map and the counters of its places.
+#[derive(Debug)]
+pub struct Links {
+    links: Map,
+    counters: Map,
+}
+
+impl Links {
+    /// The links in their places.
+    pub fn all(&self) -> Result<Vec<(u32, Link)>, String> {
+        let places = (0..LINKS_MAX).map(|place| Ok((place, self.link(place)?)));
+        places
+            .filter(|entry| !matches!(entry, Ok((_, link)) if link.ifindex == 0))
+            .collect()
+    }
+
+    /// The frames counted for each link, and under `None` those that belong to no link.
+    pub fn counters(&self) -> Result<Vec<(Option<LinkKey>, Counters)>, String> {
+        let links = self.all()?.into_iter();
+        let places = links.map(|(place, link)| (place, Some(link.key())));
+        places
+            .chain([(NO_LINK, None)])
+            .map(|(place, key)| Ok((key, self.counters_at(place)?)))
+            .collect()
+    }
+
+    /// The frames counted by all processors.
+    fn counters_at(&self, place: u32) -> Result<Counters, String> {
+        let mut values = vec![0; self.counters.value_size()];
+        self.counters
+            .lookup(&place.to_ne_bytes(), &mut values)
+            .map_err(|error| error.to_string())?;
+        let mut sum = Counters::default();
+        for counters in values
+            .chunks_exact(size_of::<Counters>())
+            .filter_map(Counters::from_bytes)
+        {
+            for (sum, frames) in sum.frames.iter_mut().zip(counters.frames) {
+                *sum = sum.wrapping_add(frames);
+            }
+        }
+        Ok(sum)
+    }
+}
+
+// The kernel gives each processor's value room in multiples of eight bytes; then values lie without gaps.
+const _: () = assert!(size_of::<Counters>().is_multiple_of(8));
+const _: () = assert!(NO_LINK < COUNTERS_MAX);
+
+impl LinkTable for Links {
+    fn link(&self, place: u32) -> Result<Link, String> {
+        read(&self.links, place).map_err(|error| error.to_string())
+    }
+
+    fn set_link(&mut self, place: u32, link: &Link) -> Result<(), String> {
+        self.links
+            .update(&place.to_ne_bytes(), link.bytes())
+            .map_err(|error| error.to_string())
+    }
+
+    fn clear_counters(&mut self, place: u32) -> Result<(), String> {
+        self.counters
+            .update(&place.to_ne_bytes(), &vec![0; self.counters.value_size()])
+            .map_err(|error| error.to_string())
+    }
+}
+
+/// The element of an array.
+fn read<V: Plain>(array: &Map, place: u32) -> io::Result<V> {
+    let mut value = vec![0; size_of::<V>()];
+    if !array.lookup(&place.to_ne_bytes(), &mut value)? {
+        return Err(io::Error::other(format!("no element {place}")));
+    }
+    V::from_bytes(&value).ok_or_else(|| io::Error::other("an element of another size"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn error(number: i32) -> io::Error {
+        io::Error::from_raw_os_error(number)
+    }
+
+    #[test]
+    fn keys_that_are_absent_or_refused_do_not_stop_a_batch() {
+        let keys: Vec<u32> = (0..10).collect();
+        let mut calls = Vec::new();
+        let refused = in_batches(&keys, |from| {
+            calls.push(from);
+            match from {
+                0 => Err((3, error(libc::ENOENT))),
+                4 => Err((0, error(libc::E2BIG))),
+                5 => Err((4, error(libc::ENOMEM))),
+                _ => Ok(()),
+            }
+        });
+        assert_eq!(calls, [0, 4, 5]);
+        assert_eq!(refused[0], (4, Refusal::Full));
+        assert!(matches!(&refused[1], (9, Refusal::Failed(_))));
+        assert_eq!(refused.len(), 2);
+    }
+}

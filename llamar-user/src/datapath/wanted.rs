@@ -1,0 +1,160 @@
+//! What the maps are to hold, as the diff sees it: the names of a [`Desired`] where they lie, and small tables of
+//! their own. Pure.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use llamar_common::abi::{ArpHost, ArpKey, Host, LinkKey, NameKey};
+
+use super::diff::{Change, Wanted, merge};
+use crate::dns::Name;
+use crate::state::{Desired, Names, Served};
+
+/// Entries of some links, held as the map has them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entries<K, V> {
+    /// The links that are served.
+    pub links: BTreeSet<LinkKey>,
+    /// The entries; those of other links do not count.
+    pub entries: BTreeMap<K, V>,
+}
+
+/// A key that is valid on one link.
+pub trait OnLink {
+    /// That link.
+    fn on(&self) -> LinkKey;
+}
+
+impl OnLink for ArpKey {
+    fn on(&self) -> LinkKey {
+        self.link()
+    }
+}
+
+impl OnLink for NameKey {
+    fn on(&self) -> LinkKey {
+        self.link()
+    }
+}
+
+impl Entries<ArpKey, ArpHost> {
+    /// The addresses of the links that have a place.
+    pub fn arp(desired: &Desired, links: BTreeSet<LinkKey>) -> Self {
+        Self {
+            links,
+            entries: desired.kernel_arp().collect(),
+        }
+    }
+}
+
+impl<K: OnLink + Copy + Ord, V: Copy + PartialEq> Entries<K, V> {
+    fn iter(&self) -> impl Iterator<Item = (K, V)> {
+        let served = |key: &K| self.links.contains(&key.on());
+        self.entries
+            .iter()
+            .map(|(&key, &value)| (key, value))
+            .filter(move |(key, _)| served(key))
+    }
+}
+
+impl<K: OnLink + Copy + Ord, V: Copy + PartialEq> Wanted<K, V> for Entries<K, V> {
+    fn value(&self, key: &K) -> Option<V> {
+        self.entries.get(key).copied().filter(|_| self.serves(key))
+    }
+
+    fn serves(&self, key: &K) -> bool {
+        self.links.contains(&key.on())
+    }
+
+    fn each(&self, visit: &mut dyn FnMut(K, V)) {
+        self.iter().for_each(|(key, value)| visit(key, value));
+    }
+
+    fn changes(&self, before: &Self, visit: &mut dyn FnMut(Change<K, V>)) {
+        merge(before.iter(), self.iter(), |key, old, new| {
+            visit(match (old, new) {
+                (Some(_), Some(value)) => Change::Changed(key, value),
+                (None, Some(value)) => Change::New(key, value),
+                _ if self.serves(&key) => Change::Lost(key),
+                _ => Change::Stale(key),
+            });
+        });
+    }
+}
+
+/// The names that the kernel path is to know: those of one label, on the links that have a place in the links' map.
+/// They may be a million, so they stay where they lie.
+#[derive(Clone, Debug)]
+pub struct KernelNames {
+    /// Where they lie.
+    pub desired: Arc<Desired>,
+    /// The links that have a place.
+    pub links: BTreeSet<LinkKey>,
+}
+
+impl KernelNames {
+    fn served(&self, link: &LinkKey) -> Option<&Served> {
+        self.desired
+            .links
+            .get(link)
+            .filter(|_| self.links.contains(link))
+    }
+
+    /// Calls `visit` for each name of a link that is not what it was there before.
+    fn changes_on(
+        &self,
+        link: LinkKey,
+        before: Option<&Served>,
+        visit: &mut dyn FnMut(Change<NameKey, Host>),
+    ) {
+        let Some(served) = self.served(&link) else {
+            let names = before.into_iter().flat_map(|before| before.names.iter());
+            names
+                .filter_map(|(name, _)| key(link, name))
+                .for_each(|key| visit(Change::Stale(key)));
+            return;
+        };
+        let none = Names::default();
+        let before = before.map_or(&none, |before| &before.names);
+        for (name, addresses) in served.names.changes(before) {
+            let Some(key) = key(link, name) else { continue };
+            visit(match (before.get(name), addresses) {
+                (_, None) => Change::Lost(key),
+                (Some(_), Some(addresses)) => Change::Changed(key, addresses.host()),
+                (None, Some(addresses)) => Change::New(key, addresses.host()),
+            });
+        }
+    }
+}
+
+/// The key of a name of one label.
+fn key(link: LinkKey, name: &Name) -> Option<NameKey> {
+    NameKey::new(link, name.single_label()?)
+}
+
+impl Wanted<NameKey, Host> for KernelNames {
+    fn value(&self, key: &NameKey) -> Option<Host> {
+        let label: Vec<u8> = key.label().collect();
+        let name = Name::from_labels([&label[..]]).ok()?;
+        let addresses = self.served(&key.on())?.names.get(&name)?;
+        Some(addresses.host())
+    }
+
+    fn serves(&self, key: &NameKey) -> bool {
+        self.served(&key.on()).is_some()
+    }
+
+    fn each(&self, visit: &mut dyn FnMut(NameKey, Host)) {
+        self.desired
+            .kernel_names()
+            .filter(|(key, _)| self.links.contains(&key.on()))
+            .for_each(|(key, host)| visit(key, host));
+    }
+
+    fn changes(&self, before: &Self, visit: &mut dyn FnMut(Change<NameKey, Host>)) {
+        let links: BTreeSet<LinkKey> = self.links.union(&before.links).copied().collect();
+        for link in links {
+            self.changes_on(link, before.served(&link), visit);
+        }
+    }
+}
