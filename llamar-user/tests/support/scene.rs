@@ -93,7 +93,7 @@ impl Scene {
 
     /// The same among others with the same mounts.
     pub fn bare_in(net: &Net, path: Path) -> Option<Self> {
-        if path != Path::Userspace && kernel_path_is_missing() {
+        if path != Path::Userspace && llamar_user::datapath::object().is_none() {
             skip("built without the kernel path: cargo xtask build");
             return None;
         }
@@ -190,8 +190,4 @@ fn is_link_local(address: IpAddr) -> bool {
         IpAddr::V4(ip) => ip.is_link_local(),
         IpAddr::V6(ip) => ip.is_unicast_link_local(),
     }
-}
-
-fn kernel_path_is_missing() -> bool {
-    false
 }
