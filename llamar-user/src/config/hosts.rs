@@ -143,3 +143,153 @@ fn note(path: &Path, left_out: &BTreeMap<&str, u32>) -> Option<String> {
         )
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn read(bytes: &[u8]) -> (Hosts, Option<String>, ConfigError) {
+        let mut error = ConfigError::default();
+        let mut entries = Vec::new();
+        let note = parse(Path::new("hosts"), bytes, &mut entries, &mut error);
+        (table(entries, 30), note, error)
+    }
+
+    fn shown(hosts: &Hosts) -> String {
+        let entry = |(name, addresses): (&Name, &Arc<Addresses>)| {
+            let addresses: Vec<_> = addresses
+                .iter()
+                .map(|address| address.to_string())
+                .collect();
+            format!("{name}={}", addresses.join(","))
+        };
+        hosts.iter().map(entry).collect::<Vec<_>>().join(" ")
+    }
+
+    fn good(text: &str) -> String {
+        let (hosts, note, error) = read(text.as_bytes());
+        assert_eq!((note, error.to_string()), (None, String::new()));
+        shown(&hosts)
+    }
+
+    #[test]
+    fn several_lines_for_a_name_add_up_and_names_differ_by_more_than_case() {
+        let text = "10.0.0.1 nas NAS\n2001:db8::1\tNas\n10.0.0.2 nas\n10.0.0.1 nas other\n";
+        assert_eq!(
+            good(text),
+            "nas=10.0.0.1,10.0.0.2,2001:db8::1 other=10.0.0.1"
+        );
+    }
+
+    #[test]
+    fn names_with_dots_are_kept_whole() {
+        assert_eq!(
+            good("10.0.0.1 nas.example.org nas nas.\n"),
+            "nas=10.0.0.1 nas.example.org=10.0.0.1"
+        );
+    }
+
+    #[test]
+    fn comments_tabs_byte_order_mark_and_any_line_ends_are_taken() {
+        let text = "\u{feff}# hosts\r\n\r\n \t 10.0.0.1\t\ta  b # c d\r\n10.0.0.2 c#d\n#\n10.0.0.3 \u{e9}t\u{e9}";
+        assert_eq!(
+            good(text),
+            "a=10.0.0.1 b=10.0.0.1 c=10.0.0.2 \u{e9}t\u{e9}=10.0.0.3"
+        );
+        let (hosts, _, error) = read(b"10.0.0.1 a # caf\xe9\n");
+        assert_eq!((hosts.len(), error.to_string()), (1, String::new()));
+    }
+
+    #[test]
+    fn what_others_cannot_reach_is_left_out_with_one_note() {
+        let text = "127.0.0.1 localhost\n127.0.1.1 casa.lan casa\n::1 ip6-localhost\nfe00::0 ip6-localnet\n\
+            ff00::0 ip6-mcastprefix\nff02::1 ip6-allnodes\n0.0.0.0 0.0.0.0\n255.255.255.255 broadcasthost\n\
+            fe80::1%lo0 localhost\n169.254.1.1 x\n10.0.0.1 nas\n";
+        let (hosts, note, error) = read(text.as_bytes());
+        assert_eq!(error.to_string(), "");
+        assert_eq!(shown(&hosts), "nas=10.0.0.1");
+        assert_eq!(
+            note.unwrap(),
+            "hosts: left out 10 lines with an address that is not for others \
+             (1 broadcast, 2 link-local, 3 loopback, 2 multicast, 1 reserved, 1 unspecified)"
+        );
+        let (_, note, _) = read(b"::1 a\n");
+        assert_eq!(
+            note.unwrap(),
+            "hosts: left out 1 line with an address that is not for others (1 loopback)"
+        );
+    }
+
+    #[test]
+    fn every_wrong_line_is_told_with_its_place_and_the_others_count() {
+        let long = "a".repeat(64);
+        let text = format!(
+            "10.0.0.1 good\nnas 10.0.0.2\n  10.0.0.3\n10.0.0.4 ok a..b\n10.0.0.5 {long}\n10.0.0.6 10.0.0.7\n\
+             10.0.0.256 b\n10.0.0.8/24 c\n10.0.0.9%eth0 d\nfe80::1% e\n"
+        );
+        let (hosts, _, error) = read(text.as_bytes());
+        let told = error.to_string();
+        let told: Vec<_> = told.lines().collect();
+        assert_eq!(
+            told[0],
+            "hosts:2:1: \"nas\" is no address, expected an address and names behind it"
+        );
+        assert_eq!(
+            told[1],
+            "hosts:3:3: no name behind 10.0.0.3, expected at least one"
+        );
+        assert!(told[2].starts_with("hosts:4:13: \"a..b\" has an empty label"));
+        assert!(told[3].starts_with("hosts:5:10: \"aaa") && told[3].contains("64 bytes"));
+        assert!(told[4].starts_with("hosts:6:10: \"10.0.0.7\" is an address"));
+        assert_eq!(told.len(), 9);
+        assert!(hosts.contains_key(&Name::parse("good").unwrap()));
+    }
+
+    #[test]
+    fn names_that_are_not_utf8_are_told() {
+        let (_, _, error) = read(b"\xef\xbb\xbf10.0.0.1 caf\xe9\n\xff\xfe1\x000\x00");
+        let told = error.to_string();
+        assert!(
+            told.starts_with("hosts:1:10: \"caf\u{fffd}\" is not UTF-8, expected"),
+            "{told}"
+        );
+        assert!(told.contains("\nhosts:2:1: "));
+    }
+
+    #[test]
+    fn a_million_bad_lines_are_not_all_told() {
+        let (_, _, error) = read(&b"x y\n".repeat(100_000));
+        assert!(error.to_string().ends_with("\nand 99980 problems more"));
+    }
+
+    #[test]
+    fn one_name_with_very_many_addresses_takes_no_quadratic_time() {
+        let mut text = String::new();
+        for low in 0..200_000u32 {
+            text += &format!("{} nas\n", std::net::Ipv4Addr::from_bits(0x0a00_0000 + low));
+        }
+        let (hosts, _, error) = read(text.as_bytes());
+        assert_eq!(error.to_string(), "");
+        assert_eq!(hosts[&Name::parse("nas").unwrap()].a.len(), 200_000);
+    }
+
+    #[test]
+    fn another_ttl_changes_nothing_else() {
+        let (hosts, _, _) = read(b"10.0.0.1 a b\n10.0.0.2 a\n");
+        let other = with_ttl(&hosts, 5);
+        assert_eq!(shown(&other), shown(&hosts));
+        assert!(other.values().all(|addresses| addresses.ttl == 5));
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_hosts_or_an_error(
+            bytes in prop::collection::vec(any::<u8>(), 0..200),
+            text in "([0-9a-f:.%]{1,12}|[a-c.]{1,4}|[ \t#\r\n]){0,60}",
+        ) {
+            read(&bytes);
+            read(text.as_bytes());
+        }
+    }
+}

@@ -122,3 +122,119 @@ impl Reader {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn read(text: &str) -> (File, ConfigError) {
+        let mut error = ConfigError::default();
+        let file = parse(Path::new("llmnr.conf"), text, &mut error);
+        (file, error)
+    }
+
+    fn wrong(text: &str) -> String {
+        read(text).1.to_string().replace("llmnr.conf:", "")
+    }
+
+    fn names(file: &File, interface: &str) -> Vec<String> {
+        file.interfaces[interface]
+            .names
+            .iter()
+            .map(ToString::to_string)
+            .collect()
+    }
+
+    #[test]
+    fn a_section_is_an_interface_with_a_name_or_without() {
+        let text = "\u{feff}# LLamar\r\n[eth0]\r\nName : casa\r\n\r\n  [ wlan0 ] ; wireless\n; none\n[vr0@if2]\nname=x\n";
+        let (file, error) = read(text);
+        assert_eq!(error.to_string(), "");
+        assert_eq!(names(&file, "eth0"), ["casa"]);
+        assert!(names(&file, "wlan0").is_empty());
+        assert_eq!(names(&file, "vr0"), ["x"]);
+        assert_eq!(file.interfaces.len(), 3);
+        assert!(file.names.is_empty());
+    }
+
+    #[test]
+    fn the_default_section_names_those_without_a_name() {
+        let (file, error) = read("[DEFAULT]\nname = casa\n[eth0]\n[eth1]\nname = patio\n");
+        assert_eq!(error.to_string(), "");
+        assert_eq!(file.names.len(), 1);
+        assert!(names(&file, "eth0").is_empty());
+        assert_eq!(names(&file, "eth1"), ["patio"]);
+    }
+
+    #[test]
+    fn every_problem_is_told_with_its_place() {
+        for (text, problem) in [
+            (
+                "name = x\n[eth0]",
+                "1:1: \"name = x\" stands before any section, expected [INTERFACE]",
+            ),
+            (
+                "[eth0]\n  nmae = x",
+                "2:3: unknown key \"nmae\", expected name",
+            ),
+            (
+                "[eth0]\nname",
+                "2:1: \"name\" is no setting, expected name = NAME",
+            ),
+            (
+                "[eth0]\nname =",
+                "2:7: the name is empty, expected a name such as casa or casa.example",
+            ),
+            (
+                "[eth0]\nname = a b",
+                "2:8: \"a b\" has ' ' in it, expected a name such as casa or casa.example",
+            ),
+            (
+                "[eth0]\nname = a\nname = b",
+                "3:8: a second name in one section, expected one",
+            ),
+            (
+                "[eth0]\n[eth0]",
+                "2:1: the section \"eth0\" is there twice, expected it once",
+            ),
+            (
+                "[eth0",
+                "1:1: the section \"eth0\" has no end, expected [INTERFACE]",
+            ),
+            (
+                "[eth0] x",
+                "1:1: \"x\" stands behind a section's name, expected nothing",
+            ),
+            (
+                "[]",
+                "1:1: the name is empty, expected the name of an interface such as eth0",
+            ),
+        ] {
+            assert_eq!(wrong(text), problem, "{text}");
+        }
+        assert_eq!(
+            wrong("[a/b]\nname = x\n[eth0]\nnam = x\nname = ,")
+                .lines()
+                .count(),
+            3
+        );
+    }
+
+    #[test]
+    fn the_first_section_is_found() {
+        assert_eq!(first_section("# [x]\n\n [eth0] \n[eth1]"), Some("eth0"));
+        assert_eq!(first_section("[[interface]]"), Some("interface"));
+        assert_eq!(first_section("[eth0"), Some("eth0"));
+        assert_eq!(first_section("name = x"), None);
+    }
+
+    proptest! {
+        #[test]
+        fn any_text_is_a_configuration_or_an_error(text in "[\\PC\\n]*", lines in "(\\[[a-c@\\]]{0,4}\\]?|name *[=:]? *[a-c.]{0,3}|[;#=: ]{0,3}|\n){0,40}") {
+            read(&text);
+            read(&lines);
+            first_section(&text);
+        }
+    }
+}

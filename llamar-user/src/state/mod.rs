@@ -1,6 +1,8 @@
 //! What is to be served: a pure function of the configuration and of the interfaces that there are.
 
+mod desired;
 mod names;
+mod prefixes;
 mod served;
 
 use std::collections::BTreeMap;
@@ -8,6 +10,7 @@ use std::collections::BTreeMap;
 use llamar_common::abi::{ArpHost, ArpKey, Host, LinkKey, NameKey};
 
 pub use crate::config::{Addresses, Hosts};
+pub use desired::desired;
 pub use names::Names;
 pub use served::Served;
 
@@ -46,4 +49,58 @@ impl Desired {
 
 fn name_key(link: LinkKey, name: &crate::dns::Name) -> Option<NameKey> {
     NameKey::new(link, name.single_label()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dns::Name;
+    use std::sync::Arc;
+
+    fn table(names: &[&str]) -> Hosts {
+        let entry = |name: &&str| {
+            let addresses = Addresses::new([[10, 0, 0, 1].into()], 30);
+            (Name::parse(name).unwrap(), Arc::new(addresses))
+        };
+        names.iter().map(entry).collect()
+    }
+
+    fn served(own: &[&str], shared: &Arc<Hosts>) -> Served {
+        Served {
+            interface: "eth0".to_owned(),
+            device: None,
+            mac: [0; 6],
+            up: true,
+            prefixes4: Vec::new(),
+            prefixes6: Vec::new(),
+            own: Arc::new([]),
+            ttl: 30,
+            names: Names::new(table(own), shared.clone()),
+            arp: BTreeMap::new(),
+        }
+    }
+
+    #[test]
+    fn the_kernel_path_gets_single_labels_folded_and_own_names_first() {
+        let shared = Arc::new(table(&["a", "dotted.name", "Casa"]));
+        let links = [2, 3].map(|index| (LinkKey::new(index, 0), served(&["CASA", "x.y"], &shared)));
+        let desired = Desired {
+            links: links.into(),
+            warnings: Vec::new(),
+        };
+        let keys: Vec<_> = desired
+            .kernel_names()
+            .map(|(key, _)| {
+                (
+                    key.ifindex,
+                    String::from_utf8(key.label().collect()).unwrap(),
+                )
+            })
+            .collect();
+        let expected = [(2, "casa"), (3, "casa"), (2, "a"), (3, "a")];
+        assert_eq!(
+            keys,
+            expected.map(|(index, label)| (index, label.to_owned()))
+        );
+    }
 }

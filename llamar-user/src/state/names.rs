@@ -121,3 +121,75 @@ fn order<'a, V: 'a>(
         (None, None) => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn name(text: &str) -> Name {
+        Name::parse(text).unwrap()
+    }
+
+    fn table(entries: &[(&str, u8)]) -> Hosts {
+        let entry = |&(text, last): &(&str, u8)| {
+            let address = std::net::IpAddr::from([10, 0, 0, last]);
+            (name(text), Arc::new(Addresses::new([address], 30)))
+        };
+        entries.iter().map(entry).collect()
+    }
+
+    fn changes(after: &Names, before: &Names) -> Vec<(String, Option<u8>)> {
+        let last = |addresses: &Arc<Addresses>| addresses.a[0].octets()[3];
+        let changes = after.changes(before).into_iter();
+        changes
+            .map(|(name, now)| (name.to_string(), now.map(last)))
+            .collect()
+    }
+
+    #[test]
+    fn an_own_name_hides_a_shared_one_and_each_is_there_once() {
+        let names = Names::new(
+            table(&[("B", 1), ("d", 2)]),
+            Arc::new(table(&[("a", 3), ("b", 4), ("c", 5)])),
+        );
+        assert_eq!(names.len(), 4);
+        let all: Vec<_> = names.iter().map(|(name, _)| name.to_string()).collect();
+        assert_eq!(all, ["a", "B", "c", "d"]);
+        assert_eq!(names.get(&name("b")).unwrap().a[0].octets()[3], 1);
+        assert_eq!(names.shared().count(), 2);
+        assert!(names.get(&name("e")).is_none());
+        assert!(Names::default().is_empty() && Names::default().len() == 0);
+    }
+
+    #[test]
+    fn changes_are_the_names_that_came_went_or_moved() {
+        let shared = Arc::new(table(&[("a", 3), ("b", 4)]));
+        let before = Names::new(table(&[("b", 1), ("c", 2), ("d", 9)]), shared.clone());
+        let after = Names::new(table(&[("c", 7), ("d", 9), ("e", 8)]), shared);
+        let expected = [("b", Some(4)), ("c", Some(7)), ("e", Some(8))];
+        let expected = expected.map(|(name, last)| (name.to_owned(), last));
+        assert_eq!(changes(&after, &before), expected);
+        let expected = [("b", Some(1)), ("c", Some(2)), ("e", None)];
+        let expected = expected.map(|(name, last)| (name.to_owned(), last));
+        assert_eq!(changes(&before, &after), expected);
+        assert_eq!(changes(&after, &after.clone()), []);
+    }
+
+    #[test]
+    fn changes_are_found_between_different_shared_tables() {
+        let before = Names::new(table(&[("x", 1)]), Arc::new(table(&[("a", 3), ("b", 4)])));
+        let after = Names::new(
+            table(&[("x", 1)]),
+            Arc::new(table(&[("b", 4), ("c", 5), ("x", 6)])),
+        );
+        let expected = [("a", None), ("c", Some(5))];
+        assert_eq!(
+            changes(&after, &before),
+            expected.map(|(name, last)| (name.to_owned(), last))
+        );
+        assert_ne!(after, before);
+        let same = Names::new(table(&[("x", 1)]), Arc::new(table(&[("a", 3), ("b", 4)])));
+        assert_eq!(same, before);
+        assert_eq!(changes(&same, &before), []);
+    }
+}

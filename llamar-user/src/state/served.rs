@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-use llamar_common::abi::{ArpHost, Link, LinkKey, PREFIXES_MAX, Prefix4, Prefix6};
+use llamar_common::abi::{ArpHost, Link, LinkKey, Prefix4, Prefix6};
 
 use super::Names;
 use crate::config::Unusable;
@@ -55,11 +55,6 @@ impl Served {
         link
     }
 
-    /// Whether there are prefixes for which the kernel path has no room.
-    pub fn has_more_prefixes_than_the_kernel_path(&self) -> bool {
-        self.prefixes4.len() > PREFIXES_MAX || self.prefixes6.len() > PREFIXES_MAX
-    }
-
     /// Our address from which an asker is answered, if the asker is a station on the link.
     pub fn source_for(&self, asker: IpAddr) -> Option<IpAddr> {
         // RFC 4795 2.5: an answer goes to a unicast address; ours is no asker's.
@@ -94,5 +89,89 @@ impl Served {
             asker & u128::from_be_bytes(prefix.mask) == u128::from_be_bytes(prefix.network)
         })?;
         Some(longest.source.into())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn served(own: &[&str]) -> Served {
+        let prefix4 = |network: [u8; 4], length: u32, source: [u8; 4]| Prefix4 {
+            network,
+            mask: (u32::MAX << (32 - length)).to_be_bytes(),
+            source,
+        };
+        let prefix6 = |network: &str, length: u32, source: &str| Prefix6 {
+            network: network.parse::<Ipv6Addr>().unwrap().octets(),
+            mask: (u128::MAX << (128 - length)).to_be_bytes(),
+            source: source.parse::<Ipv6Addr>().unwrap().octets(),
+        };
+        Served {
+            interface: "eth0".to_owned(),
+            device: Some(2),
+            mac: [2, 0, 0, 0, 0, 1],
+            up: true,
+            prefixes4: vec![
+                prefix4([10, 9, 9, 9], 32, [10, 1, 0, 1]),
+                prefix4([10, 7, 0, 0], 31, [10, 7, 0, 1]),
+                prefix4([10, 0, 5, 0], 24, [10, 0, 5, 1]),
+                prefix4([10, 0, 0, 0], 16, [10, 0, 0, 1]),
+                prefix4([169, 254, 0, 0], 16, [169, 254, 9, 9]),
+            ],
+            prefixes6: vec![
+                prefix6("2001:db8::", 64, "2001:db8::1"),
+                prefix6("fe80::", 64, "fe80::1"),
+            ],
+            own: own.iter().map(|ip| ip.parse().unwrap()).collect(),
+            ttl: 30,
+            names: Names::default(),
+            arp: BTreeMap::new(),
+        }
+    }
+
+    #[test]
+    fn an_asker_on_the_link_is_answered_from_the_longest_prefix() {
+        let served = served(&["10.0.0.1", "10.0.0.2", "fe80::1"]);
+        for (asker, source) in [
+            ("10.0.5.7", Some("10.0.5.1")),
+            ("10.0.6.7", Some("10.0.0.1")),
+            ("10.9.9.9", Some("10.1.0.1")),
+            ("10.7.0.0", Some("10.7.0.1")),
+            ("169.254.1.1", Some("169.254.9.9")),
+            ("2001:db8::7", Some("2001:db8::1")),
+            ("fe80::7", Some("fe80::1")),
+            ("10.9.9.8", None),
+            ("192.168.0.1", None),
+            ("2001:db8:1::7", None),
+            ("fe80:0:0:1::7", None),
+        ] {
+            let source = source.map(|source| source.parse().unwrap());
+            assert_eq!(served.source_for(asker.parse().unwrap()), source, "{asker}");
+        }
+    }
+
+    #[test]
+    fn nobody_asks_from_an_address_that_is_no_stations_or_ours() {
+        let served = served(&["10.0.0.1", "10.0.0.2", "fe80::1"]);
+        for asker in [
+            "10.0.5.0",
+            "10.0.5.255",
+            "10.0.0.0",
+            "10.0.255.255",
+            "169.254.255.255",
+            "10.0.0.1",
+            "10.0.0.2",
+            "fe80::1",
+            "0.0.0.0",
+            "255.255.255.255",
+            "224.0.0.252",
+            "127.0.0.1",
+            "::",
+            "::1",
+            "ff02::1:3",
+        ] {
+            assert_eq!(served.source_for(asker.parse().unwrap()), None, "{asker}");
+        }
     }
 }
