@@ -10,7 +10,7 @@ use serde_json::Value;
 
 use crate::support::agent::{Agent, ConfigFile, config_file, config_file_named, instance, llamar};
 use crate::support::counters::Counters;
-use crate::support::frame::{A, FrameBuilder, Query};
+use crate::support::frame::{A, FrameBuilder, Query, Station};
 use crate::support::net::{Namespace, Net, private_etc, run};
 use crate::support::peers::{Peer, bpftool_json};
 use crate::support::scene::{
@@ -25,6 +25,23 @@ fn casa() -> Query {
 
 fn query(name: &str) -> Query {
     FrameBuilder::llmnr(asker(PEER_V4)).question(name, A)
+}
+
+/// A second link between host and peer, with an address on each side.
+fn second_link(scene: &Scene, name: &str) -> Wire {
+    scene.host.veth((name, 3), &scene.peer, (name, 4));
+    scene
+        .host
+        .ip(&format!("address add 10.8.0.1/24 dev {name}"));
+    scene
+        .peer
+        .ip(&format!("address add 10.8.0.2/24 dev {name}"));
+    Wire::open(&scene.peer, name)
+}
+
+/// A query of the peer on that link.
+fn query_on_second(name: &str) -> Query {
+    FrameBuilder::llmnr(Station::new([2, 0, 0, 0, 0, 4], [10, 8, 0, 2])).question(name, A)
 }
 
 /// Where an instance's pins are.
@@ -296,8 +313,7 @@ fn reload_is_followed_without_xdp() {
 #[test]
 fn reload_adds_and_removes_interfaces() {
     let scene = or_skip!(Scene::new(Path::GenericVeth));
-    scene.host.veth(("eth1", 3), &scene.peer, ("eth1", 4));
-    scene.host.ip("address add 10.8.0.1/24 dev eth1");
+    let second = second_link(&scene, "eth1");
     let config = config_file("xdp = \"generic\"\n[interface.eth0]\nnames = [\"casa\"]\n");
     let mut agent = Agent::spawn(&scene.host, &["--config", &config.path]);
     agent.wait_for_words(&["eth0: ready"]);
@@ -305,8 +321,7 @@ fn reload_adds_and_removes_interfaces() {
     let said = agent.said().len();
     agent.signal(Signal::SIGHUP);
     agent.wait_for_words_after(said, &["eth1: ready", "media"]);
-    let second = Wire::open(&scene.peer, "eth1");
-    let media = FrameBuilder::llmnr(asker([10, 8, 0, 2])).question("media", A);
+    let media = query_on_second("media");
     second
         .ask(&media)
         .message
@@ -418,8 +433,7 @@ fn two_agents_in_two_namespaces_need_no_instance_names() {
 
 fn two_interfaces_have_their_own_names_on(mode: &str, path: Path) {
     let scene = or_skip!(Scene::new(path));
-    scene.host.veth(("eth1", 3), &scene.peer, ("eth1", 4));
-    scene.host.ip("address add 10.8.0.1/24 dev eth1");
+    let second = second_link(&scene, "eth1");
     let config = config_file(&format!(
         "xdp = \"{mode}\"\n[interface.eth0]\nnames = [\"casa\", \"both\"]\n\
          [interface.eth1]\nnames = [\"media\", \"both\"]\nttl = 5\n"
@@ -427,8 +441,7 @@ fn two_interfaces_have_their_own_names_on(mode: &str, path: Path) {
     let mut agent = Agent::spawn(&scene.host, &["--config", &config.path]);
     agent.wait_for_words(&["eth0: ready", "casa"]);
     agent.wait_for_words(&["eth1: ready", "media"]);
-    let (first, second) = (scene.wire(), Wire::open(&scene.peer, "eth1"));
-    let on_second = |name: &str| FrameBuilder::llmnr(asker([10, 8, 0, 2])).question(name, A);
+    let (first, on_second) = (scene.wire(), query_on_second);
     let theirs = [Ipv4Addr::new(10, 8, 0, 1).into()];
     for name in ["casa", "both"] {
         first.ask(&query(name)).message.assert_answers(
@@ -541,14 +554,14 @@ fn interface_that_is_missing_is_refused_unless_it_is_waited_for() {
         ],
     );
     agent.wait_for_words(&["eth7"]);
-    scene.host.veth(("eth7", 7), &scene.peer, ("eth7", 8));
-    scene.host.ip("address add 10.8.0.1/24 dev eth7");
+    let wire = second_link(&scene, "eth7");
     agent.wait_for_words(&["eth7: ready", "generic", "casa"]);
-    let query = FrameBuilder::llmnr(asker([10, 8, 0, 2])).question("casa", A);
-    Wire::open(&scene.peer, "eth7")
-        .ask(&query)
-        .message
-        .assert_answers("casa", A, 30, &[[10, 8, 0, 1].into()]);
+    wire.ask(&query_on_second("casa")).message.assert_answers(
+        "casa",
+        A,
+        30,
+        &[[10, 8, 0, 1].into()],
+    );
 }
 
 #[test]

@@ -296,6 +296,25 @@ pub fn wire_name(name: &str) -> Vec<u8> {
     wire
 }
 
+/// Does what a device would do to a UDP packet with the sum of its pseudo header alone.
+pub fn complete_checksum(frame: &mut [u8]) {
+    let ip = if frame[12..14] == [0x81, 0x00] {
+        18
+    } else {
+        14
+    };
+    let udp = match frame[ip] >> 4 {
+        4 => ip + usize::from(frame[ip] & 0xf) * 4,
+        _ => ip + 40,
+    };
+    let length = usize::from(u16::from_be_bytes([frame[udp + 4], frame[udp + 5]]));
+    let sum = match checksum(&frame[udp..udp + length], 0) {
+        0 => 0xffff,
+        sum => sum,
+    };
+    frame[udp + 6..udp + 8].copy_from_slice(&sum.to_be_bytes());
+}
+
 /// The sum of the pseudo header (RFC 768, RFC 8200 8.1).
 fn pseudo_sum(from: &[u8], to: &[u8], length: usize) -> u32 {
     words(from) + words(to) + 17 + length as u32

@@ -1,11 +1,10 @@
-//! System calls without a safe wrapper: packet sockets, an XDP program of two instructions, an ethtool setting.
+//! System calls without a safe wrapper: packet sockets, and an XDP program of two instructions.
 
 #![expect(
     unsafe_code,
-    reason = "packet sockets, bpf(2) and ethtool have no safe interface in the crates we use"
+    reason = "packet sockets and bpf(2) have no safe interface in the crates we use"
 )]
 
-use std::ffi::CString;
 use std::io;
 use std::mem::{size_of, zeroed};
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd};
@@ -74,9 +73,17 @@ pub fn send_frame(socket: &OwnedFd, frame: &[u8]) -> io::Result<()> {
     checked(sent as libc::c_long).map(drop)
 }
 
-/// Receives a frame as it was on the wire: the kernel takes an outer VLAN tag off and tells it aside. `None`
-/// when none has come within some milliseconds.
-pub fn receive_frame(socket: &OwnedFd) -> io::Result<Option<Vec<u8>>> {
+/// A frame as it was on the wire.
+pub struct Received {
+    /// Its bytes.
+    pub frame: Vec<u8>,
+    /// Whether its sender left its checksum to a device: then only the sum of the pseudo header is there.
+    pub checksum_is_partial: bool,
+}
+
+/// Receives a frame: the kernel takes an outer VLAN tag off and tells it aside, here it is put back. `None` when none
+/// has come within some milliseconds.
+pub fn receive_frame(socket: &OwnedFd) -> io::Result<Option<Received>> {
     let mut frame = vec![0; 65_536];
     let mut control = [0_u64; 16];
     let mut part = libc::iovec {
@@ -94,19 +101,29 @@ pub fn receive_frame(socket: &OwnedFd) -> io::Result<Option<Vec<u8>>> {
         unsafe { libc::recvmsg(socket.as_raw_fd(), &raw mut header, 0) } as libc::c_long,
     ) {
         Ok(length) => length,
-        Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
-        Err(error) if error.raw_os_error() == Some(libc::ENETDOWN) => return Ok(None),
+        Err(error)
+            if matches!(
+                error.raw_os_error(),
+                Some(libc::EAGAIN | libc::EINTR | libc::ENETDOWN)
+            ) =>
+        {
+            return Ok(None);
+        }
         Err(error) => return Err(error),
     };
     frame.truncate(length);
-    if let Some(auxdata) = auxdata(&header)
-        && auxdata.tp_status & libc::TP_STATUS_VLAN_VALID != 0
-    {
-        let [high, low] = auxdata.tp_vlan_tci.to_be_bytes();
-        let [tpid_high, tpid_low] = auxdata.tp_vlan_tpid.to_be_bytes();
-        frame.splice(12..12, [tpid_high, tpid_low, high, low]);
+    let mut checksum_is_partial = false;
+    if let Some(auxdata) = auxdata(&header) {
+        checksum_is_partial = auxdata.tp_status & libc::TP_STATUS_CSUMNOTREADY != 0;
+        if auxdata.tp_status & libc::TP_STATUS_VLAN_VALID != 0 {
+            let [tpid, tci] = [auxdata.tp_vlan_tpid, auxdata.tp_vlan_tci].map(u16::to_be_bytes);
+            frame.splice(12..12, [tpid, tci].concat());
+        }
     }
-    Ok(Some(frame))
+    Ok(Some(Received {
+        frame,
+        checksum_is_partial,
+    }))
 }
 
 /// What the kernel told aside about a frame.
@@ -122,36 +139,6 @@ fn auxdata(header: &libc::msghdr) -> Option<libc::tpacket_auxdata> {
                 .read_unaligned()
         })
     }
-}
-
-/// Makes an interface of the calling thread's network namespace leave no checksum to its receiver.
-pub fn checksum_in_software(interface: &str) -> io::Result<()> {
-    const ETHTOOL_STXCSUM: u32 = 0x17;
-    /// `struct ethtool_value`.
-    #[repr(C)]
-    struct Value {
-        command: u32,
-        data: u32,
-    }
-    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::DGRAM, None)?;
-    let mut value = Value {
-        command: ETHTOOL_STXCSUM,
-        data: 0,
-    };
-    // SAFETY: every field of the request may be zero.
-    let mut request: libc::ifreq = unsafe { zeroed() };
-    for (to, from) in request
-        .ifr_name
-        .iter_mut()
-        .zip(CString::new(interface)?.as_bytes())
-    {
-        *to = *from as libc::c_char;
-    }
-    request.ifr_ifru.ifru_data = (&raw mut value).cast();
-    const SIOCETHTOOL: libc::c_ulong = 0x8946;
-    // SAFETY: the request's name ends in a zero and its pointer is to what this command takes.
-    checked(unsafe { libc::ioctl(socket.as_raw_fd(), SIOCETHTOOL as _, &raw mut request) }.into())
-        .map(drop)
 }
 
 /// An XDP program that passes everything, attached to an interface as long as it lives.

@@ -3,8 +3,10 @@
 use std::os::fd::OwnedFd;
 use std::time::Instant;
 
+use etherparse::{SlicedPacket, TransportSlice};
+
 use super::DEADLINE;
-use super::frame::Query;
+use super::frame::{Query, complete_checksum};
 use super::net::Namespace;
 use super::reply::{Arp, Reply};
 use super::sys::{packet_socket, receive_frame, send_frame};
@@ -80,8 +82,7 @@ impl Wire {
     pub fn next<T>(&self, mut wanted: impl FnMut(&[u8]) -> Option<T>) -> Option<T> {
         let end = Instant::now() + DEADLINE;
         while Instant::now() < end {
-            let frame = receive_frame(&self.socket).expect("receive a frame");
-            if let Some(found) = frame.and_then(|frame| wanted(&frame)) {
+            if let Some(found) = self.receive().and_then(|frame| wanted(&frame)) {
                 return Some(found);
             }
         }
@@ -90,6 +91,20 @@ impl Wire {
 
     /// Everything that has arrived and was not taken.
     pub fn drain(&self) -> Vec<Vec<u8>> {
-        std::iter::from_fn(|| receive_frame(&self.socket).expect("receive a frame")).collect()
+        std::iter::from_fn(|| self.receive()).collect()
     }
+
+    /// A frame, if one comes within some milliseconds.
+    fn receive(&self) -> Option<Vec<u8>> {
+        let mut received = receive_frame(&self.socket).expect("receive a frame")?;
+        if received.checksum_is_partial && is_udp(&received.frame) {
+            complete_checksum(&mut received.frame);
+        }
+        Some(received.frame)
+    }
+}
+
+fn is_udp(frame: &[u8]) -> bool {
+    let packet = SlicedPacket::from_ethernet(frame);
+    packet.is_ok_and(|packet| matches!(packet.transport, Some(TransportSlice::Udp(_))))
 }
