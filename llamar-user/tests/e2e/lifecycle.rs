@@ -3,6 +3,8 @@
 use std::fs;
 use std::net::{Ipv4Addr, UdpSocket};
 use std::path::{Path as FilePath, PathBuf};
+use std::thread::sleep;
+use std::time::Duration;
 
 use llamar_common::abi::LAYOUT_VERSION;
 use nix::sys::signal::Signal;
@@ -757,6 +759,50 @@ fn pinned_map_of_another_layout_is_refused() {
     let wire = scene.wire();
     let (_, counted) = agent.asked_while_stopped(|| wire.ask(&casa()));
     assert_eq!(counted.of("llmnr-answered"), 1);
+}
+
+#[test]
+fn restart_with_another_capacity_keeps_the_link_and_says_that_the_old_one_stays() {
+    let scene = or_skip!(Scene::new(Path::GenericVeth));
+    let bpftool = or_skip!(Peer::find("bpftool"));
+    let name = instance();
+    let agent = Agent::start_as(
+        &scene.host,
+        &name,
+        &scene.arguments(&["--name", "casa", "--max-names", "100"]),
+    );
+    let link = link_id(&bpftool, &name, scene.host.index("eth0"));
+    agent.kill();
+    let mut agent = Agent::start_as(
+        &scene.host,
+        &name,
+        &scene.arguments(&["--name", "casa", "--max-names", "200"]),
+    );
+    agent.wait_for_words(&["warning", "100"]);
+    assert_eq!(link_id(&bpftool, &name, scene.host.index("eth0")), link);
+    let wire = scene.wire();
+    let (_, counted) = agent.asked_while_stopped(|| wire.ask(&casa()));
+    assert_eq!(counted.of("llmnr-answered"), 1);
+}
+
+#[test]
+fn idle_agent_wakes_for_its_heartbeat_alone() {
+    let scene = or_skip!(Scene::new(Path::GenericVeth));
+    let agent = Agent::start(&scene.host, &scene.arguments(&["--name", "casa"]));
+    let status = format!("/proc/{}/status", agent.pid());
+    let switches = || -> u64 {
+        let text = fs::read_to_string(&status).expect("status of the agent");
+        let line = text
+            .lines()
+            .find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
+        line.expect("a count").trim().parse().expect("a number")
+    };
+    // The last of what the start has set going.
+    sleep(Duration::from_secs(1));
+    let before = switches();
+    sleep(Duration::from_secs(3));
+    let woken = switches() - before;
+    assert!(woken <= 8, "woken {woken} times in three seconds");
 }
 
 #[test]

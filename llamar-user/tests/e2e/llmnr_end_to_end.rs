@@ -10,8 +10,8 @@ use crate::support::peers::Peer;
 use crate::support::reply::Reply;
 use crate::support::resolved::Resolved;
 use crate::support::scene::{
-    ASKERS, HOST_LOCAL_V6, HOST_MAC, HOST_V4, PEER_LOCAL_V6, PEER_MAC, PEER_V4, PEER_V6, Path,
-    Scene, asker, own_address_for, own_addresses,
+    ASKERS, HOST_LOCAL_V6, HOST_MAC, HOST_V4, HOST_V6, PEER_LOCAL_V6, PEER_MAC, PEER_V4, PEER_V6,
+    Path, Scene, asker, own_address_for, own_addresses,
 };
 use crate::support::tshark::{Dissection, dissect};
 use crate::support::wire::Wire;
@@ -357,6 +357,99 @@ fn ignored_header_bits_and_any_received_ttl_change_nothing() {
     }
     // Only the query with TC went up to the agent.
     assert!(agent.counters().since(&before).of("llmnr-answered") >= 5);
+}
+
+#[test]
+fn query_in_a_padded_frame_is_answered_without_the_padding() {
+    let scene = or_skip!(Scene::new(Path::GenericVeth));
+    let _agent = Agent::start(&scene.host, &scene.arguments(&["--name", "casa"]));
+    let wire = scene.wire();
+    for from in ASKERS {
+        let query = FrameBuilder::llmnr(asker(from))
+            .question("casa", A)
+            .padded(4);
+        let reply = wire.ask(&query);
+        reply.assert_headers(&query, HOST_MAC, own_address_for(from));
+        reply
+            .message
+            .assert_answers("casa", A, 30, &own_addresses(A, from));
+    }
+}
+
+#[test]
+fn query_with_an_opt_record_is_answered_with_one() {
+    const OPT: u16 = 41;
+    let scene = or_skip!(Scene::new(Path::GenericVeth));
+    let tshark = or_skip!(Peer::find("tshark"));
+    let _agent = Agent::start(&scene.host, &scene.arguments(&["--name", "casa"]));
+    let query = FrameBuilder::llmnr(asker(PEER_V4))
+        .question("casa", A)
+        .with_opt();
+    let reply = scene.wire().ask(&query);
+    assert_eq!(reply.message.flags, 0x8000);
+    assert_eq!(reply.message.addresses(), own_addresses(A, PEER_V4.into()));
+    // RFC 6891 7: an OPT record in the query, one in the response.
+    let [opt] = &reply.message.additional[..] else {
+        panic!("one OPT record: {:?}", reply.message)
+    };
+    assert_eq!((&opt.owner[..], opt.kind, opt.ttl), (&[0][..], OPT, 0));
+    dissect(&tshark, &[query.build(), reply.frame]);
+}
+
+/// Other traffic goes through the program unharmed.
+fn tcp_passes_on(path: Path) {
+    use std::io::{Read, Write};
+    use std::net::{TcpListener, TcpStream};
+    let scene = or_skip!(Scene::new(path));
+    let _agent = Agent::start(&scene.host, &scene.arguments(&["--name", "casa"]));
+    let sent: Vec<u8> = (0..1_000_000_u32)
+        .map(|number| (number % 251) as u8)
+        .collect();
+    for address in [IpAddr::from(HOST_V4), HOST_V6.into()] {
+        let listener = scene
+            .host
+            .inside(|| TcpListener::bind((address, 7)))
+            .expect("listen");
+        let mut received = Vec::new();
+        std::thread::scope(|scope| {
+            scope.spawn(|| {
+                let mut stream = scene
+                    .peer
+                    .inside(|| TcpStream::connect((address, 7)))
+                    .expect("connect");
+                stream.write_all(&sent).expect("send");
+            });
+            let (mut stream, _) = listener.accept().expect("accept");
+            stream.read_to_end(&mut received).expect("receive");
+        });
+        assert!(received == sent, "what came by {address} is what was sent");
+    }
+}
+
+#[test]
+fn tcp_passes_a_native_veth_unharmed() {
+    tcp_passes_on(Path::NativeVeth);
+}
+
+#[test]
+fn tcp_passes_a_generic_veth_unharmed() {
+    tcp_passes_on(Path::GenericVeth);
+}
+
+#[test]
+fn native_xdp_answers_where_frames_may_span_buffers() {
+    let scene = or_skip!(Scene::new(Path::NativeVeth));
+    scene.peer.ip("link set eth0 mtu 9000");
+    scene.host.ip("link set eth0 mtu 9000");
+    let mut agent = Agent::start(&scene.host, &scene.arguments(&["--name", "casa"]));
+    agent.wait_for_words(&["eth0: ready", "native"]);
+    let wire = scene.wire();
+    let query = FrameBuilder::llmnr(asker(PEER_V4)).question("casa", A);
+    let (reply, counted) = agent.asked_while_stopped(|| wire.ask(&query));
+    assert_eq!(counted.of("llmnr-answered"), 1);
+    reply
+        .message
+        .assert_answers("casa", A, 30, &own_addresses(A, PEER_V4.into()));
 }
 
 /// The host's side of a VLAN that has no interface of its own.

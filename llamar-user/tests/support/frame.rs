@@ -56,6 +56,8 @@ pub struct Query {
     ttl: u8,
     destination: IpAddr,
     damage: u16,
+    additional: Vec<u8>,
+    trailer: usize,
 }
 
 /// The frames.
@@ -80,6 +82,8 @@ impl FrameBuilder {
             ttl: 1,
             destination,
             damage: 0,
+            additional: Vec::new(),
+            trailer: 0,
         }
     }
 
@@ -182,6 +186,17 @@ impl Query {
         }
     }
 
+    /// An OPT record in the additional section (RFC 6891 6.1.2) that offers a UDP size of 1232.
+    pub fn with_opt(self) -> Self {
+        let additional = vec![0, 0, 41, 0x04, 0xd0, 0, 0, 0, 0, 0, 0];
+        Self { additional, ..self }
+    }
+
+    /// Zeros behind the IP packet, as a network card pads short frames.
+    pub fn padded(self, trailer: usize) -> Self {
+        Self { trailer, ..self }
+    }
+
     /// The id as sent.
     pub fn sent_id(&self) -> u16 {
         self.id
@@ -205,10 +220,12 @@ impl Query {
     /// The DNS message.
     pub fn message(&self) -> Vec<u8> {
         let mut message = Vec::new();
-        for word in [self.id, self.flags, self.question_count, 0, 0, 0] {
+        let additional = u16::from(!self.additional.is_empty());
+        for word in [self.id, self.flags, self.question_count, 0, 0, additional] {
             message.extend(word.to_be_bytes());
         }
         message.extend(&self.questions);
+        message.extend(&self.additional);
         message
     }
 
@@ -236,6 +253,7 @@ impl Query {
         udp[6..8].copy_from_slice(&checksum.to_be_bytes());
         let mut frame = self.headers(udp.len());
         frame.extend(udp);
+        frame.resize(frame.len() + self.trailer, 0);
         match self.vlan {
             Some(id) => FrameBuilder::tagged(frame, id),
             None => frame,

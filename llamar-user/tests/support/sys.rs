@@ -183,6 +183,8 @@ impl PassAll {
         const ATTACH_XDP: u32 = 37;
         const FLAGS_GENERIC: u32 = 2;
         const FLAGS_NATIVE: u32 = 4;
+        /// The program takes frames that span buffers, so that any MTU will do.
+        const HAS_FRAGS: u32 = 1 << 5;
         // r0 = 2 (XDP_PASS); exit
         let instructions: [u64; 2] = [0x0000_0002_0000_00b7, 0x95];
         let mut load = ProgramLoad {
@@ -194,7 +196,7 @@ impl PassAll {
             log_size: 0,
             log: 0,
             kernel_version: 0,
-            flags: 0,
+            flags: HAS_FRAGS,
             name: [0; 16],
             ifindex: 0,
             expected_attach: ATTACH_XDP,
