@@ -7,11 +7,13 @@
 
 #![no_std]
 
-#[cfg(test)]
+#[cfg(any(test, feature = "testing"))]
 extern crate std;
 
 pub mod abi;
 pub mod frame;
 pub mod records;
 pub mod respond;
+#[cfg(feature = "testing")]
+pub mod testing;
 pub mod wire;

@@ -1,6 +1,8 @@
 //! The look-ups that an answer needs, in the kernel's maps or in memory.
 
-use crate::abi::{ArpHost, ArpKey, Control, Host, Link, NameKey, Sender};
+use core::cell::Cell;
+
+use crate::abi::{ArpHost, ArpKey, Control, Host, Link, LinkKey, NameKey, Sender};
 
 /// Where [`respond`](crate::respond::respond) runs, which decides what is left to the next instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -39,4 +41,76 @@ pub trait Records {
 
     /// Remembers a sender.
     fn remember(&self, slot: u32, sender: Sender);
+}
+
+/// Records in memory, for hosts: what the maps hold, in slices that are searched from front to back.
+///
+/// They are those of [`World::Kernel`], or of [`World::Agent`] if `AGENT`.
+#[derive(Clone, Copy, Debug)]
+pub struct SliceRecords<'a, const AGENT: bool = false> {
+    /// Index of the interface on which the frame arrived.
+    pub ifindex: u32,
+    /// Links and their places in the array of counters.
+    pub links: &'a [(u32, Link)],
+    /// Hosts by name.
+    pub names: &'a [(NameKey, Host)],
+    /// Hosts by IPv4 address.
+    pub arp: &'a [(ArpKey, ArpHost)],
+    /// The array of senders; a place behind its end does not exist.
+    pub senders: &'a [Cell<Sender>],
+    /// The heartbeat.
+    pub control: Control,
+    /// The clock.
+    pub jiffies: u64,
+    /// Whether links stay what they were while a frame is answered; `false` is a write at the wrong moment.
+    pub settled: bool,
+}
+
+impl<const AGENT: bool> Records for SliceRecords<'_, AGENT> {
+    const WORLD: World = if AGENT { World::Agent } else { World::Kernel };
+
+    fn link(&self, vlan: u16) -> Option<(u32, &Link)> {
+        let key = LinkKey::new(self.ifindex, vlan);
+        self.links
+            .iter()
+            .find(|(_, link)| link.key() == key)
+            .map(|(slot, link)| (*slot, link))
+    }
+
+    fn settled(&self, link: &Link, generation: u32) -> bool {
+        self.settled && link.generation == generation
+    }
+
+    fn host(&self, key: &NameKey) -> Option<&Host> {
+        find(self.names, key)
+    }
+
+    fn arp(&self, key: &ArpKey) -> Option<&ArpHost> {
+        find(self.arp, key)
+    }
+
+    fn control(&self) -> Option<&Control> {
+        Some(&self.control)
+    }
+
+    fn jiffies(&self) -> u64 {
+        self.jiffies
+    }
+
+    fn sender(&self, slot: u32) -> Option<Sender> {
+        self.senders.get(slot as usize).map(Cell::get)
+    }
+
+    fn remember(&self, slot: u32, sender: Sender) {
+        if let Some(place) = self.senders.get(slot as usize) {
+            place.set(sender);
+        }
+    }
+}
+
+fn find<'a, K: PartialEq, V>(entries: &'a [(K, V)], key: &K) -> Option<&'a V> {
+    entries
+        .iter()
+        .find(|(other, _)| other == key)
+        .map(|(_, value)| value)
 }

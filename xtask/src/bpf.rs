@@ -1,7 +1,7 @@
 //! Builds the eBPF object: a nested cargo with the BPF toolchain, then the check and the change that btf.rs makes.
 
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result, ensure};
@@ -20,27 +20,45 @@ const FLAGS: [&str; 4] = [
     "-Ctarget-feature=+allows-misaligned-mem-access",
 ];
 
-/// Builds `target/llamar.bpf.o` and returns its absolute path.
-pub fn build(workspace: &Workspace, toolchain: &Toolchain, trace: bool) -> Result<PathBuf> {
+/// A built eBPF object.
+#[derive(Debug)]
+pub struct Built {
+    /// Its absolute path, `target/llamar.bpf.o`.
+    pub object: PathBuf,
+    /// The compiler's warnings about the eBPF crates, which clippy on the host does not see. They were printed.
+    pub warnings: usize,
+}
+
+/// Builds the eBPF object; with `trace` it logs every verdict.
+pub fn build(workspace: &Workspace, toolchain: &Toolchain, trace: bool) -> Result<Built> {
     let what = if trace {
         "building the eBPF object, with its log"
     } else {
         "building the eBPF object"
     };
-    step::run(what, &mut cargo(workspace, toolchain, trace))
+    let messages = step::run_for_output(what, &mut cargo(workspace, toolchain, trace))
         .with_context(|| format!("the toolchain is {}", toolchain.describe()))?;
+    let warnings = warnings(&messages);
+    warnings.iter().for_each(|text| eprint!("{text}"));
     let linked = workspace
         .bpf_target()
         .join(TARGET)
         .join("release/llamar-ebpf");
-    let mut elf =
-        fs::read(&linked).with_context(|| format!("read the eBPF object {}", linked.display()))?;
-    let marked = btf::mark_text(&mut elf)
+    let object = finish(workspace, &linked)
         .with_context(|| format!("use the eBPF object {}", linked.display()))?;
+    Ok(Built {
+        object,
+        warnings: warnings.len(),
+    })
+}
+
+/// Marks the text in the linked object and puts it into its place.
+fn finish(workspace: &Workspace, linked: &Path) -> Result<PathBuf> {
+    let mut elf = fs::read(linked).context("read it")?;
+    let marked = btf::mark_text(&mut elf)?;
     ensure!(
         marked > 0,
-        "the eBPF object {} has no type `i8`, by which the maps declare text",
-        linked.display()
+        "its type information has no `i8`, by which the maps declare text"
     );
     let object = workspace.object();
     // The same bytes keep their time, so that nothing is built again because of them.
@@ -48,6 +66,15 @@ pub fn build(workspace: &Workspace, toolchain: &Toolchain, trace: bool) -> Resul
         stamp::write(&object, &elf)?;
     }
     Ok(object)
+}
+
+/// The warnings in `cargo --message-format json`; cargo repeats them for what was built before.
+fn warnings(messages: &str) -> Vec<String> {
+    let diagnostics = messages.lines().filter_map(step::diagnostic);
+    diagnostics
+        .filter(|(level, _)| level == "warning")
+        .map(|(_, text)| text)
+        .collect()
 }
 
 fn cargo(workspace: &Workspace, toolchain: &Toolchain, trace: bool) -> Command {
@@ -63,7 +90,13 @@ fn cargo(workspace: &Workspace, toolchain: &Toolchain, trace: bool) -> Command {
         TARGET,
     ]);
     cargo
-        .args(["-Z", "build-std=core", "--target-dir"])
+        .args([
+            "--message-format",
+            "json",
+            "-Z",
+            "build-std=core",
+            "--target-dir",
+        ])
         .arg(workspace.bpf_target());
     if trace {
         cargo.args(["--features", "trace"]);
@@ -73,4 +106,34 @@ fn cargo(workspace: &Workspace, toolchain: &Toolchain, trace: bool) -> Command {
     // This variable, even an empty one that cargo set for a build script, wins over RUSTFLAGS.
     cargo.env("CARGO_ENCODED_RUSTFLAGS", flags.join("\u{1f}"));
     cargo
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn warnings_are_told_from_other_messages() {
+        let message = |level: &str, spans: &str| {
+            format!(
+                r#"{{"reason":"compiler-message","message":{{"level":"{level}","spans":[{spans}],"rendered":"{level}: text\n"}}}}"#
+            )
+        };
+        let messages = [
+            message("warning", "{}"),
+            message("warning", ""),
+            message("note", "{}"),
+            "not JSON".to_owned(),
+        ];
+        assert_eq!(warnings(&messages.join("\n")), ["warning: text\n"]);
+    }
+
+    #[test]
+    fn an_object_without_type_information_is_refused_and_named() {
+        let workspace = Workspace::at(Path::new("/nonexistent"));
+        let own = std::env::current_exe().unwrap();
+        let error = format!("{:#}", finish(&workspace, &own).unwrap_err());
+        assert!(error.contains("no section .BTF"), "{error}");
+        assert!(finish(&workspace, Path::new("/nonexistent/object")).is_err());
+    }
 }

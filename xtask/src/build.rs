@@ -23,8 +23,8 @@ pub struct Options {
 /// Builds everything and returns where the program is.
 pub fn build(workspace: &Workspace, options: Options) -> Result<PathBuf> {
     let toolchain = Toolchain::ready(workspace)?;
-    let object = bpf::build(workspace, &toolchain, options.trace)?;
-    program(workspace, &object, options)
+    let built = bpf::build(workspace, &toolchain, options.trace)?;
+    program(workspace, &built.object, options)
 }
 
 /// The `build` command: prints where the program is.

@@ -109,9 +109,7 @@ fn llvm_major(linker: &Path, libraries: &str) -> Option<u32> {
 }
 
 fn with_libraries(command: &mut Command, libraries: &str) {
-    if libraries.is_empty() {
-        command.env_remove("LD_LIBRARY_PATH");
-    } else {
+    if !libraries.is_empty() {
         command.env("LD_LIBRARY_PATH", libraries);
     }
 }

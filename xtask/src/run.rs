@@ -25,7 +25,6 @@ pub fn command(workspace: &Workspace, options: Options, arguments: &[OsString]) 
     let program = build::build(workspace, options)?;
     let mut command = agent(&program, arguments, !root);
     step::say(format_args!("starting {}", step::line(&command)));
-    command.env_remove("LD_LIBRARY_PATH");
     let error = command.exec();
     Err(error).with_context(|| format!("start `{}`", step::line(&command)))
 }

@@ -10,7 +10,7 @@ use std::process::{Command, ExitStatus, Stdio};
 use anyhow::{Context as _, Result, bail};
 
 /// Lines of a failed program's output that an error repeats.
-const LINES_IN_ERROR: usize = 60;
+const LINES_IN_ERROR: usize = 200;
 
 /// A mistake in how xtask was called: exit code 2.
 #[derive(Debug)]
@@ -98,17 +98,50 @@ pub fn line(command: &Command) -> String {
     words.join(" ")
 }
 
-/// The last lines of a program's output, indented below the error that they explain.
+/// The last lines of a program's output, indented below the error that they explain. Cargo's progress is left out, and
+/// of its messages in JSON only what is for people stays.
 fn tail(output: &[u8], lines: usize) -> String {
     let text = String::from_utf8_lossy(output);
-    let all: Vec<&str> = text
-        .lines()
-        .filter(|line| !line.trim().is_empty())
-        .collect();
-    all[all.len().saturating_sub(lines)..]
+    let readable: Vec<String> = text.lines().flat_map(readable).collect();
+    let last = &readable[readable.len().saturating_sub(lines)..];
+    last.iter().map(|line| format!("\n    {line}")).collect()
+}
+
+/// What is for people in a line of output.
+fn readable(line: &str) -> Vec<String> {
+    const PROGRESS: [&str; 7] = [
+        "Compiling ",
+        "Checking ",
+        "Documenting ",
+        "Downloading ",
+        "Downloaded ",
+        "Locking ",
+        "Adding ",
+    ];
+    if line.starts_with("{\"reason\":") {
+        return diagnostic(line)
+            .map(|(_, text)| text.lines().map(str::to_owned).collect())
+            .unwrap_or_default();
+    }
+    let progress = PROGRESS
         .iter()
-        .map(|line| format!("\n    {line}"))
-        .collect()
+        .any(|word| line.trim_start().starts_with(word));
+    if progress || line.trim().is_empty() {
+        Vec::new()
+    } else {
+        vec![line.to_owned()]
+    }
+}
+
+/// Level and text of a compiler's diagnostic in a line of `cargo --message-format json`. Warnings that concern no code
+/// (about the compiler's own flags) are left out.
+pub fn diagnostic(line: &str) -> Option<(String, String)> {
+    let message = &serde_json::from_str::<serde_json::Value>(line).ok()?["message"];
+    let (level, text) = (message["level"].as_str()?, message["rendered"].as_str()?);
+    let about_code = message["spans"]
+        .as_array()
+        .is_some_and(|spans| !spans.is_empty());
+    (about_code || level != "warning").then(|| (level.to_owned(), text.to_owned()))
 }
 
 /// The first program of that name on PATH.
@@ -168,6 +201,17 @@ mod tests {
     fn only_the_last_lines_of_long_output_are_repeated() {
         assert_eq!(tail(b"one\ntwo\n\nthree\n", 2), "\n    two\n    three");
         assert_eq!(tail(b"", 2), "");
+    }
+
+    #[test]
+    fn of_cargos_output_only_what_is_for_people_is_repeated() {
+        let output = "   Compiling libc v0.2\n{\"reason\":\"compiler-artifact\"}\n\
+                      {\"reason\":\"compiler-message\",\"message\":{\"level\":\"error\",\"rendered\":\"error: no\\n --> x.rs\\n\"}}\n\
+                      error: could not compile\n";
+        assert_eq!(
+            tail(output.as_bytes(), 9),
+            "\n    error: no\n     --> x.rs\n    error: could not compile"
+        );
     }
 
     #[test]

@@ -29,7 +29,7 @@ pub fn command(workspace: &Workspace, arguments: &[OsString]) -> Result<()> {
     let mut report = Report::default();
     let toolchain = report.must("toolchain", || Toolchain::ready(workspace))?;
     let peers = report.must("peers", || peers(workspace, required))?;
-    let object = report.must("eBPF object", || bpf::build(workspace, &toolchain, false))?;
+    let object = report.must("eBPF object", || object(workspace, &toolchain))?;
     let setting = Setting {
         workspace,
         object,
@@ -64,6 +64,19 @@ fn peers(workspace: &Workspace, required: bool) -> Result<Option<PathBuf>> {
             Ok(None)
         }
         result => result.map(Some),
+    }
+}
+
+/// Builds the eBPF object, whose crates no clippy sees; so the compiler's warnings about them count here.
+fn object(workspace: &Workspace, toolchain: &Toolchain) -> Result<PathBuf> {
+    match bpf::build(workspace, toolchain, false)? {
+        bpf::Built {
+            object,
+            warnings: 0,
+        } => Ok(object),
+        bpf::Built { warnings, .. } => {
+            bail!("the eBPF crates build with {warnings} warnings, and warnings are denied")
+        }
     }
 }
 

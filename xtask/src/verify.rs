@@ -35,8 +35,8 @@ pub fn command(workspace: &Workspace, json: bool) -> Result<()> {
             "verify loads programs into the kernel and needs root: `sudo env \"PATH=$PATH\" cargo xtask verify`"
         );
     }
-    let object = bpf::build(workspace, &Toolchain::ready(workspace)?, false)?;
-    let programs = load(&object)?;
+    let built = bpf::build(workspace, &Toolchain::ready(workspace)?, false)?;
+    let programs = load(&built.object)?;
     print!(
         "{}",
         if json {

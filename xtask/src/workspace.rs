@@ -51,6 +51,11 @@ impl Workspace {
         self.root.join("target/peers")
     }
 
+    /// Where apt keeps its state and what it downloads.
+    pub fn apt(&self) -> PathBuf {
+        self.root.join("target/apt")
+    }
+
     /// Target directory of the eBPF build; its own, because the outer cargo may hold the lock of the usual one.
     pub fn bpf_target(&self) -> PathBuf {
         self.root.join("target/bpf")
@@ -65,7 +70,7 @@ impl Workspace {
     /// xtask alone is taken out, so that build scripts see the same environment as in a plain build.
     pub fn cargo(&self) -> Command {
         let mut cargo = Command::new("cargo");
-        cargo.current_dir(&self.root).env_remove("LD_LIBRARY_PATH");
+        cargo.current_dir(&self.root);
         for (name, _) in env::vars_os() {
             if name.to_str().is_some_and(|name| {
                 name.starts_with("CARGO_PKG_") || name.starts_with("CARGO_MANIFEST_")

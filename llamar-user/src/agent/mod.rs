@@ -1,1 +1,347 @@
-//! stub
+//! The agent: keeps what is served true to the configuration and the interfaces, and answers what the kernel path
+//! passes up. One loop owns every socket and timer.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use anyhow::Context as _;
+use llamar_common::abi::{LinkKey, Outcome};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::time::{Interval, MissedTickBehavior, interval};
+use tracing::{debug, error, info, warn};
+
+use crate::config::{self, Config, ConfigError, Defaults, Flags};
+use crate::datapath::{Instance, Lock};
+use crate::link::{Change, Watch};
+use crate::llmnr::{self, Asked, Ignored};
+use crate::net::{Datagram, Groups};
+use crate::state::{Desired, desired};
+
+pub mod control;
+mod kernel;
+mod members;
+mod proxy;
+mod report;
+mod start;
+mod voice;
+mod zone;
+
+use control::{Control, Request};
+use kernel::KernelPath;
+use members::Members;
+use proxy::Proxies;
+use voice::Voice;
+
+/// How often the agent tells the kernel path that it lives.
+const HEARTBEAT: Duration = Duration::from_secs(1);
+/// Heartbeats between two passes over everything, events or not.
+const BEATS_PER_PASS: u64 = 60;
+/// Largest LLMNR message that is accepted (RFC 4795 2.1).
+const MESSAGE_MAX: usize = 9194;
+
+/// What the command line says.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Flags that count like a configuration.
+    pub flags: Flags,
+    /// What holds where they are silent.
+    pub defaults: Defaults,
+    /// The agent's place on the machine.
+    pub instance: Instance,
+    /// Whether to wait for interfaces that do not exist.
+    pub wait: bool,
+}
+
+/// Why the agent did not start or could not go on.
+#[derive(Debug)]
+pub enum RunError {
+    /// The configuration is wrong.
+    Config(ConfigError),
+    /// Anything else.
+    Failed(anyhow::Error),
+}
+
+impl<E: Into<anyhow::Error>> From<E> for RunError {
+    fn from(error: E) -> Self {
+        Self::Failed(error.into())
+    }
+}
+
+/// Serves until SIGTERM or SIGINT, then leaves nothing behind.
+pub async fn run(options: Options) -> Result<(), RunError> {
+    let config = config::load(&options.flags, &options.defaults).map_err(RunError::Config)?;
+    let mut signals = Signals::open()?;
+    let mut agent = Agent::start(options, config).await?;
+    let result = agent.serve(&mut signals).await;
+    agent.stop()?;
+    Ok(result?)
+}
+
+struct Signals {
+    reload: Signal,
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn open() -> anyhow::Result<Self> {
+        let open = |kind| signal(kind).context("listen for signals");
+        Ok(Self {
+            reload: open(SignalKind::hangup())?,
+            terminate: open(SignalKind::terminate())?,
+            interrupt: open(SignalKind::interrupt())?,
+        })
+    }
+}
+
+/// What woke the agent.
+enum Event {
+    Links(Change),
+    Datagram(Datagram),
+    Frame(proxy::Received),
+    Asked(control::Asked),
+    Beat,
+    Reload,
+    End,
+}
+
+struct Agent {
+    options: Options,
+    config: Config,
+    watch: Watch,
+    desired: Arc<Desired>,
+    kernel: KernelPath,
+    groups: Groups,
+    members: Members,
+    proxies: Proxies,
+    control: Control,
+    voice: Voice,
+    counts: Counts,
+    heartbeat: Interval,
+    beats: u64,
+    started: Instant,
+    /// Given up last: it is what makes this the only agent of its instance.
+    _lock: Lock,
+}
+
+/// Messages and frames by what became of them in userspace.
+type Counts = BTreeMap<LinkKey, BTreeMap<&'static str, u64>>;
+
+impl Agent {
+    /// Does everything that can fail before anything is answered; on failure nothing stays behind.
+    async fn start(options: Options, config: Config) -> anyhow::Result<Self> {
+        for note in &config.notes {
+            info!("{note}");
+        }
+        let lock = options.instance.lock()?;
+        let (watch, links) = Watch::open().await?;
+        start::check_interfaces(&config, &links, options.wait)?;
+        let groups = Groups::bind()?;
+        let desired = Arc::new(desired(&config, &links));
+        let mut kernel = KernelPath::open(&lock, &config)?;
+        kernel.start(&config, &links, &desired)?;
+        let control = match Control::open(options.instance.socket()) {
+            Ok(control) => control,
+            Err(error) => {
+                kernel.close()?;
+                return Err(error);
+            }
+        };
+        let mut heartbeat = interval(HEARTBEAT);
+        heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut agent = Self {
+            options,
+            config,
+            watch,
+            desired,
+            kernel,
+            groups,
+            members: Members::default(),
+            proxies: Proxies::new(),
+            control,
+            voice: Voice::default(),
+            counts: Counts::new(),
+            heartbeat,
+            beats: 0,
+            started: Instant::now(),
+            _lock: lock,
+        };
+        agent.pass(true);
+        Ok(agent)
+    }
+
+    async fn serve(&mut self, signals: &mut Signals) -> anyhow::Result<()> {
+        let mut buffer = vec![0; MESSAGE_MAX];
+        loop {
+            let event = tokio::select! {
+                biased;
+                _ = signals.terminate.recv() => Event::End,
+                _ = signals.interrupt.recv() => Event::End,
+                _ = self.heartbeat.tick() => Event::Beat,
+                change = self.watch.changed() => Event::Links(change?),
+                _ = signals.reload.recv() => Event::Reload,
+                asked = self.control.next() => Event::Asked(asked),
+                received = self.proxies.receive() => Event::Frame(received),
+                datagram = self.groups.recv(&mut buffer) => match datagram {
+                    Ok(datagram) => Event::Datagram(datagram),
+                    // An ICMP error of an earlier answer, or a shortage that passes.
+                    Err(error) => {
+                        debug!("receive on the LLMNR sockets: {error}");
+                        continue;
+                    }
+                },
+            };
+            match event {
+                Event::End => return Ok(()),
+                Event::Beat => self.beat(),
+                Event::Links(change) => self.pass(change == Change::Resynced),
+                Event::Reload => self.reload(),
+                Event::Asked(asked) => self.tell(asked),
+                Event::Frame(frame) => self.frame(frame),
+                Event::Datagram(datagram) => {
+                    let message = buffer.get(..datagram.length).unwrap_or_default();
+                    self.datagram(&datagram, message);
+                }
+            }
+        }
+    }
+
+    /// Takes everything off the interfaces and out of the file system.
+    fn stop(self) -> anyhow::Result<()> {
+        self.kernel.close()
+    }
+
+    fn beat(&mut self) {
+        self.kernel.beat();
+        self.beats += 1;
+        if self.beats.is_multiple_of(BEATS_PER_PASS) {
+            self.pass(true);
+        }
+    }
+
+    /// Makes everything follow the configuration and the interfaces; `full` tries again what failed before.
+    fn pass(&mut self, full: bool) {
+        let links = self.watch.links();
+        self.desired = Arc::new(desired(&self.config, links));
+        self.kernel.follow(&self.config, links, &self.desired, full);
+        self.members.follow(&self.groups, links, &self.desired);
+        self.proxies.follow(&self.desired);
+        let desired = &self.desired;
+        self.counts.retain(|key, _| desired.links.contains_key(key));
+        self.voice
+            .tell(&self.config, links, &self.desired, &self.kernel);
+    }
+
+    /// Reads the configuration again. A broken one changes nothing.
+    fn reload(&mut self) {
+        match config::load(&self.options.flags, &self.options.defaults) {
+            Ok(config) => {
+                info!("configuration read again");
+                for note in &config.notes {
+                    info!("{note}");
+                }
+                if config.max_names != self.config.max_names {
+                    warn!(
+                        "max-names: {} stays until llamar is started anew",
+                        self.config.max_names
+                    );
+                }
+                self.config = config;
+                self.pass(true);
+            }
+            Err(reason) => {
+                for line in reason.to_string().lines() {
+                    error!("{line}");
+                }
+                error!("the configuration has errors; what was read before stays in force");
+            }
+        }
+    }
+
+    fn tell(&self, asked: control::Asked) {
+        let answer = match asked.request {
+            Request::Names => serde_json::to_string(&report::names(&self.desired)),
+            Request::Status => serde_json::to_string(&self.status()),
+        };
+        // A client that has gone away wants no answer.
+        let _ = asked.answer.send(answer.map_err(|error| error.to_string()));
+    }
+
+    fn status(&self) -> crate::cli::report::StatusReport {
+        report::status(&report::Seen {
+            instance: &self.options.instance.name,
+            started: self.started,
+            links: self.watch.links(),
+            desired: &self.desired,
+            kernel: &self.kernel,
+            counts: &self.counts,
+        })
+    }
+
+    fn frame(&mut self, received: proxy::Received) {
+        if let Some((key, outcome)) = self.proxies.answer(&self.desired, received) {
+            self.count(key, outcome.as_str());
+        }
+    }
+
+    fn datagram(&mut self, datagram: &Datagram, message: &[u8]) {
+        let Some((key, _)) = zone::link_of(&self.desired, datagram.device) else {
+            return;
+        };
+        debug!("Received datagram.");
+        let asked = Asked {
+            message,
+            from: datagram.from,
+            to: datagram.to,
+            device: datagram.device,
+        };
+        match llmnr::respond(&*self.desired, &asked) {
+            Ok(response) => {
+                let question = &response.question;
+                debug!(
+                    "Received {} query from {} for {}.",
+                    question.kind_name(),
+                    datagram.from,
+                    question.name
+                );
+                let sent = self.groups.send(
+                    &response.message,
+                    datagram.from,
+                    response.source,
+                    datagram.device,
+                );
+                match sent {
+                    Ok(()) => {
+                        debug!("Responding.");
+                        self.count(key, Outcome::LlmnrAnswered.as_str());
+                    }
+                    Err(error) => {
+                        debug!(
+                            "respond to {} from {}: {error}",
+                            datagram.from, response.source
+                        );
+                        self.count(key, "llmnr-send-failed");
+                    }
+                }
+            }
+            Err(Ignored::Destination) => {
+                debug!("Ignored unicast UDP query from {}.", datagram.from);
+                self.count(key, "llmnr-ignored");
+            }
+            Err(reason) => {
+                debug!("Ignored a message from {}: {reason}.", datagram.from);
+                let name = if reason.is_malformed() {
+                    "llmnr-malformed"
+                } else {
+                    "llmnr-ignored"
+                };
+                self.count(key, name);
+            }
+        }
+    }
+
+    fn count(&mut self, key: LinkKey, what: &'static str) {
+        *self.counts.entry(key).or_default().entry(what).or_default() += 1;
+    }
+}

@@ -28,12 +28,19 @@ pub struct Addresses {
 impl Addresses {
     /// The addresses of a unique name.
     pub fn new(addresses: impl IntoIterator<Item = IpAddr>, ttl: u32) -> Self {
+        // Most names have one address: an exact place for it halves what a million of them take.
         let mut a = Vec::new();
         let mut aaaa = Vec::new();
         for address in addresses {
             match address {
-                IpAddr::V4(address) => a.push(address),
-                IpAddr::V6(address) => aaaa.push(address),
+                IpAddr::V4(address) => {
+                    a.reserve_exact(usize::from(a.is_empty()));
+                    a.push(address);
+                }
+                IpAddr::V6(address) => {
+                    aaaa.reserve_exact(usize::from(aaaa.is_empty()));
+                    aaaa.push(address);
+                }
             }
         }
         Self {
@@ -152,8 +159,8 @@ fn arrange<T: Copy + Eq + std::hash::Hash>(
         let mut seen = HashSet::new();
         addresses.retain(|address| seen.insert(*address));
         addresses.sort_by_key(link_local);
+        addresses.shrink_to_fit();
     }
-    addresses.shrink_to_fit();
     addresses
 }
 

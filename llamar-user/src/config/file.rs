@@ -14,7 +14,7 @@ pub(super) struct File {
     pub(super) max_names: Option<u32>,
     pub(super) xdp: Option<XdpMode>,
     pub(super) names: Vec<Name>,
-    pub(super) hosts: Vec<(Name, IpAddr)>,
+    pub(super) hosts: BTreeMap<Name, Vec<IpAddr>>,
     pub(super) hosts_file: Option<(Place, PathBuf)>,
     pub(super) interfaces: BTreeMap<String, InterfaceTable>,
     pub(super) notes: Vec<String>,

@@ -2,6 +2,7 @@
 //!
 //! Such a file may have a million lines, so it is read in one pass over its bytes and sorted once.
 
+use std::cmp::Ordering;
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv6Addr};
 use std::path::Path;
@@ -17,7 +18,7 @@ use crate::dns::Name;
 pub(super) fn parse(
     path: &Path,
     bytes: &[u8],
-    entries: &mut Vec<(Name, IpAddr)>,
+    entries: &mut Entries,
     error: &mut ConfigError,
 ) -> Option<String> {
     let bytes = bytes.strip_prefix(BYTE_ORDER_MARK).unwrap_or(bytes);
@@ -32,20 +33,78 @@ pub(super) fn parse(
     note(path, &left_out)
 }
 
-/// The table of what was collected, several entries of one name added up.
-pub(super) fn table(mut entries: Vec<(Name, IpAddr)>, ttl: u32) -> Hosts {
-    // Stable, so that the addresses of a name stay in the order in which they were given.
-    entries.sort_by(|(left, _), (right, _)| left.cmp(right));
-    let mut entries = entries.into_iter().peekable();
-    let hosts = std::iter::from_fn(|| {
-        let (name, first) = entries.next()?;
-        let mut addresses = vec![first];
-        while let Some((_, address)) = entries.next_if(|(next, _)| *next == name) {
-            addresses.push(address);
+/// Names and addresses as they were given, one after the other.
+///
+/// A million of them are sorted in a fraction of a second because most comparisons need the first bytes of a name
+/// only, and those are in the list itself; the names lie behind each other in one piece of memory.
+#[derive(Debug, Default)]
+pub(super) struct Entries {
+    wire: Vec<u8>,
+    list: Vec<Entry>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Entry {
+    /// The first [`START`] bytes of the name, folded.
+    start: [u64; 2],
+    /// Where the name begins in `wire`; entries of one name are in this order, which is that of the lines.
+    at: usize,
+    /// How long it is there.
+    length: u8,
+    address: IpAddr,
+}
+
+const START: usize = 16;
+
+impl Entries {
+    pub(super) fn push(&mut self, name: &Name, address: IpAddr) {
+        let wire = name.wire();
+        let mut start = [0; START];
+        for (to, from) in start.iter_mut().zip(wire) {
+            *to = from.to_ascii_lowercase();
         }
-        Some((name, Arc::new(Addresses::new(addresses, ttl))))
-    });
-    hosts.collect()
+        let start = u128::from_be_bytes(start);
+        self.list.push(Entry {
+            start: [(start >> 64) as u64, start as u64],
+            at: self.wire.len(),
+            length: wire.len() as u8,
+            address,
+        });
+        self.wire.extend_from_slice(wire);
+    }
+
+    pub(super) fn len(&self) -> usize {
+        self.list.len()
+    }
+
+    /// The table of all entries, several of one name added up.
+    pub(super) fn table(self, ttl: u32) -> Hosts {
+        let Self { wire, mut list } = self;
+        let order = |left: &Entry, right: &Entry| order(&wire, left, right);
+        list.sort_unstable_by(|left, right| order(left, right).then(left.at.cmp(&right.at)));
+        let host = |group: &[Entry]| {
+            let (name, _) = Name::from_wire(&wire[group[0].at..])?;
+            let addresses = group.iter().map(|entry| entry.address);
+            Some((name, Arc::new(Addresses::new(addresses, ttl))))
+        };
+        let groups = list.chunk_by(|left, right| order(left, right).is_eq());
+        groups.filter_map(host).collect()
+    }
+}
+
+/// The order of two entries' names, which is that of [`Name`].
+fn order(wire: &[u8], left: &Entry, right: &Entry) -> Ordering {
+    left.start.cmp(&right.start).then_with(|| {
+        // A name's last byte is its only length octet of zero: with equal starts, none ends in it or both do.
+        if usize::from(left.length) <= START {
+            return Ordering::Equal;
+        }
+        let folded = |entry: &Entry| {
+            let name = &wire[entry.at..entry.at + usize::from(entry.length)];
+            name.iter().map(u8::to_ascii_lowercase)
+        };
+        folded(left).cmp(folded(right))
+    })
 }
 
 /// The same table with another TTL.
@@ -59,10 +118,7 @@ pub(super) fn with_ttl(hosts: &Hosts, ttl: u32) -> Hosts {
 
 /// Adds the names of one line. The result is why its address was left out, if it was; or where the line is wrong,
 /// and how.
-fn parse_line<'l>(
-    line: &[u8],
-    entries: &mut Vec<(Name, IpAddr)>,
-) -> Result<Option<&'l str>, (usize, String)> {
+fn parse_line<'l>(line: &[u8], entries: &mut Entries) -> Result<Option<&'l str>, (usize, String)> {
     let mut words = words(line);
     let Some((at, word)) = words.next() else {
         return Ok(None);
@@ -89,7 +145,7 @@ fn parse_line<'l>(
             ));
         };
         let name = value::name(text).map_err(|message| (at, message))?;
-        entries.push((name, address));
+        entries.push(&name, address);
     }
     if entries.len() == before {
         return Err((
@@ -151,9 +207,9 @@ mod tests {
 
     fn read(bytes: &[u8]) -> (Hosts, Option<String>, ConfigError) {
         let mut error = ConfigError::default();
-        let mut entries = Vec::new();
+        let mut entries = Entries::default();
         let note = parse(Path::new("hosts"), bytes, &mut entries, &mut error);
-        (table(entries, 30), note, error)
+        (entries.table(30), note, error)
     }
 
     fn shown(hosts: &Hosts) -> String {
@@ -272,6 +328,38 @@ mod tests {
         let (hosts, _, error) = read(text.as_bytes());
         assert_eq!(error.to_string(), "");
         assert_eq!(hosts[&Name::parse("nas").unwrap()].a.len(), 200_000);
+    }
+
+    #[test]
+    fn names_are_sorted_as_names_are() {
+        let names = [
+            "a",
+            "b",
+            "aa",
+            "a.a",
+            "aaaaaaaaaaaaa",
+            "aaaaaaaaaaaaaa",
+            "aaaaaaaaaaaaaaa",
+            "AAAAAAAAAAAAAAAA",
+            "aaaaaaaaaaaaaaaa.b",
+            "aaaaaaaaaaaaaaaa.B",
+            "aaaaaaaaaaaaaaaa",
+            "aaaaaaaaaaaa.aaaaaaa",
+            "\\000",
+            "a\\000",
+        ];
+        let mut entries = Entries::default();
+        for (number, name) in names.iter().enumerate() {
+            let address = IpAddr::from([10, 0, 0, number as u8]);
+            entries.push(&Name::parse(name).unwrap(), address);
+        }
+        let hosts = entries.table(30);
+        let counts: Vec<_> = hosts.values().map(|addresses| addresses.a.len()).collect();
+        assert_eq!(hosts.len(), 12);
+        assert_eq!(counts.iter().sum::<usize>(), names.len());
+        for name in names {
+            assert!(hosts.contains_key(&Name::parse(name).unwrap()), "{name}");
+        }
     }
 
     #[test]

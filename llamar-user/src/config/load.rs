@@ -3,13 +3,13 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
-use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use llamar_common::abi::NAMES_MAX_DEFAULT;
 
 use super::file::{File, VlanTable};
+use super::hosts::Entries;
 use super::{
     Config, ConfigError, Defaults, Flags, Interface, Place, TTL_DEFAULT, Vlan, hosts, ini, toml,
     value,
@@ -112,8 +112,13 @@ fn is_ini(path: &Path, text: &str, defaults: &Defaults) -> bool {
 }
 
 /// The names held on every link, those of the hosts file behind those of the configuration.
-fn host_entries(file: &mut File, error: &mut ConfigError) -> Vec<(Name, IpAddr)> {
-    let mut entries = std::mem::take(&mut file.hosts);
+fn host_entries(file: &mut File, error: &mut ConfigError) -> Entries {
+    let mut entries = Entries::default();
+    for (name, addresses) in std::mem::take(&mut file.hosts) {
+        for address in addresses {
+            entries.push(&name, address);
+        }
+    }
     let Some((place, path)) = file.hosts_file.take() else {
         return entries;
     };
@@ -226,10 +231,10 @@ fn name_by_host(hostname: &str, file: &mut File, error: &mut ConfigError) {
 }
 
 /// Everything that the file leaves open filled in.
-fn complete(path: Option<PathBuf>, file: File, entries: Vec<(Name, IpAddr)>) -> Config {
+fn complete(path: Option<PathBuf>, file: File, entries: Entries) -> Config {
     let ttl = file.ttl.unwrap_or(TTL_DEFAULT);
     let xdp = file.xdp.unwrap_or_default();
-    let shared = Arc::new(hosts::table(entries, ttl));
+    let shared = Arc::new(entries.table(ttl));
     let mut by_ttl = BTreeMap::from([(ttl, shared.clone())]);
     let mut interfaces = BTreeMap::new();
     for (name, table) in file.interfaces {
@@ -276,5 +281,367 @@ fn or_default(names: Vec<Name>, default: &[Name]) -> Vec<Name> {
         default.to_vec()
     } else {
         names
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::XdpMode;
+    use super::*;
+    use std::fs;
+    use std::net::IpAddr;
+
+    use proptest::prelude::*;
+
+    /// A directory that stands for /etc.
+    struct Etc {
+        directory: tempfile::TempDir,
+        defaults: Defaults,
+    }
+
+    impl Etc {
+        fn new() -> Self {
+            let directory = tempfile::tempdir().unwrap();
+            let defaults = Defaults {
+                toml: directory.path().join("llamar.toml"),
+                ini: directory.path().join("llmnr.conf"),
+                hostname: "Odroid.example.org".to_owned(),
+            };
+            Self {
+                directory,
+                defaults,
+            }
+        }
+
+        fn with(self, name: &str, content: impl AsRef<[u8]>) -> Self {
+            fs::write(self.path(name), content).unwrap();
+            self
+        }
+
+        fn path(&self, name: &str) -> PathBuf {
+            self.directory.path().join(name)
+        }
+
+        fn load(&self, flags: &Flags) -> Result<Config, ConfigError> {
+            load(flags, &self.defaults)
+        }
+
+        /// What is wrong, without the directory's name.
+        fn wrong(&self, flags: &Flags) -> String {
+            let directory = format!("{}/", self.directory.path().display());
+            self.load(flags)
+                .unwrap_err()
+                .to_string()
+                .replace(&directory, "")
+        }
+    }
+
+    fn ifaces(names: &[&str]) -> Flags {
+        Flags {
+            ifaces: names.iter().map(ToString::to_string).collect(),
+            ..Flags::default()
+        }
+    }
+
+    fn names(config: &Config, interface: &str) -> Vec<String> {
+        let names = config.interfaces[interface].names.iter();
+        names.map(ToString::to_string).collect()
+    }
+
+    #[test]
+    fn without_a_file_flags_and_defaults_are_enough() {
+        let config = Etc::new().load(&ifaces(&["eth0", "eth0"])).unwrap();
+        assert_eq!(config.file, None);
+        assert_eq!(config.interfaces.len(), 1);
+        assert_eq!(names(&config, "eth0"), ["odroid"]);
+        let eth0 = &config.interfaces["eth0"];
+        assert_eq!((eth0.ttl, eth0.xdp), (30, XdpMode::Auto));
+        assert_eq!(config.max_names, NAMES_MAX_DEFAULT);
+        assert!(config.notes.is_empty());
+    }
+
+    #[test]
+    fn without_an_interface_there_is_nothing_to_serve() {
+        let none = Flags::default();
+        let message = "no interface is named, expected [interface.NAME] here or --iface NAME";
+        assert_eq!(Etc::new().wrong(&none), message);
+        let etc = Etc::new().with("llamar.toml", "ttl = 5");
+        assert_eq!(etc.wrong(&none), format!("llamar.toml: {message}"));
+        assert!(judge(&none, &etc.defaults).unwrap().interfaces.is_empty());
+        assert!(etc.load(&ifaces(&["eth0"])).is_ok());
+    }
+
+    #[test]
+    fn an_interfaces_table_wins_over_the_files_defaults() {
+        let etc = Etc::new().with(
+            "llamar.toml",
+            "ttl = 60\nxdp = \"off\"\nnames = [\"casa\"]\n[hosts]\nnas = \"10.0.0.9\"\n\
+             [interface.a]\n[interface.b]\nttl = 5\nxdp = \"native\"\nnames = [\"patio\"]\n\
+             [interface.b.vlan.7]\n[interface.b.vlan.8]\nnames = [\"sala\"]\n",
+        );
+        let config = etc.load(&Flags::default()).unwrap();
+        let [a, b] = ["a", "b"].map(|name| &config.interfaces[name]);
+        assert_eq!((a.ttl, a.xdp), (60, XdpMode::Off));
+        assert_eq!((b.ttl, b.xdp), (5, XdpMode::Native));
+        assert_eq!(names(&config, "a"), ["casa"]);
+        assert_eq!(names(&config, "b"), ["patio"]);
+        assert_eq!(b.vlans[&7].names, b.names);
+        assert_eq!(b.vlans[&8].names, [Name::parse("sala").unwrap()]);
+        // The names of everybody are one table, but for an interface with another TTL.
+        assert!(Arc::ptr_eq(&a.shared, &config.hosts));
+        assert!(!Arc::ptr_eq(&b.shared, &config.hosts));
+        let nas = Name::parse("nas").unwrap();
+        assert_eq!((a.shared[&nas].ttl, b.shared[&nas].ttl), (60, 5));
+        assert_eq!(a.shared[&nas].a, b.shared[&nas].a);
+    }
+
+    #[test]
+    fn the_command_line_wins_over_the_file() {
+        let etc = Etc::new().with(
+            "llamar.toml",
+            "ttl = 60\nmax-names = 9\nxdp = \"off\"\n[interface.a]\nttl = 5\nxdp = \"native\"\nnames = [\"patio\"]\n",
+        );
+        let mut flags = ifaces(&["b"]);
+        flags.ttl = Some(7);
+        flags.xdp = Some(XdpMode::Generic);
+        flags.max_names = Some(100);
+        let config = etc.load(&flags).unwrap();
+        assert_eq!(config.interfaces.len(), 2);
+        assert_eq!(config.max_names, 100);
+        for interface in config.interfaces.values() {
+            assert_eq!((interface.ttl, interface.xdp), (7, XdpMode::Generic));
+        }
+        assert_eq!(names(&config, "a"), ["patio"]);
+        assert_eq!(names(&config, "b"), ["odroid"]);
+    }
+
+    #[test]
+    fn names_of_the_command_line_are_for_its_interfaces_or_else_the_default() {
+        let etc = Etc::new().with(
+            "llamar.toml",
+            "names = [\"casa\"]\n[interface.a]\nnames = [\"patio\"]\n[interface.b]\n[interface.c]\n",
+        );
+        let mut flags = ifaces(&["a", "d"]);
+        flags.names = vec!["uno".into(), "Dos".into()];
+        let config = etc.load(&flags).unwrap();
+        assert_eq!(names(&config, "a"), ["uno", "Dos"]);
+        assert_eq!(names(&config, "d"), ["uno", "Dos"]);
+        assert_eq!(names(&config, "b"), ["casa"]);
+
+        flags.ifaces.clear();
+        let config = etc.load(&flags).unwrap();
+        assert_eq!(names(&config, "a"), ["patio"]);
+        assert_eq!(names(&config, "b"), ["uno", "Dos"]);
+        assert!(config.notes.is_empty());
+
+        let etc = Etc::new().with("llamar.toml", "[interface.a]\nnames = [\"patio\"]\n");
+        let config = etc.load(&flags).unwrap();
+        assert!(config.notes[0].starts_with("--name is not used"));
+    }
+
+    #[test]
+    fn flags_that_are_wrong_are_told_all_at_once() {
+        let mut flags = ifaces(&["eth0", "", "a/b"]);
+        flags.names = ["casa", "CASA", "", "a b"].map(str::to_owned).into();
+        flags.ttl = Some(u32::MAX);
+        flags.max_names = Some(0);
+        let told = Etc::new().wrong(&flags);
+        let told: Vec<_> = told.lines().collect();
+        assert_eq!(told.len(), 7, "{told:#?}");
+        assert!(told[0].starts_with("--iface: the name is empty"));
+        assert!(told[1].starts_with("--iface: \"a/b\" has '/' in it"));
+        assert_eq!(
+            told[2],
+            "--max-names: 0 is given, expected a number from 1 to 16777216"
+        );
+        assert_eq!(
+            told[3],
+            "--ttl: 4294967295 is given, expected a number from 0 to 2147483647"
+        );
+        assert!(told[4].starts_with("--name: \"CASA\" is there twice"));
+    }
+
+    #[test]
+    fn a_host_name_that_will_not_do_is_an_error_only_where_it_is_needed() {
+        let mut etc = Etc::new();
+        for hostname in ["", "localhost", "localhost.localdomain", "a b"] {
+            etc.defaults.hostname = hostname.to_owned();
+            let told = etc.wrong(&ifaces(&["eth0"]));
+            assert!(
+                told.starts_with("no name is given, and the host's will not do"),
+                "{told}"
+            );
+            let mut flags = ifaces(&["eth0"]);
+            flags.names.push("casa".to_owned());
+            assert!(etc.load(&flags).is_ok());
+        }
+    }
+
+    #[test]
+    fn llamars_own_file_is_read_where_there_is_no_toml() {
+        let etc = Etc::new().with("llmnr.conf", "[eth0]\nname = casa\n[eth1]\n");
+        let config = etc.load(&Flags::default()).unwrap();
+        assert_eq!(config.file, Some(etc.defaults.ini.clone()));
+        assert_eq!(names(&config, "eth0"), ["casa"]);
+        assert_eq!(names(&config, "eth1"), ["odroid"]);
+        assert!(config.notes.is_empty());
+
+        let etc = etc.with("llamar.toml", "[interface.eth2]\n");
+        let config = etc.load(&Flags::default()).unwrap();
+        assert_eq!(config.interfaces.keys().collect::<Vec<_>>(), ["eth2"]);
+        assert!(
+            config.notes[0].contains("llmnr.conf is not read: "),
+            "{:?}",
+            config.notes
+        );
+
+        let flags = Flags {
+            config: Some(etc.path("llmnr.conf")),
+            ..Flags::default()
+        };
+        let config = etc.load(&flags).unwrap();
+        assert_eq!(config.interfaces.len(), 2);
+        assert!(config.notes.is_empty());
+    }
+
+    #[test]
+    fn the_form_of_a_file_is_told_by_its_name_and_its_first_section() {
+        let ini = "[eth0]\nname = casa\n";
+        let toml = "[interface.eth0]\nnames = [\"casa\"]\n";
+        let etc = Etc::new()
+            .with("a.conf", ini)
+            .with("b.cfg", ini)
+            .with("c.conf", toml)
+            .with("d", toml)
+            .with("e.toml", toml)
+            .with("f.toml", ini);
+        let load = |name: &str| {
+            etc.load(&Flags {
+                config: Some(etc.path(name)),
+                ..Flags::default()
+            })
+        };
+        for name in ["a.conf", "b.cfg", "c.conf", "d", "e.toml"] {
+            assert_eq!(names(&load(name).unwrap(), "eth0"), ["casa"], "{name}");
+        }
+        assert!(
+            load("f.toml")
+                .unwrap_err()
+                .to_string()
+                .contains("f.toml:2:8")
+        );
+    }
+
+    #[test]
+    fn files_that_cannot_be_read_are_told() {
+        let etc = Etc::new().with("llamar.toml", "\nhosts-file = \"none\"\n[interface.eth0]\n");
+        let told = etc.wrong(&Flags::default());
+        assert_eq!(
+            told,
+            "llamar.toml:2:14: cannot read the hosts file none: No such file or directory (os error 2)"
+        );
+        let mut flags = ifaces(&["eth0"]);
+        flags.config = Some(etc.path("missing.toml"));
+        assert_eq!(
+            etc.wrong(&flags),
+            "missing.toml: cannot read the configuration: No such file or directory (os error 2)"
+        );
+        flags.config = Some(etc.directory.path().to_owned());
+        assert!(
+            etc.load(&flags)
+                .unwrap_err()
+                .to_string()
+                .contains("Is a directory")
+        );
+    }
+
+    #[test]
+    fn text_that_is_not_utf8_is_told_with_its_place() {
+        let etc = Etc::new().with("llamar.toml", b"ttl = 5\nnames = [\"caf\xe9\"]\n");
+        assert_eq!(
+            etc.wrong(&Flags::default()),
+            "llamar.toml:2:14: the byte 0xe9 is not UTF-8, expected UTF-8"
+        );
+        let etc = Etc::new().with("llmnr.conf", b"\xff\xfe[\0e\0");
+        assert_eq!(
+            etc.wrong(&Flags::default()),
+            "llmnr.conf:1:1: the text is UTF-16, expected UTF-8"
+        );
+    }
+
+    #[test]
+    fn a_hosts_file_and_the_hosts_table_add_up() {
+        let etc = Etc::new()
+            .with(
+                "hosts",
+                "10.0.0.2 nas\n10.0.0.3 printer\n127.0.0.1 localhost\n",
+            )
+            .with(
+                "llamar.toml",
+                "hosts-file = \"hosts\"\n[hosts]\nNAS = \"10.0.0.1\"\n[interface.eth0]\n",
+            );
+        let config = etc.load(&Flags::default()).unwrap();
+        assert_eq!(config.hosts.len(), 2);
+        let nas: Vec<_> = config.hosts[&Name::parse("nas").unwrap()].iter().collect();
+        assert_eq!(
+            nas,
+            ["10.0.0.1", "10.0.0.2"].map(|ip| ip.parse::<IpAddr>().unwrap())
+        );
+        assert_eq!(config.notes.len(), 1);
+        assert!(config.notes[0].contains("hosts: left out 1 line"));
+    }
+
+    #[test]
+    fn problems_of_the_file_and_of_its_hosts_file_are_told_together() {
+        let etc = Etc::new()
+            .with("hosts", "10.0.0.1 nas\nnas 10.0.0.1\n")
+            .with(
+                "llamar.toml",
+                "ttl = -1\nhosts-file = \"hosts\"\n[interface.eth0]\n",
+            );
+        let told = etc.wrong(&Flags::default());
+        assert!(told.starts_with("llamar.toml:1:7: "), "{told}");
+        assert!(told.contains("\nhosts:2:1: "), "{told}");
+    }
+
+    proptest! {
+        #[test]
+        fn any_bytes_of_any_file_are_a_configuration_or_an_error(
+            bytes in prop::collection::vec(any::<u8>(), 0..100),
+            text in "(\\[[a-z.]{0,12}\\]|[a-z-]{1,9} *= *[\"a-z0-9.:/{}\\[\\]-]{0,9}|[ #\t\r\n]){0,30}",
+        ) {
+            let defaults = Etc::new().defaults;
+            for path in ["a.toml", "a.conf", "a", ".", ""] {
+                for content in [&bytes[..], text.as_bytes()] {
+                    let mut error = ConfigError::default();
+                    parse(Path::new(path), content, &defaults, &mut error);
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn a_million_hosts_are_read_in_no_time() {
+        let mut text = String::new();
+        let count = if cfg!(debug_assertions) {
+            50_000
+        } else {
+            1_000_000
+        };
+        for number in 0..count {
+            let address = std::net::Ipv4Addr::from_bits(0x0a00_0000 + number);
+            // In an order that is not that of the names.
+            let name = number.wrapping_mul(0x9e37_79b1) % 1_000_003;
+            text += &format!("{address}\thost-{name:06}\n");
+        }
+        let etc = Etc::new()
+            .with("hosts", text)
+            .with("llamar.toml", "hosts-file = \"hosts\"\n[interface.eth0]\n");
+        let start = std::time::Instant::now();
+        let config = etc.load(&Flags::default()).unwrap();
+        let took = start.elapsed();
+        assert!(!config.hosts.is_empty());
+        println!("{count} lines, {} names: {took:?}", config.hosts.len());
+        assert!(took.as_secs() < 5, "{took:?}");
     }
 }

@@ -27,13 +27,54 @@ pub(super) fn parse(path: &Path, text: &str, error: &mut ConfigError) -> File {
     }
     for mistake in mistakes {
         let at = mistake.span().map_or(text.len(), |span| span.start);
-        reader.problem(at, mistake.message().to_owned());
+        let (at, message) = syntax(text, at, mistake.message());
+        reader.problem(at, message);
     }
     reader.problems.sort_by_key(|(at, _)| *at);
     for (at, message) in reader.problems {
         error.push(Place::in_text(path, text.as_bytes(), at), message);
     }
     file
+}
+
+/// Where a mistake in the syntax is and what is said of it. The parser's own words will do, but for the mistake that
+/// is made most: an address or a word without quotes is no float or boolean gone wrong.
+fn syntax(text: &str, at: usize, message: &str) -> (usize, String) {
+    if message == "duplicate key" {
+        return (
+            at,
+            "the key is there twice, expected every key once".to_owned(),
+        );
+    }
+    let own = (at, message.to_owned());
+    let of_value = [
+        "string values must",
+        "invalid float",
+        "invalid bool",
+        "invalid int",
+        "invalid date",
+        "invalid time",
+    ];
+    if !of_value.iter().any(|start| message.starts_with(start)) {
+        return own;
+    }
+    let ends = |c: char| c.is_whitespace() || "=,[]{}#\"'".contains(c);
+    let (before, behind) = text.split_at_checked(at).unwrap_or((text, ""));
+    let start = before.rfind(ends).map_or(0, |end| end + 1);
+    let end = before.len() + behind.find(ends).unwrap_or(behind.len());
+    match text.get(start..end) {
+        Some("") => (start, "there is no value, expected one".to_owned()),
+        Some(number) if number.parse::<f64>().is_ok() => (
+            start,
+            format!("there is more behind {number}, expected the end of the line"),
+        ),
+        Some(word) => {
+            let message =
+                format!("{word} is no value of TOML, expected quotes around text: \"{word}\"");
+            (start, message)
+        }
+        None => own,
+    }
 }
 
 const FILE_KEYS: &[&str] = &[
@@ -72,12 +113,7 @@ impl Reader<'_> {
                 "xdp" => file.xdp = self.xdp(value),
                 "names" => file.names = self.names(value),
                 "hosts-file" => file.hosts_file = self.hosts_file(value),
-                "hosts" => {
-                    let hosts = self.hosts(value, false).into_iter();
-                    file.hosts = hosts
-                        .flat_map(|(name, ips)| ips.into_iter().map(move |ip| (name.clone(), ip)))
-                        .collect();
-                }
+                "hosts" => file.hosts = self.hosts(value, false),
                 "interface" => file.interfaces = self.interfaces(value),
                 _ => self.unknown(key, FILE_KEYS),
             }
@@ -420,8 +456,8 @@ camera = ["10.0.100.9"]
         assert_eq!((file.ttl, file.max_names), (Some(60), Some(1000)));
         assert_eq!(file.xdp, Some(XdpMode::Generic));
         assert_eq!(file.names, names(&["odroid"]));
-        assert_eq!(file.hosts.len(), 3);
-        assert_eq!(file.hosts[0].0, names(&["files.example"])[0]);
+        assert_eq!(file.hosts.len(), 2);
+        assert_eq!(file.hosts[&names(&["PRINTER"])[0]].len(), 2);
         let (place, path) = file.hosts_file.unwrap();
         assert_eq!(path, Path::new("/etc/llamar.hosts"));
         assert_eq!(place.to_string(), "/etc/llamar.toml:6:14");
@@ -559,6 +595,35 @@ camera = ["10.0.100.9"]
             let message = wrong(text);
             assert!(message.starts_with(place), "{text:?}: {message}");
         }
+    }
+
+    #[test]
+    fn missing_quotes_are_told_as_such() {
+        for (text, word) in [
+            ("names = casa", "casa"),
+            ("names = [casa, \"media\"]", "casa"),
+            ("hosts.nas = 10.0.0.1", "10.0.0.1"),
+            ("hosts.nas = fe80::1 # nas", "fe80::1"),
+            ("hosts.nas = 2001:db8::1", "2001:db8::1"),
+            ("interface.a.proxy-arp = [10.0.0.0/24]", "10.0.0.0/24"),
+            (
+                "interface.a.proxy-arp = [10.0.0.1-10.0.0.9]",
+                "10.0.0.1-10.0.0.9",
+            ),
+            ("xdp = off", "off"),
+            ("ttl = 30s", "30s"),
+        ] {
+            let message = wrong(text);
+            let expected =
+                format!("{word} is no value of TOML, expected quotes around text: \"{word}\"");
+            assert!(message.ends_with(&expected), "{text}: {message}");
+        }
+        assert_eq!(wrong("ttl = \n"), "1:7: there is no value, expected one");
+        assert_eq!(
+            wrong("ttl = 5 6"),
+            "1:7: there is more behind 5, expected the end of the line"
+        );
+        assert!(wrong("hosts.nas = 10.0.0.1").starts_with("1:13: "));
     }
 
     #[test]

@@ -88,7 +88,7 @@ pub struct Map {
 impl Map {
     /// Opens a pinned map.
     pub fn open(pin: &Path, access: Access) -> io::Result<Self> {
-        let fd = open_pin(pin, access, "bpf-map")?;
+        let fd = open_pin(pin, access, "map")?;
         let mut info = MapInfo::default();
         object_info(fd.as_fd(), &mut info)?;
         let shape = Shape {
@@ -309,7 +309,7 @@ impl XdpLink {
 
     /// Opens a pinned link.
     pub fn open(pin: &Path) -> io::Result<Self> {
-        open_pin(pin, Access::Write, "bpf_link").map(Self)
+        open_pin(pin, Access::Write, "link").map(Self)
     }
 
     /// What it holds, and where.
@@ -377,9 +377,10 @@ fn open_pin(pin: &Path, access: Access, kind: &str) -> io::Result<OwnedFd> {
     // SAFETY: `path` ends with a zero and lives until the call is over; the descriptor is nobody else's.
     let fd = unsafe { owned(bpf(Command::ObjectGet, &mut attr)?)? };
     let what = fs::read_link(format!("/proc/self/fd/{}", fd.as_raw_fd()))?;
-    if !what.to_string_lossy().contains(kind) {
+    // "anon_inode:bpf-map"; a link's name is spelt with '-' or '_', as the kernel's version has it.
+    if !what.to_string_lossy().ends_with(kind) {
         return Err(io::Error::other(format!(
-            "not a {kind} but {}",
+            "no BPF {kind} but {}",
             what.display()
         )));
     }

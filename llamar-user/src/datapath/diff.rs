@@ -117,9 +117,11 @@ pub struct Pass<'a, K, V, W, T> {
     before: Option<&'a W>,
     table: &'a mut T,
     known: Known,
-    /// Hashes of the keys in the table that are wanted, if it had to be read. Two keys with one hash would leave one
-    /// of them to userspace, which answers the same.
-    present: HashSet<u64>,
+    /// Hashes of the wanted entries that the table does not hold as they are wanted, if it had to be read: a
+    /// twentieth of what the entries themselves would take.
+    missing: HashSet<u64>,
+    /// Whether the table was found to hold nothing, so that everything is missing.
+    empty: bool,
     hasher: RandomState,
     /// Entries to come.
     new: usize,
@@ -132,7 +134,7 @@ pub struct Pass<'a, K, V, W, T> {
 impl<'a, K, V, W, T> Pass<'a, K, V, W, T>
 where
     K: Copy + Hash + Eq,
-    V: PartialEq,
+    V: Hash + PartialEq,
     W: Wanted<K, V>,
     T: Table<K, V>,
 {
@@ -144,7 +146,8 @@ where
             before: before.filter(|_| known.exact),
             table,
             known,
-            present: HashSet::new(),
+            missing: HashSet::new(),
+            empty: false,
             hasher: RandomState::new(),
             new: 0,
             stale: 0,
@@ -191,7 +194,7 @@ where
                 }
             }),
             None => wanted.each(&mut |key, value| {
-                if !self.present.contains(&self.hasher.hash_one(key)) {
+                if self.lacks(key, &value) {
                     insert(self, key, value);
                 }
             }),
@@ -274,30 +277,52 @@ where
         let mut lost = Vec::new();
         let mut changed = Vec::new();
         self.known.held = 0;
+        let mut first = Vec::new();
+        if matches!(self.table.read(None, &mut first), Ok(None)) && first.is_empty() {
+            self.empty = true;
+            wanted.each(&mut |key, _| {
+                self.new += 1;
+                new(&key);
+            });
+            return;
+        }
+        wanted.each(&mut |key, value| {
+            self.missing.insert(self.hasher.hash_one((key, value)));
+        });
         self.walk(|this, entries| {
             this.known.held += entries.len();
             for (key, value) in entries.drain(..) {
-                let Some(wanted_value) = wanted.value(&key) else {
-                    match wanted.serves(&key) {
-                        true => lost.push(key),
-                        false => this.stale += 1,
-                    }
+                if this.missing.remove(&this.hasher.hash_one((key, &value))) {
                     continue;
-                };
-                this.present.insert(this.hasher.hash_one(key));
-                if wanted_value != value {
-                    changed.push((key, wanted_value));
+                }
+                match wanted.value(&key) {
+                    Some(goal) => {
+                        this.missing.remove(&this.hasher.hash_one((key, &goal)));
+                        if goal != value {
+                            changed.push((key, goal));
+                        }
+                    }
+                    None if wanted.serves(&key) => lost.push(key),
+                    None => this.stale += 1,
                 }
             }
             this.remove(&mut lost);
             this.replace(&mut changed);
         });
-        wanted.each(&mut |key, _| {
-            if !self.present.contains(&self.hasher.hash_one(key)) {
+        if self.missing.is_empty() {
+            return;
+        }
+        wanted.each(&mut |key, value| {
+            if self.lacks(key, &value) {
                 self.new += 1;
                 new(&key);
             }
         });
+    }
+
+    /// Whether the table, which had to be read, does not hold a wanted entry.
+    fn lacks(&self, key: K, value: &V) -> bool {
+        self.empty || self.missing.contains(&self.hasher.hash_one((key, value)))
     }
 
     /// Reads the whole table, and lets `visit` change it between two readings.

@@ -76,10 +76,11 @@ impl Instance {
             path: path.clone(),
             source,
         };
+        let mut attempts = 0..100;
         loop {
             let file = match self.open_lock(&path) {
-                // The last holder has just removed the directory.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                // The last holder is just removing file and directory.
+                Err(_) if attempts.next().is_some() => continue,
                 file => file.map_err(failed)?,
             };
             let mut file = match Flock::lock(file, FlockArg::LockExclusiveNonblock) {

@@ -15,6 +15,10 @@ mod privilege;
 mod query;
 pub mod read;
 mod table;
+#[cfg(test)]
+mod tests;
+#[cfg(feature = "trace")]
+mod trace;
 mod wanted;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -76,6 +80,15 @@ struct Held {
     attached: Option<Attached>,
 }
 
+impl Held {
+    fn new(link: XdpLink) -> Self {
+        Self {
+            link,
+            attached: None,
+        }
+    }
+}
+
 /// What the maps were last made to hold.
 struct Applied {
     names: KernelNames,
@@ -109,7 +122,7 @@ impl Datapath {
     /// warning says so.
     pub fn open(lock: &Lock, max_names: u32, object: &[u8]) -> Result<Self, DatapathError> {
         let pins = Pins::of(lock.instance());
-        let status = Path::new("/proc/self/status");
+        let status = Path::new("/proc/thread-self/status");
         let missing = privilege::missing().map_err(DatapathError::io("read", status))?;
         if let Some(missing) = missing {
             return Err(DatapathError::Privilege(missing));
@@ -130,6 +143,8 @@ impl Datapath {
         }
         let attempt = pins.begin()?;
         let mut ebpf = load(&pins, capacity, object)?;
+        #[cfg(feature = "trace")]
+        trace::start(&mut ebpf);
         let maps = Maps::open(&pins, Access::Write)?;
         let mut programs = Programs(&mut ebpf);
         programs.load(program::XDP)?;
@@ -157,31 +172,20 @@ impl Datapath {
 
     /// Puts the program on an interface, or replaces a former agent's there without a gap. Never replaces anybody
     /// else's.
-    pub fn attach(&mut self, link: &Link, mode: XdpMode) -> Result<&Attached, AttachError> {
+    pub fn attach(&mut self, link: &Link, mode: XdpMode) -> Result<Attached, AttachError> {
         let pin = self.pins.link(link.index);
         let held = self.held.remove(&link.index).map(|held| held.link);
         let programs = &mut Programs(&mut self.ebpf);
-        match attach::attach(programs, link, mode, &pin, held) {
-            Ok((holder, attached)) => {
-                let held = Held {
-                    link: holder,
-                    attached: None,
-                };
-                let held = self.held.entry(link.index).insert_entry(held).into_mut();
-                Ok(held.attached.insert(attached))
-            }
-            Err(error) => {
-                // What is pinned still is: the next attempt finds it.
-                if let Ok(link_held) = XdpLink::open(&pin) {
-                    let held = Held {
-                        link: link_held,
-                        attached: None,
-                    };
-                    self.held.insert(link.index, held);
-                }
-                Err(error)
-            }
+        let (held, result) = match attach::attach(programs, link, mode, &pin, held) {
+            Ok((link, attached)) => (Some(Held::new(link)), Ok(attached)),
+            // What is pinned still is, and the next attempt goes on from there.
+            Err(error) => (XdpLink::open(&pin).ok().map(Held::new), Err(error)),
+        };
+        if let Some(mut held) = held {
+            held.attached = result.as_ref().ok().cloned();
+            self.held.insert(link.index, held);
         }
+        result
     }
 
     /// Takes the program off an interface; one that is gone or has no program of ours is fine.
@@ -304,12 +308,6 @@ impl Datapath {
     pub fn close(self) -> Result<Removed, DatapathError> {
         self.pins.remove_all()
     }
-
-    /// The loaded object, whose log a `trace` build reads.
-    #[cfg(feature = "trace")]
-    pub fn ebpf(&mut self) -> &mut aya::Ebpf {
-        &mut self.ebpf
-    }
 }
 
 /// Removes the kernel path of an instance that no agent serves, of whatever layout.
@@ -339,8 +337,7 @@ fn held(pins: &Pins) -> Result<BTreeMap<u32, Held>, DatapathError> {
         .map(|(ifindex, pin)| {
             let link =
                 XdpLink::open(&pin).map_err(DatapathError::io("open the pinned link", &pin))?;
-            let attached = None;
-            Ok((ifindex, Held { link, attached }))
+            Ok((ifindex, Held::new(link)))
         })
         .collect()
 }

@@ -3,6 +3,7 @@
 
 use std::fs;
 use std::io;
+use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use llamar_common::abi::{
@@ -43,6 +44,16 @@ pub enum DatapathError {
         wanted: String,
         /// Name of the instance.
         instance: String,
+    },
+    /// The directory of the pins is not safe from others.
+    #[error("{} belongs to user {user} and has mode {mode:04o}: others could remove what is pinned there; remove it", path.display())]
+    Owner {
+        /// The directory.
+        path: PathBuf,
+        /// Its owner.
+        user: u32,
+        /// Its permissions.
+        mode: u32,
     },
     /// A file or a system call failed.
     #[error("{what} {}", path.display())]
@@ -236,7 +247,25 @@ impl Pins {
             keep: false,
         };
         fs::create_dir_all(&directory).map_err(DatapathError::io("make", &directory))?;
+        self.check_owner()?;
         Ok(attempt)
+    }
+
+    /// Fails if somebody else could remove the pins: the mount's own directory may be open to everybody.
+    fn check_owner(&self) -> Result<(), DatapathError> {
+        for directory in [self.bpffs.join("llamar"), self.root(), self.directory()] {
+            let there =
+                fs::metadata(&directory).map_err(DatapathError::io("look at", &directory))?;
+            let own = there.uid() == nix::unistd::geteuid().as_raw();
+            if !own || there.mode() & 0o022 != 0 {
+                return Err(DatapathError::Owner {
+                    user: there.uid(),
+                    mode: there.mode() & 0o7777,
+                    path: directory,
+                });
+            }
+        }
+        Ok(())
     }
 
     /// Detaches and removes everything of the instance, whatever its layout; gives back the interfaces detached
@@ -427,6 +456,20 @@ mod tests {
 
         pins.begin().unwrap().keep();
         assert!(pins.map("llamar_old").exists());
+    }
+
+    #[test]
+    fn a_directory_that_others_can_write_to_is_refused() {
+        use std::os::unix::fs::PermissionsExt;
+        let directory = tempfile::tempdir().unwrap();
+        let pins = pins(directory.path());
+        fs::create_dir_all(pins.root()).unwrap();
+        fs::set_permissions(pins.root(), fs::Permissions::from_mode(0o777)).unwrap();
+        let error = pins.begin().err().unwrap();
+        assert!(
+            matches!(error, DatapathError::Owner { mode: 0o777, .. }),
+            "{error:?}"
+        );
     }
 
     #[test]

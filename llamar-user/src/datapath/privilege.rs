@@ -11,7 +11,7 @@ const SYS_ADMIN: u32 = 21;
 /// Names of the capabilities that loading and attaching need and this process has not, separated by commas; `None`
 /// if it has all.
 pub fn missing() -> io::Result<Option<String>> {
-    let status = fs::read_to_string("/proc/self/status")?;
+    let status = fs::read_to_string("/proc/thread-self/status")?;
     Ok(missing_in(effective(&status).unwrap_or(0)))
 }
 
@@ -23,10 +23,11 @@ fn effective(status: &str) -> Option<u64> {
 }
 
 fn missing_in(effective: u64) -> Option<String> {
-    let has = |number: u32| effective >> number & 1 == 1;
+    let holds = |number: u32| effective >> number & 1 == 1;
+    let has = |number: u32| holds(number) || (number >= 38 && holds(SYS_ADMIN));
     let names: Vec<_> = NEEDED
         .iter()
-        .filter(|&&(number, _)| !has(number) && !(number >= 38 && has(SYS_ADMIN)))
+        .filter(|&&(number, _)| !has(number))
         .map(|&(_, name)| name)
         .collect();
     (!names.is_empty()).then(|| names.join(", "))

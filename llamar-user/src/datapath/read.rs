@@ -7,6 +7,7 @@ use llamar_common::abi::{ArpHost, ArpKey, Counters, Host, LEASE_SECONDS, Link, L
 use nix::time::{ClockId, clock_gettime};
 
 use super::bpf::{Access, XdpKind, XdpLink};
+use super::diff::Table as _;
 use super::instance::Instance;
 use super::pins::{DatapathError, Pins};
 use super::query::running;
@@ -91,6 +92,11 @@ impl Pinned {
                 })
             })
             .collect()
+    }
+
+    /// How many names the map has room for.
+    pub fn capacity(&self) -> usize {
+        self.maps.names.capacity()
     }
 
     /// How long ago the last heartbeat was; `None` if there was none.

@@ -126,22 +126,29 @@ impl<K: Plain, V: Plain> Table<K, V> for Hash<K, V> {
     fn write(&mut self, entries: &[(K, V)]) -> Vec<(K, Refusal)> {
         let keys = bytes(entries.iter().map(|(key, _)| key));
         let values = bytes(entries.iter().map(|(_, value)| value));
-        let keys_of: Vec<K> = entries.iter().map(|&(key, _)| key).collect();
-        in_batches(&keys_of, |from| {
-            self.map.update_batch(
-                entries.len() - from,
-                &keys[from * size_of::<K>()..],
-                &values[from * size_of::<V>()..],
-            )
-        })
+        in_batches(
+            entries.len(),
+            |at| entries[at].0,
+            |from| {
+                self.map.update_batch(
+                    entries.len() - from,
+                    &keys[from * size_of::<K>()..],
+                    &values[from * size_of::<V>()..],
+                )
+            },
+        )
     }
 
     fn remove(&mut self, keys: &[K]) -> Vec<(K, Refusal)> {
         let bytes = bytes(keys.iter());
-        in_batches(keys, |from| {
-            self.map
-                .delete_batch(keys.len() - from, &bytes[from * size_of::<K>()..])
-        })
+        in_batches(
+            keys.len(),
+            |at| keys[at],
+            |from| {
+                self.map
+                    .delete_batch(keys.len() - from, &bytes[from * size_of::<K>()..])
+            },
+        )
     }
 }
 
@@ -153,27 +160,29 @@ fn bytes<'a, P: Plain>(values: impl Iterator<Item = &'a P>) -> Vec<u8> {
     })
 }
 
-/// Calls `step` with the number of the first key to be done until all are done or refused; a key that is not there
-/// to be removed is done.
-fn in_batches<K: Copy>(
-    keys: &[K],
+/// Calls `step` with the number of the first key to be done until all `count` are done or refused; a key that is
+/// not there to be removed is done.
+fn in_batches<K>(
+    count: usize,
+    key: impl Fn(usize) -> K,
     mut step: impl FnMut(usize) -> Result<(), (usize, io::Error)>,
 ) -> Vec<(K, Refusal)> {
     let mut refused = Vec::new();
     let mut from = 0;
-    while from < keys.len() {
+    while from < count {
         let Err((done, error)) = step(from) else {
             break;
         };
-        let Some(&key) = keys.get(from + done) else {
+        let at = from + done;
+        if at >= count {
             break;
-        };
+        }
         match error.raw_os_error() {
             Some(libc::ENOENT) => {}
-            Some(libc::E2BIG) => refused.push((key, Refusal::Full)),
-            _ => refused.push((key, Refusal::Failed(error.to_string()))),
+            Some(libc::E2BIG) => refused.push((key(at), Refusal::Full)),
+            _ => refused.push((key(at), Refusal::Failed(error.to_string()))),
         }
-        from += done + 1;
+        from = at + 1;
     }
     refused
 }
@@ -264,17 +273,20 @@ mod tests {
 
     #[test]
     fn keys_that_are_absent_or_refused_do_not_stop_a_batch() {
-        let keys: Vec<u32> = (0..10).collect();
         let mut calls = Vec::new();
-        let refused = in_batches(&keys, |from| {
-            calls.push(from);
-            match from {
-                0 => Err((3, error(libc::ENOENT))),
-                4 => Err((0, error(libc::E2BIG))),
-                5 => Err((4, error(libc::ENOMEM))),
-                _ => Ok(()),
-            }
-        });
+        let refused = in_batches(
+            10,
+            |at| at,
+            |from| {
+                calls.push(from);
+                match from {
+                    0 => Err((3, error(libc::ENOENT))),
+                    4 => Err((0, error(libc::E2BIG))),
+                    5 => Err((4, error(libc::ENOMEM))),
+                    _ => Ok(()),
+                }
+            },
+        );
         assert_eq!(calls, [0, 4, 5]);
         assert_eq!(refused[0], (4, Refusal::Full));
         assert!(matches!(&refused[1], (9, Refusal::Failed(_))));

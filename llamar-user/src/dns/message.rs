@@ -321,6 +321,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
         #[test]
         fn any_bytes_are_parts_or_none(bytes in prop::collection::vec(any::<u8>(), 0..120), offset in 0..130usize) {
             if let Some(header) = Header::read(&bytes) {

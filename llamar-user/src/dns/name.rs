@@ -570,6 +570,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
         #[test]
         fn any_bytes_are_a_name_or_none(bytes in prop::collection::vec(any::<u8>(), 0..300), offset in 0..310usize) {
             if let Some((name, end)) = Name::from_message(&bytes, offset) {

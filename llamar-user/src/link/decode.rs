@@ -193,3 +193,153 @@ fn text(bytes: &[u8]) -> String {
         .unwrap_or(bytes.len());
     String::from_utf8_lossy(&bytes[..end]).into_owned()
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::{Link, Links};
+    use super::*;
+
+    fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
+        let mut bytes = (4 + value.len() as u16).to_ne_bytes().to_vec();
+        bytes.extend(kind.to_ne_bytes());
+        bytes.extend(value);
+        bytes.resize(bytes.len().next_multiple_of(4), 0);
+        bytes
+    }
+
+    fn message(message_type: u16, flags: u16, payload: &[u8]) -> Vec<u8> {
+        let mut bytes = (16 + payload.len() as u32).to_ne_bytes().to_vec();
+        bytes.extend(message_type.to_ne_bytes());
+        bytes.extend(flags.to_ne_bytes());
+        bytes.extend(5u32.to_ne_bytes());
+        bytes.extend(6u32.to_ne_bytes());
+        bytes.extend(payload);
+        bytes.resize(bytes.len().next_multiple_of(4), 0);
+        bytes
+    }
+
+    /// An `ifinfomsg`: Ethernet, index 2, up with carrier.
+    const ETHERNET_2: [u8; 16] = [0, 0, 1, 0, 2, 0, 0, 0, 0x43, 0x10, 1, 0, 0, 0, 0, 0];
+
+    fn entered(attributes: &[Vec<u8>]) -> Link {
+        let payload = [ETHERNET_2.to_vec(), attributes.concat()].concat();
+        let mut links = Links::default();
+        for received in messages(&message(libc::RTM_NEWLINK, 0, &payload)) {
+            let Body::Route(message) = received.body else {
+                panic!("{received:?}")
+            };
+            links.apply(&message);
+        }
+        links.by_index.remove(&2).unwrap()
+    }
+
+    #[test]
+    fn a_name_an_alias_and_a_kind_that_are_not_utf8_hide_nothing() {
+        let link = entered(&[
+            attribute(IFLA_IFNAME, b"et\xffh0\0"),
+            attribute(20, b"\xff\xfe an alias\0"),
+            attribute(IFLA_MTU, &1400u32.to_ne_bytes()),
+            attribute(IFLA_LINKINFO, &attribute(IFLA_INFO_KIND, b"\xffkind\0")),
+        ]);
+        assert_eq!(
+            (link.name.as_str(), link.mtu, link.kind.as_deref()),
+            ("et\u{fffd}h0", 1400, Some("\u{fffd}kind"))
+        );
+    }
+
+    #[test]
+    fn a_kind_is_known_where_its_data_cannot_be_read() {
+        let data = attribute(2, &attribute(1, &[1]));
+        let info = [attribute(IFLA_INFO_KIND, b"vlan\0"), data].concat();
+        let link = entered(&[
+            attribute(IFLA_IFNAME, b"eth0.1\0"),
+            attribute(IFLA_LINKINFO, &info),
+        ]);
+        assert_eq!((link.kind.as_deref(), link.vlan), (Some("vlan"), None));
+    }
+
+    #[test]
+    fn a_recorded_vlan_interface_has_its_parent_and_id() {
+        // IFLA_LINKINFO as recorded in netlink-packet-route's tests (link/tests/vlan.rs): 802.1Q, id 101.
+        let info = [
+            0x09, 0x00, 0x01, 0x00, 0x76, 0x6c, 0x61, 0x6e, 0x00, 0x00, 0x00, 0x00, 0x40, 0x00,
+            0x02, 0x00, 0x06, 0x00, 0x05, 0x00, 0x81, 0x00, 0x00, 0x00, 0x06, 0x00, 0x01, 0x00,
+            0x65, 0x00, 0x00, 0x00, 0x0c, 0x00, 0x02, 0x00, 0x01, 0x00, 0x00, 0x00, 0xff, 0xff,
+            0xff, 0xff, 0x10, 0x00, 0x04, 0x00, 0x0c, 0x00, 0x01, 0x00, 0x06, 0x00, 0x00, 0x00,
+            0x07, 0x00, 0x00, 0x00, 0x10, 0x00, 0x03, 0x00, 0x0c, 0x00, 0x01, 0x00, 0x04, 0x00,
+            0x00, 0x00, 0x05, 0x00, 0x00, 0x00,
+        ];
+        let link = entered(&[
+            attribute(IFLA_IFNAME, b"eth0.101\0"),
+            attribute(IFLA_LINK, &7u32.to_ne_bytes()),
+            attribute(IFLA_LINKINFO, &info),
+        ]);
+        assert_eq!(
+            (link.vlan, link.kind.as_deref(), link.up),
+            (Some((7, 101)), Some("vlan"), true)
+        );
+    }
+
+    #[test]
+    fn a_datagram_of_several_messages_is_taken_apart() {
+        let datagram = [
+            message(libc::RTM_NEWLINK, NLM_F_DUMP_INTR, &ETHERNET_2),
+            message(NLMSG_ERROR, 0, &[0xf0, 0xff, 0xff, 0xff]),
+            message(NLMSG_ERROR, 0, &[0; 4]),
+            message(NLMSG_DONE, 0, &[0; 4]),
+            message(NLMSG_DONE, 0, &[0xfc, 0xff, 0xff, 0xff]),
+            message(libc::RTM_NEWROUTE, 0, &[1, 2, 3]),
+            message(libc::RTM_NEWADDR, 0, &[1, 2, 3]),
+        ]
+        .concat();
+        let received: Vec<_> = messages(&datagram).collect();
+        assert!(
+            received
+                .iter()
+                .all(|message| (message.sequence, message.port) == (5, 6))
+        );
+        assert!(
+            received[0].interrupted
+                && matches!(
+                    received[0].body,
+                    Body::Route(RouteNetlinkMessage::NewLink(_))
+                )
+        );
+        assert_eq!(received[1].body, Body::Refused(16));
+        assert_eq!(received[2].body, Body::Other);
+        assert_eq!(received[3].body, Body::Done(None));
+        assert_eq!(received[4].body, Body::Done(Some(4)));
+        assert_eq!(received[5].body, Body::Other);
+        assert_eq!(received[6].body, Body::Other);
+        assert_eq!(received.len(), 7);
+    }
+
+    proptest! {
+        #[test]
+        fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..200), cut in 0usize..200) {
+            let mut links = Links::default();
+            let all = [libc::RTM_NEWLINK, libc::RTM_DELLINK, libc::RTM_NEWADDR, libc::RTM_DELADDR, NLMSG_DONE];
+            for message_type in all {
+                let mut datagram = message(message_type, 0, &bytes);
+                datagram.truncate(datagram.len().saturating_sub(cut));
+                for received in messages(&datagram).chain(messages(&bytes)) {
+                    if let Body::Route(message) = received.body {
+                        links.apply(&message);
+                    }
+                }
+            }
+        }
+
+        #[test]
+        fn no_attributes_make_it_panic(values in prop::collection::vec(
+            (0u16..70, prop::collection::vec(any::<u8>(), 0..24)), 0..12)) {
+            let attributes: Vec<_> = values.iter().map(|(kind, value)| attribute(*kind, value)).collect();
+            let named = [attributes, vec![attribute(IFLA_IFNAME, b"eth0\0")]].concat();
+            entered(&named);
+            let info = attribute(IFLA_LINKINFO, &named.concat());
+            entered(&[attribute(IFLA_IFNAME, b"eth0\0"), info]);
+        }
+    }
+}

@@ -93,16 +93,16 @@ mod tests {
     #[test]
     fn a_veth_names_its_driver_and_its_offload() {
         in_namespace(async || {
-            ip("link add a type veth peer name b");
-            assert_eq!(driver("a").as_deref(), Some("veth"));
-            assert!(rx_vlan_offload("a").is_some());
+            ip("link add v0 type veth peer name v1");
+            assert_eq!(driver("v0").as_deref(), Some("veth"));
+            assert!(rx_vlan_offload("v0").is_some());
         });
     }
 
     #[test]
     fn an_interface_that_is_not_there_says_nothing() {
         in_namespace(async || {
-            for name in ["a", "", "a-name-longer-than-any-interface's"] {
+            for name in ["v0", "", "a-name-longer-than-any-interface's"] {
                 assert_eq!(
                     (driver(name), rx_vlan_offload(name)),
                     (None, None),

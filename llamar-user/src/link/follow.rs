@@ -26,8 +26,8 @@ pub(super) struct Follower {
 struct Dump {
     stage: Stage,
     fresh: Links,
-    /// Events since its begin. A dump is read without the lock under which events are made, so that one may come
-    /// before a reply that does not yet know of it: the events are applied again when the dump is complete.
+    /// Events since the kernel was asked. A dump is read without the lock under which events are made, so that one may
+    /// come before a reply that does not yet know of it: the events are applied again when the dump is complete.
     events: Vec<RouteNetlinkMessage>,
     /// Whether it is worth nothing, because the kernel's table changed under it or events were lost.
     spoilt: bool,
@@ -57,14 +57,22 @@ impl Follower {
 
     /// Asks for everything anew.
     pub fn resync(&mut self) {
+        let asked = self.is_asked();
         match &mut self.dump {
             // The kernel runs one dump for each socket, so this one must end first.
-            Some(dump) => dump.spoilt = true,
+            Some(dump) if asked => dump.spoilt = true,
+            Some(_) => {}
             None => self.begin_dump(),
         }
     }
 
-    /// The request to be sent to the kernel now.
+    /// Whether there is a request to be sent, as soon as everything that is queued has been taken in: of what was lost
+    /// the kernel tells only once until then, and what is queued may be older than what was lost.
+    pub fn has_request(&self) -> bool {
+        self.request.is_some()
+    }
+
+    /// The request to be sent to the kernel.
     pub fn poll_request(&mut self) -> Option<Vec<u8>> {
         self.request.take()
     }
@@ -97,11 +105,20 @@ impl Follower {
         let orphan = matches!(&event, RouteNetlinkMessage::NewAddress(message)
             if !self.links.by_index.contains_key(&message.header.index));
         self.changed |= self.links.apply(&event);
+        let asked = self.is_asked();
         match &mut self.dump {
-            Some(dump) => dump.events.push(event),
+            Some(dump) if asked => dump.events.push(event),
+            Some(_) => {}
             None if orphan => self.begin_dump(),
             None => {}
         }
+    }
+
+    /// Whether a dump is under way and the kernel knows of it.
+    fn is_asked(&self) -> bool {
+        self.dump
+            .as_ref()
+            .is_some_and(|dump| dump.stage == Stage::Addresses || self.request.is_none())
     }
 
     fn handle_reply(&mut self, reply: Received) -> Result<(), WatchError> {
@@ -176,5 +193,292 @@ impl Stage {
             Self::Links => "interfaces",
             Self::Addresses => "addresses",
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use netlink_packet_route::AddressFamily;
+    use netlink_packet_route::address::{AddressAttribute, AddressMessage};
+    use netlink_packet_route::link::{LinkAttribute, LinkMessage};
+    use rtnetlink::packet_core::{
+        NLM_F_DUMP_INTR, NetlinkHeader, NetlinkMessage, NetlinkPayload, NetlinkSerializable,
+    };
+
+    use super::*;
+
+    const PORT: u32 = 77;
+
+    fn link(index: u32, name: &str) -> RouteNetlinkMessage {
+        let mut message = LinkMessage::default();
+        message.header.index = index;
+        message.attributes.push(LinkAttribute::IfName(name.into()));
+        RouteNetlinkMessage::NewLink(message)
+    }
+
+    fn no_link(index: u32) -> RouteNetlinkMessage {
+        let mut message = LinkMessage::default();
+        message.header.index = index;
+        RouteNetlinkMessage::DelLink(message)
+    }
+
+    fn address(index: u32, ip: [u8; 4]) -> AddressMessage {
+        let mut message = AddressMessage::default();
+        message.header.family = AddressFamily::Inet;
+        message.header.index = index;
+        message.header.prefix_len = 24;
+        message.attributes.push(AddressAttribute::Local(ip.into()));
+        message
+    }
+
+    fn bytes<T: NetlinkSerializable>(
+        payload: NetlinkPayload<T>,
+        sequence: u32,
+        port: u32,
+        flags: u16,
+    ) -> Vec<u8> {
+        let mut header = NetlinkHeader::default();
+        (header.sequence_number, header.port_number, header.flags) = (sequence, port, flags);
+        let mut message = NetlinkMessage::new(header, payload);
+        message.finalize();
+        let mut bytes = vec![0; message.buffer_len()];
+        message.serialize(&mut bytes);
+        bytes
+    }
+
+    /// An error or a done message.
+    fn number(message_type: u16, code: i32, sequence: u32, flags: u16) -> Vec<u8> {
+        let mut bytes = vec![20, 0, 0, 0];
+        bytes.extend(message_type.to_ne_bytes());
+        bytes.extend(flags.to_ne_bytes());
+        bytes.extend(sequence.to_ne_bytes());
+        bytes.extend(PORT.to_ne_bytes());
+        bytes.extend(code.to_ne_bytes());
+        bytes
+    }
+
+    /// A kernel's side of the conversation.
+    struct Kernel {
+        follower: Follower,
+    }
+
+    impl Kernel {
+        fn new() -> Self {
+            Self {
+                follower: Follower::new(PORT),
+            }
+        }
+
+        fn with_eth0() -> Self {
+            let mut kernel = Self::new();
+            kernel.answers_links(&[link(2, "eth0")]);
+            kernel.answers_addresses(&[address(2, [10, 0, 0, 1])]);
+            assert_eq!(kernel.follower.poll_change(), Some(Change::Resynced));
+            kernel
+        }
+
+        fn is_asked(&mut self) -> Option<u16> {
+            let request = self.follower.poll_request()?;
+            Some(u16::from_ne_bytes(request[4..6].try_into().unwrap()))
+        }
+
+        fn says(&mut self, event: RouteNetlinkMessage) {
+            let datagram = bytes(NetlinkPayload::InnerMessage(event), 0, 0, 0);
+            self.follower.handle_datagram(&datagram).unwrap();
+        }
+
+        fn replies(&mut self, message: RouteNetlinkMessage, flags: u16) {
+            let datagram = bytes(
+                NetlinkPayload::InnerMessage(message),
+                self.follower.sequence,
+                PORT,
+                flags,
+            );
+            self.follower.handle_datagram(&datagram).unwrap();
+        }
+
+        fn is_done(&mut self, flags: u16) {
+            self.follower
+                .handle_datagram(&number(3, 0, self.follower.sequence, flags))
+                .unwrap();
+        }
+
+        fn answers_links(&mut self, links: &[RouteNetlinkMessage]) {
+            assert_eq!(self.is_asked(), Some(libc::RTM_GETLINK));
+            for link in links {
+                self.replies(link.clone(), 0);
+            }
+            self.is_done(0);
+        }
+
+        fn answers_addresses(&mut self, addresses: &[AddressMessage]) {
+            assert_eq!(self.is_asked(), Some(libc::RTM_GETADDR));
+            for address in addresses {
+                self.replies(RouteNetlinkMessage::NewAddress(address.clone()), 0);
+            }
+            self.is_done(0);
+        }
+
+        fn knows(&self) -> Vec<String> {
+            let links = self.follower.links().by_index.values();
+            links
+                .map(|link| {
+                    let ips: Vec<_> = link
+                        .addresses
+                        .iter()
+                        .map(|address| address.ip.to_string())
+                        .collect();
+                    format!("{} {}", link.name, ips.join(" "))
+                })
+                .collect()
+        }
+    }
+
+    #[test]
+    fn it_begins_with_a_dump_of_links_and_then_of_addresses() {
+        let mut kernel = Kernel::with_eth0();
+        assert_eq!(kernel.knows(), ["eth0 10.0.0.1"]);
+        assert_eq!(
+            (kernel.is_asked(), kernel.follower.poll_change()),
+            (None, None)
+        );
+    }
+
+    #[test]
+    fn an_event_is_told_once_and_only_if_it_changes_something() {
+        let mut kernel = Kernel::with_eth0();
+        kernel.says(RouteNetlinkMessage::NewAddress(address(2, [10, 0, 0, 1])));
+        assert_eq!(kernel.follower.poll_change(), None);
+        kernel.says(RouteNetlinkMessage::NewAddress(address(2, [10, 0, 0, 2])));
+        assert_eq!(kernel.follower.poll_change(), Some(Change::Links));
+        assert_eq!(kernel.follower.poll_change(), None);
+        assert_eq!(kernel.knows(), ["eth0 10.0.0.1 10.0.0.2"]);
+    }
+
+    #[test]
+    fn what_happens_during_a_dump_is_not_lost_whether_the_dump_knows_of_it_or_not() {
+        let mut kernel = Kernel::new();
+        assert_eq!(kernel.is_asked(), Some(libc::RTM_GETLINK));
+        kernel.says(link(3, "eth1"));
+        kernel.replies(link(2, "eth0"), 0);
+        kernel.replies(link(4, "old"), 0);
+        kernel.is_done(0);
+        assert_eq!(kernel.is_asked(), Some(libc::RTM_GETADDR));
+        // Gone, and then in a reply that was read before.
+        kernel.says(RouteNetlinkMessage::DelAddress(address(2, [10, 0, 0, 1])));
+        kernel.replies(
+            RouteNetlinkMessage::NewAddress(address(2, [10, 0, 0, 1])),
+            0,
+        );
+        kernel.replies(
+            RouteNetlinkMessage::NewAddress(address(2, [10, 0, 0, 2])),
+            0,
+        );
+        kernel.says(RouteNetlinkMessage::NewAddress(address(3, [10, 1, 0, 1])));
+        kernel.says(no_link(4));
+        kernel.is_done(0);
+        assert_eq!(kernel.follower.poll_change(), Some(Change::Resynced));
+        assert_eq!(kernel.knows(), ["eth0 10.0.0.2", "eth1 10.1.0.1"]);
+    }
+
+    #[test]
+    fn what_was_queued_before_a_dump_is_older_than_the_dump() {
+        let mut kernel = Kernel::with_eth0();
+        kernel.follower.resync();
+        // Its removal is among the events that were lost.
+        kernel.says(RouteNetlinkMessage::NewAddress(address(2, [10, 0, 0, 9])));
+        kernel.follower.resync();
+        kernel.answers_links(&[link(2, "eth0")]);
+        kernel.answers_addresses(&[address(2, [10, 0, 0, 1])]);
+        assert_eq!(kernel.follower.poll_change(), Some(Change::Resynced));
+        assert_eq!(kernel.knows(), ["eth0 10.0.0.1"]);
+    }
+
+    #[test]
+    fn an_interrupted_dump_is_repeated() {
+        for (in_message, in_done) in [(NLM_F_DUMP_INTR, 0), (0, NLM_F_DUMP_INTR)] {
+            let mut kernel = Kernel::new();
+            kernel.is_asked();
+            kernel.replies(link(2, "stale"), in_message);
+            kernel.is_done(in_done);
+            assert_eq!(kernel.follower.poll_change(), None);
+            kernel.answers_links(&[link(2, "eth0")]);
+            kernel.answers_addresses(&[]);
+            assert_eq!(kernel.follower.poll_change(), Some(Change::Resynced));
+            assert_eq!(kernel.knows(), ["eth0 "]);
+        }
+    }
+
+    #[test]
+    fn lost_events_are_made_good_by_a_dump_and_meanwhile_others_count() {
+        let mut kernel = Kernel::with_eth0();
+        kernel.follower.resync();
+        assert_eq!(kernel.follower.poll_change(), None);
+        kernel.says(RouteNetlinkMessage::NewAddress(address(2, [10, 0, 0, 2])));
+        assert_eq!(kernel.follower.poll_change(), Some(Change::Links));
+        kernel.answers_links(&[link(2, "eth0"), link(5, "eth5")]);
+        kernel.answers_addresses(&[address(2, [10, 0, 0, 2])]);
+        assert_eq!(kernel.follower.poll_change(), Some(Change::Resynced));
+        assert_eq!(kernel.knows(), ["eth0 10.0.0.2", "eth5 "]);
+    }
+
+    #[test]
+    fn events_lost_during_a_dump_cost_another_one_after_its_end() {
+        let mut kernel = Kernel::with_eth0();
+        kernel.follower.resync();
+        assert_eq!(kernel.is_asked(), Some(libc::RTM_GETLINK));
+        kernel.follower.resync();
+        assert_eq!(kernel.is_asked(), None);
+        kernel.is_done(0);
+        kernel.answers_links(&[link(2, "eth0")]);
+        kernel.answers_addresses(&[]);
+        assert_eq!(kernel.follower.poll_change(), Some(Change::Resynced));
+    }
+
+    #[test]
+    fn an_address_without_its_interface_shows_that_an_event_was_lost() {
+        let mut kernel = Kernel::with_eth0();
+        kernel.says(RouteNetlinkMessage::NewAddress(address(9, [10, 9, 0, 1])));
+        kernel.answers_links(&[link(9, "eth9")]);
+        kernel.answers_addresses(&[address(9, [10, 9, 0, 1])]);
+        assert_eq!(kernel.follower.poll_change(), Some(Change::Resynced));
+        assert_eq!(kernel.knows(), ["eth9 10.9.0.1"]);
+    }
+
+    #[test]
+    fn an_address_that_outlives_its_interface_is_no_reason_for_a_dump() {
+        let mut kernel = Kernel::with_eth0();
+        kernel.says(no_link(2));
+        kernel.says(RouteNetlinkMessage::DelAddress(address(2, [10, 0, 0, 1])));
+        assert_eq!(kernel.is_asked(), None);
+        assert_eq!(kernel.follower.poll_change(), Some(Change::Links));
+        assert!(kernel.knows().is_empty());
+    }
+
+    #[test]
+    fn a_reply_to_an_older_request_is_no_part_of_the_dump() {
+        let mut kernel = Kernel::new();
+        kernel.is_asked();
+        let late = number(3, 0, kernel.follower.sequence.wrapping_sub(1), 0);
+        kernel.follower.handle_datagram(&late).unwrap();
+        assert_eq!(kernel.is_asked(), None);
+        kernel.is_done(0);
+        assert_eq!(kernel.is_asked(), Some(libc::RTM_GETADDR));
+    }
+
+    #[test]
+    fn a_refused_dump_says_what_was_asked_for() {
+        let mut kernel = Kernel::new();
+        kernel.is_asked();
+        let datagram = number(2, -1, kernel.follower.sequence, 0);
+        let error = kernel
+            .follower
+            .handle_datagram(&datagram)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.starts_with("ask the kernel for its interfaces: Operation not permitted"),
+            "{error}"
+        );
     }
 }

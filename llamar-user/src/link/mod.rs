@@ -42,7 +42,7 @@ pub struct Link {
     pub mac: Option<[u8; 6]>,
     /// Whether it is an Ethernet interface (`ARPHRD_ETHER`).
     pub ethernet: bool,
-    /// Whether it is set up and has a carrier.
+    /// Whether it is set up, has a carrier, and takes frames.
     pub up: bool,
     /// Whether it does not use ARP (`IFF_NOARP`).
     pub noarp: bool,

@@ -352,6 +352,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
         #[test]
         fn any_bytes_are_a_query_or_a_reason(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             let _ = Query::read(&bytes);

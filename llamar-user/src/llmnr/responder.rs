@@ -848,6 +848,8 @@ mod tests {
     }
 
     proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
         #[test]
         fn any_bytes_get_silence_or_a_message(bytes in prop::collection::vec(any::<u8>(), 0..200)) {
             prop_assert!(ask(&link(), &bytes, PEER_V4).is_err());

@@ -10,6 +10,7 @@ use std::mem::{size_of, size_of_val};
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use libc::{c_int, sock_filter};
+use llamar_common::wire::ethernet;
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
 use socket2::{Domain, SockFilter, Socket, Type};
 use tokio::io::Interest;
@@ -36,22 +37,61 @@ pub struct Received {
 
 /// A classic BPF program for the frames that carry ARP, with or without a VLAN tag.
 pub fn arp_filter() -> Vec<sock_filter> {
-    let load = |offset| statement(libc::BPF_LD | libc::BPF_H | libc::BPF_ABS, offset);
-    let equal = |value: c_int, then, otherwise| sock_filter {
+    vec![
+        load(libc::BPF_H, ETHERTYPE),
+        equal(libc::ETH_P_ARP as u32, 3, 0),
+        equal(libc::ETH_P_8021Q as u32, 0, 3),
+        load(libc::BPF_H, ETHERTYPE_BEHIND_TAG),
+        equal(libc::ETH_P_ARP as u32, 0, 1),
+        take(),
+        drop_it(),
+    ]
+}
+
+/// A classic BPF program for the frames that carry ARP, with or without a VLAN tag, and those sent to the groups of
+/// LLMNR. Whether the latter have a tag shows only in what is received: the kernel has taken it off before.
+pub fn arp_and_llmnr_filter() -> Vec<sock_filter> {
+    let [v4, v6] = [ethernet::LLMNR_V4, ethernet::LLMNR_V6].map(|[a, b, c, d, e, f]| {
+        let (start, end) = (u32::from_be_bytes([a, b, c, d]), u16::from_be_bytes([e, f]));
+        (start, u32::from(end))
+    });
+    vec![
+        load(libc::BPF_H, ETHERTYPE),
+        equal(libc::ETH_P_ARP as u32, 10, 0),
+        equal(libc::ETH_P_8021Q as u32, 0, 2),
+        load(libc::BPF_H, ETHERTYPE_BEHIND_TAG),
+        equal(libc::ETH_P_ARP as u32, 7, 0),
+        load(libc::BPF_W, 0),
+        equal(v4.0, 0, 2),
+        load(libc::BPF_H, 4),
+        equal(v4.1, 3, 4),
+        equal(v6.0, 0, 3),
+        load(libc::BPF_H, 4),
+        equal(v6.1, 0, 1),
+        take(),
+        drop_it(),
+    ]
+}
+
+fn load(size: u32, offset: u32) -> sock_filter {
+    statement(libc::BPF_LD | size | libc::BPF_ABS, offset)
+}
+
+/// Skips `then` statements if what was loaded is `value`, else `otherwise`.
+fn equal(value: u32, then: u8, otherwise: u8) -> sock_filter {
+    sock_filter {
         jt: then,
         jf: otherwise,
-        ..statement(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, value as u32)
-    };
-    let take = |length| statement(libc::BPF_RET | libc::BPF_K, length);
-    vec![
-        load(ETHERTYPE),
-        equal(libc::ETH_P_ARP, 3, 0),
-        equal(libc::ETH_P_8021Q, 0, 3),
-        load(ETHERTYPE_BEHIND_TAG),
-        equal(libc::ETH_P_ARP, 0, 1),
-        take(u32::from(u16::MAX)),
-        take(0),
-    ]
+        ..statement(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, value)
+    }
+}
+
+fn take() -> sock_filter {
+    statement(libc::BPF_RET | libc::BPF_K, u32::from(u16::MAX))
+}
+
+fn drop_it() -> sock_filter {
+    statement(libc::BPF_RET | libc::BPF_K, 0)
 }
 
 fn statement(code: u32, value: u32) -> sock_filter {
@@ -251,5 +291,250 @@ fn bind(socket: &OwnedFd, device: u32) -> io::Result<()> {
         Ok(())
     } else {
         Err(io::Error::last_os_error())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::time::Duration;
+
+    use tokio::time::timeout;
+
+    use super::*;
+    use crate::link::space::{in_namespace, ip, until_up};
+
+    const SOON: Duration = Duration::from_secs(5);
+    const WHILE: Duration = Duration::from_millis(150);
+
+    /// A veth pair whose ends are up, without addresses.
+    async fn pair() -> (u32, u32) {
+        ip("link add v0 type veth peer name v1");
+        for device in ["v0", "v1"] {
+            ip(&format!("link set {device} addrgenmode none"));
+            ip(&format!("link set {device} up"));
+        }
+        (until_up("v0").await, until_up("v1").await)
+    }
+
+    /// A broadcast frame with these tags (protocol, control), then this type and payload.
+    fn frame(tags: &[(u16, u16)], ethertype: u16, payload: &[u8]) -> Vec<u8> {
+        let mut frame = vec![0xff; 6];
+        frame.extend([2, 0, 0, 0, 0, 9]);
+        for (protocol, control) in tags {
+            frame.extend(protocol.to_be_bytes());
+            frame.extend(control.to_be_bytes());
+        }
+        frame.extend(ethertype.to_be_bytes());
+        frame.extend(payload);
+        frame
+    }
+
+    fn arp(tags: &[(u16, u16)]) -> Vec<u8> {
+        let request = [
+            0, 1, 8, 0, 6, 4, 0, 1, 2, 0, 0, 0, 0, 9, 10, 0, 0, 2, 0, 0, 0, 0, 0, 0, 10, 0, 0, 1,
+        ];
+        frame(tags, 0x0806, &request)
+    }
+
+    async fn receives(socket: &PacketSocket) -> (Vec<u8>, Option<u16>) {
+        let mut buffer = [0xee; 2048];
+        let received = timeout(SOON, socket.recv(&mut buffer))
+            .await
+            .expect("no frame came")
+            .unwrap();
+        (buffer[..received.length].to_vec(), received.vlan)
+    }
+
+    async fn receives_nothing(socket: &PacketSocket) -> bool {
+        timeout(WHILE, socket.recv(&mut [0; 2048])).await.is_err()
+    }
+
+    #[test]
+    fn arp_comes_in_as_it_was_on_the_wire_with_and_without_tags() {
+        in_namespace(async || {
+            let (ours, theirs) = pair().await;
+            let socket = PacketSocket::open(ours, &arp_filter()).unwrap();
+            let peer = PacketSocket::open(theirs, &arp_filter()).unwrap();
+            for (tags, vlan) in [
+                (&[][..], None),
+                (&[(0x8100, 100)], Some(100)),
+                (&[(0x8100, 0x6000 | 100)], Some(0x6000 | 100)),
+                (&[(0x8100, 0x2000)], Some(0x2000)),
+                (&[(0x88a8, 7)], Some(7)),
+                (&[(0x88a8, 7), (0x8100, 100)], Some(7)),
+                (&[(0x8100, 7), (0x8100, 100)], Some(7)),
+            ] {
+                peer.send(&arp(tags)).unwrap();
+                assert_eq!(receives(&socket).await, (arp(tags), vlan), "{tags:x?}");
+            }
+        });
+    }
+
+    #[test]
+    fn frames_that_are_not_arp_are_filtered_out() {
+        in_namespace(async || {
+            let (ours, theirs) = pair().await;
+            let socket = PacketSocket::open(ours, &arp_filter()).unwrap();
+            let peer = PacketSocket::open(theirs, &arp_filter()).unwrap();
+            let payload = [0x08, 0x06].repeat(30);
+            for tags in [&[][..], &[(0x8100, 100)], &[(0x8100, 7), (0x8100, 100)]] {
+                for ethertype in [0x0800, 0x86dd, 0x88cc, 0x0805] {
+                    peer.send(&frame(tags, ethertype, &payload)).unwrap();
+                }
+            }
+            assert!(receives_nothing(&socket).await);
+            peer.send(&arp(&[])).unwrap();
+            assert_eq!(receives(&socket).await.0, arp(&[]));
+        });
+    }
+
+    #[test]
+    fn what_this_host_sends_is_ignored() {
+        in_namespace(async || {
+            let (ours, theirs) = pair().await;
+            let socket = PacketSocket::open(ours, &arp_filter()).unwrap();
+            let second = PacketSocket::open(ours, &arp_filter()).unwrap();
+            let peer = PacketSocket::open(theirs, &arp_filter()).unwrap();
+            socket.send(&arp(&[])).unwrap();
+            socket.send(&arp(&[(0x8100, 100)])).unwrap();
+            assert_eq!(receives(&peer).await, (arp(&[]), None));
+            assert_eq!(receives(&peer).await, (arp(&[(0x8100, 100)]), Some(100)));
+            assert!(receives_nothing(&socket).await && receives_nothing(&second).await);
+        });
+    }
+
+    #[test]
+    fn frames_of_another_interface_do_not_come_in() {
+        in_namespace(async || {
+            let (ours, theirs) = pair().await;
+            ip("link add w0 type veth peer name w1");
+            ip("link set w0 up");
+            ip("link set w1 up");
+            let other =
+                PacketSocket::open(nix::net::if_::if_nametoindex("w0").unwrap(), &arp_filter())
+                    .unwrap();
+            let socket = PacketSocket::open(ours, &arp_filter()).unwrap();
+            PacketSocket::open(theirs, &[]).map(|_| ()).unwrap_err();
+            let peer = PacketSocket::open(theirs, &arp_filter()).unwrap();
+            peer.send(&arp(&[])).unwrap();
+            assert_eq!(receives(&socket).await.0, arp(&[]));
+            assert!(receives_nothing(&other).await);
+        });
+    }
+
+    #[test]
+    fn a_socket_outlives_its_interface_going_down_and_up() {
+        in_namespace(async || {
+            let (ours, theirs) = pair().await;
+            ip("link set v0 down");
+            // Opened while down, too.
+            let socket = PacketSocket::open(ours, &arp_filter()).unwrap();
+            let peer = PacketSocket::open(theirs, &arp_filter()).unwrap();
+            for _ in 0..2 {
+                assert!(receives_nothing(&socket).await);
+                assert!(socket.send(&arp(&[])).is_err());
+                ip("link set v0 up");
+                until_up("v0").await;
+                until_up("v1").await;
+                peer.send(&arp(&[])).unwrap();
+                assert_eq!(receives(&socket).await.0, arp(&[]));
+                ip("link set v0 down");
+            }
+        });
+    }
+
+    #[test]
+    fn a_frame_that_does_not_fit_is_dropped() {
+        in_namespace(async || {
+            let (ours, theirs) = pair().await;
+            let socket = PacketSocket::open(ours, &arp_filter()).unwrap();
+            let peer = PacketSocket::open(theirs, &arp_filter()).unwrap();
+            let long = [arp(&[(0x8100, 5)]), vec![0; 100]].concat();
+            peer.send(&long).unwrap();
+            peer.send(&arp(&[(0x8100, 6)])).unwrap();
+            // As long as the tagged frame; the tag was received apart from it.
+            let mut buffer = [0; 46];
+            let received = timeout(SOON, socket.recv(&mut buffer))
+                .await
+                .unwrap()
+                .unwrap();
+            assert_eq!(
+                (&buffer[..received.length], received.vlan),
+                (&arp(&[(0x8100, 6)])[..], Some(6))
+            );
+        });
+    }
+
+    #[test]
+    fn an_interface_that_is_not_there_is_named() {
+        in_namespace(async || {
+            let error = PacketSocket::open(4711, &arp_filter())
+                .unwrap_err()
+                .to_string();
+            assert!(
+                error.starts_with("bind a packet socket for interface 4711: No such device"),
+                "{error}"
+            );
+        });
+    }
+
+    fn auxdata(status: u32, control: u16, protocol: u16) -> Vec<u8> {
+        let mut bytes = status.to_ne_bytes().to_vec();
+        bytes.extend([0; 12]);
+        bytes.extend(control.to_ne_bytes());
+        bytes.extend(protocol.to_ne_bytes());
+        bytes
+    }
+
+    #[test]
+    fn a_tag_is_read_where_the_kernel_says_that_there_is_one() {
+        let tpid = libc::TP_STATUS_VLAN_TPID_VALID;
+        assert_eq!(tag(&auxdata(0, 5, 0x8100)), None);
+        let valid = auxdata(libc::TP_STATUS_VLAN_VALID | tpid, 5, 0x88a8);
+        assert_eq!(
+            tag(&valid),
+            Some(Tag {
+                protocol: 0x88a8,
+                control: 5
+            })
+        );
+        let old = auxdata(libc::TP_STATUS_VLAN_VALID, 5, 0);
+        assert_eq!(
+            tag(&old),
+            Some(Tag {
+                protocol: 0x8100,
+                control: 5
+            })
+        );
+        for length in 0..valid.len() {
+            assert_eq!(tag(&valid[..length]), None);
+        }
+    }
+
+    #[test]
+    fn a_tag_is_put_back_only_into_a_frame_with_room() {
+        let tag = Tag {
+            protocol: 0x8100,
+            control: 5,
+        };
+        for (size, length) in [(11, 11), (20, 11), (17, 14), (0, 0)] {
+            assert_eq!(
+                put_back(tag, &mut vec![0; size], length),
+                None,
+                "{length} bytes in {size}"
+            );
+        }
+        let mut buffer: Vec<u8> = (0..18).collect();
+        assert_eq!(
+            put_back(tag, &mut buffer, 14),
+            Some(Received {
+                length: 18,
+                vlan: Some(5)
+            })
+        );
+        assert_eq!(
+            buffer,
+            [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 0x81, 0, 0, 5, 12, 13]
+        );
     }
 }

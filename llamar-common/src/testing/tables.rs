@@ -1,0 +1,218 @@
+//! The content of the maps, in memory.
+
+use core::cell::Cell;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::vec;
+use std::vec::Vec;
+
+use super::Mac;
+use crate::abi::{
+    ADDRESSES_MAX, ArpHost, ArpKey, Control, Host, LINK_PROBES, Link, LinkKey, NameKey, NameState,
+    Prefix4, Prefix6, SENDERS_MAX, Sender, link_slot,
+};
+use crate::frame::SliceFrame;
+use crate::records::SliceRecords;
+use crate::respond::{Verdict, respond};
+
+/// A lease that does not end.
+pub const FOREVER: u64 = u64::MAX;
+
+/// What the maps of one agent hold.
+#[derive(Clone, Debug)]
+pub struct Tables {
+    /// See [`SliceRecords::links`].
+    pub links: Vec<(u32, Link)>,
+    /// See [`SliceRecords::names`].
+    pub names: Vec<(NameKey, Host)>,
+    /// See [`SliceRecords::arp`].
+    pub arp: Vec<(ArpKey, ArpHost)>,
+    /// See [`SliceRecords::senders`].
+    pub senders: Vec<Cell<Sender>>,
+    /// See [`SliceRecords::control`].
+    pub control: Control,
+    /// See [`SliceRecords::jiffies`].
+    pub jiffies: u64,
+    /// See [`SliceRecords::settled`].
+    pub settled: bool,
+}
+
+impl Default for Tables {
+    /// Empty tables of an agent that lives for ever and remembers every sender.
+    fn default() -> Self {
+        Self {
+            links: Vec::new(),
+            names: Vec::new(),
+            arp: Vec::new(),
+            senders: vec![Cell::new(Sender::default()); SENDERS_MAX as usize],
+            control: Control {
+                beat: 0,
+                lease: FOREVER,
+                beat_ns: 0,
+                sender_lease: FOREVER,
+            },
+            jiffies: 1_000_000,
+            settled: true,
+        }
+    }
+}
+
+impl Tables {
+    /// Adds a link with our addresses on it and the lengths of their prefixes, longest first.
+    ///
+    /// # Panics
+    /// If there is no place for it.
+    pub fn link(&mut self, key: LinkKey, mac: Mac, addresses: &[(IpAddr, u8)]) -> &mut Link {
+        let mut link = Link {
+            generation: 2,
+            ifindex: key.ifindex,
+            vlan: key.vlan,
+            mac,
+            ..Link::EMPTY
+        };
+        for &(address, length) in addresses {
+            match address {
+                IpAddr::V4(address) => {
+                    link.prefix4[link.prefix4_count as usize] = prefix4(address, length);
+                    link.prefix4_count += 1;
+                }
+                IpAddr::V6(address) => {
+                    link.prefix6[link.prefix6_count as usize] = prefix6(address, length);
+                    link.prefix6_count += 1;
+                }
+            }
+        }
+        let taken = |slot: &u32| self.links.iter().any(|(other, _)| other == slot);
+        let slot = (0..LINK_PROBES)
+            .map(|probe| link_slot(key, probe))
+            .find(|slot| !taken(slot));
+        self.links.push((slot.expect("a place for the link"), link));
+        let (_, link) = self.links.last_mut().expect("the link just added");
+        link
+    }
+
+    /// Adds a unique name with its addresses.
+    ///
+    /// # Panics
+    /// If the label is empty or longer than 63 bytes.
+    #[track_caller]
+    pub fn name(
+        &mut self,
+        link: LinkKey,
+        label: impl AsRef<[u8]>,
+        ttl: u32,
+        addresses: &[IpAddr],
+    ) -> &mut Host {
+        let key = NameKey::new(link, label.as_ref()).expect("a label of 1 to 63 bytes");
+        self.names.push((key, host(ttl, addresses)));
+        let (_, host) = self.names.last_mut().expect("the name just added");
+        host
+    }
+
+    /// Adds an address for which ARP requests are answered.
+    pub fn address(&mut self, link: LinkKey, address: Ipv4Addr, mac: Mac, origin: u16) {
+        self.arp
+            .push((ArpKey::new(link, address.octets()), ArpHost { mac, origin }));
+    }
+
+    /// The records for a frame that arrives on an interface: before the stack, or in the agent if `AGENT`.
+    pub fn records<const AGENT: bool>(&self, ifindex: u32) -> SliceRecords<'_, AGENT> {
+        SliceRecords {
+            ifindex,
+            links: &self.links,
+            names: &self.names,
+            arp: &self.arp,
+            senders: &self.senders,
+            control: self.control,
+            jiffies: self.jiffies,
+            settled: self.settled,
+        }
+    }
+
+    /// What becomes of a frame before the stack, and the frame afterwards.
+    pub fn respond(&self, ifindex: u32, frame: &[u8], headroom: usize) -> (Verdict, Vec<u8>) {
+        answer(&self.records::<false>(ifindex), frame, headroom)
+    }
+
+    /// What becomes of a frame in the agent, and the frame afterwards.
+    pub fn respond_in_agent(
+        &self,
+        ifindex: u32,
+        frame: &[u8],
+        headroom: usize,
+    ) -> (Verdict, Vec<u8>) {
+        answer(&self.records::<true>(ifindex), frame, headroom)
+    }
+}
+
+fn answer<const AGENT: bool>(
+    records: &SliceRecords<'_, AGENT>,
+    frame: &[u8],
+    headroom: usize,
+) -> (Verdict, Vec<u8>) {
+    let mut buffer = vec![0xee; headroom + frame.len()];
+    buffer[headroom..].copy_from_slice(frame);
+    let mut frame = SliceFrame::new(&mut buffer, headroom);
+    let verdict = respond(&mut frame, records);
+    (verdict, frame.bytes().into())
+}
+
+/// The entry of a unique name: routable addresses first; of a family with too many, the number alone.
+pub fn host(ttl: u32, addresses: &[IpAddr]) -> Host {
+    let mut host = Host {
+        state: NameState::Unique as u8,
+        a_count: 0,
+        a_routable: 0,
+        aaaa_count: 0,
+        aaaa_routable: 0,
+        reserved: [0; 3],
+        ttl,
+        a: [[0; 4]; ADDRESSES_MAX],
+        aaaa: [[0; 16]; ADDRESSES_MAX],
+    };
+    let (local, routable): (Vec<_>, Vec<_>) = addresses.iter().partition(|address| match address {
+        IpAddr::V4(address) => address.is_link_local(),
+        IpAddr::V6(address) => address.is_unicast_link_local(),
+    });
+    let v4 = |of: &[IpAddr]| of.iter().filter(|address| address.is_ipv4()).count() as u8;
+    (host.a_routable, host.a_count) = (v4(&routable), v4(addresses));
+    (host.aaaa_routable, host.aaaa_count) = (
+        routable.len() as u8 - v4(&routable),
+        addresses.len() as u8 - v4(addresses),
+    );
+    let (mut a, mut aaaa) = (Vec::new(), Vec::new());
+    for address in routable.into_iter().chain(local) {
+        match address {
+            IpAddr::V4(address) => a.push(address.octets()),
+            IpAddr::V6(address) => aaaa.push(address.octets()),
+        }
+    }
+    fill(&mut host.a, &a);
+    fill(&mut host.aaaa, &aaaa);
+    host
+}
+
+fn fill<T: Copy>(to: &mut [T], from: &[T]) {
+    if from.len() <= to.len() {
+        to[..from.len()].copy_from_slice(from);
+    }
+}
+
+fn prefix4(address: Ipv4Addr, length: u8) -> Prefix4 {
+    let mask = u32::MAX.checked_shl(32 - u32::from(length)).unwrap_or(0);
+    let network = address.to_bits() & mask;
+    Prefix4 {
+        network: network.to_be_bytes(),
+        mask: mask.to_be_bytes(),
+        source: address.octets(),
+    }
+}
+
+fn prefix6(address: Ipv6Addr, length: u8) -> Prefix6 {
+    let mask = u128::MAX.checked_shl(128 - u32::from(length)).unwrap_or(0);
+    let network = address.to_bits() & mask;
+    Prefix6 {
+        network: network.to_be_bytes(),
+        mask: mask.to_be_bytes(),
+        source: address.octets(),
+    }
+}

@@ -1,0 +1,128 @@
+//! Checksums: which incoming ones are good, and that every outgoing one is right.
+
+use llamar_common::abi::Outcome;
+use llamar_common::testing::{A, AAAA, Checksum, FrameBuilder, checksum};
+
+use crate::world::*;
+
+#[test]
+fn query_that_carries_the_sum_of_its_pseudo_header_is_answered_with_a_whole_one() {
+    // RFC 4795 2.3: section 1.6, 5, as behind veth and virtio.
+    for (asker, _) in pairs() {
+        for kind in [A, AAAA] {
+            let partial = query(asker, kind).checksum(Checksum::Partial).build();
+            let (verdict, answer) = world().respond(ETH, &partial, HEADROOM);
+            assert!(verdict.reply);
+            let (_, expected) = world().respond(ETH, &query(asker, kind).build(), HEADROOM);
+            assert_eq!(hex(&answer), hex(&expected));
+            assert_sums(&answer);
+        }
+    }
+}
+
+#[test]
+fn wrong_udp_checksum_is_passed() {
+    // RFC 4795 2.3: section 1.6, 5.
+    for (asker, _) in pairs() {
+        for bit in 0..16 {
+            let frame = query(asker, A).checksum(Checksum::Wrong(1 << bit)).build();
+            assert_passed(&world(), &frame, Outcome::LlmnrChecksum);
+        }
+    }
+}
+
+#[test]
+fn udp_checksum_may_be_left_out_over_ipv4_only() {
+    // RFC 768; RFC 8200 8.1.
+    for (asker, source) in pairs() {
+        let query = query(asker, A).checksum(Checksum::Absent);
+        if asker.ip.is_ipv6() {
+            assert_passed(&world(), &query.build(), Outcome::LlmnrChecksum);
+        } else {
+            let (verdict, answer) = world().respond(ETH, &query.build(), HEADROOM);
+            assert!(verdict.reply, "{source:?}");
+            assert_sums(&answer);
+        }
+    }
+}
+
+#[test]
+fn wrong_ipv4_header_checksum_is_passed() {
+    // RFC 791 3.1.
+    let frame = query(peer(PEER_V4), A).build();
+    for byte in [24, 25] {
+        for bit in 0..8 {
+            let mut damaged = frame.clone();
+            damaged[byte] ^= 1 << bit;
+            assert_passed(&world(), &damaged, Outcome::LlmnrChecksum);
+        }
+    }
+}
+
+#[test]
+fn damage_to_any_bit_that_a_checksum_covers_is_never_answered() {
+    for (asker, _) in pairs() {
+        let frame = query(asker, A).build();
+        let covered = if asker.ip.is_ipv4() { 14 } else { 18 };
+        for byte in covered..frame.len() {
+            for bit in 0..8 {
+                // Next header and hop limit of IPv6: no sum covers the hop limit.
+                if asker.ip.is_ipv6() && byte == 21 {
+                    continue;
+                }
+                let mut damaged = frame.clone();
+                damaged[byte] ^= 1 << bit;
+                let (verdict, after) = world().respond(ETH, &damaged, HEADROOM);
+                assert!(!verdict.reply, "bit {bit} of byte {byte}");
+                assert_eq!(hex(&after), hex(&damaged));
+            }
+        }
+    }
+}
+
+#[test]
+fn checksums_of_answers_are_right_for_every_sum_of_the_query() {
+    // RFC 768: a sum of 0 is sent as 0xffff, which one of these ids brings about.
+    let (asker, source) = pairs()[0];
+    let mut all_ones = 0;
+    for id in 0..=u16::MAX {
+        let query = FrameBuilder::llmnr(asker).question(NAME, A).id(id);
+        let (verdict, answer) = world_of_sums(&query.build());
+        assert!(verdict, "{source:?}");
+        assert_sums(&answer);
+        all_ones += usize::from(answer[40..42] == [0xff, 0xff]);
+    }
+    assert_eq!(all_ones, 1);
+}
+
+#[test]
+fn query_whose_checksum_is_sent_as_all_ones_is_answered() {
+    // RFC 768.
+    for (asker, _) in pairs() {
+        let plain = query(asker, A).id(0).build();
+        let at = if asker.ip.is_ipv4() { 40 } else { 60 };
+        let sum = u16::from_be_bytes([plain[at], plain[at + 1]]);
+        let frame = query(asker, A).id(sum).build();
+        assert_eq!(frame[at..at + 2], [0xff, 0xff]);
+        assert!(world().respond(ETH, &frame, HEADROOM).0.reply);
+    }
+}
+
+#[test]
+fn ipv4_header_checksums_of_answers_are_right() {
+    // RFC 1071.
+    for (asker, _) in &pairs()[..2] {
+        let (verdict, answer) = world().respond(ETH, &query(*asker, A).build(), HEADROOM);
+        assert!(verdict.reply);
+        assert_eq!(checksum(&answer[14..34], 0), 0);
+    }
+}
+
+/// Whether a frame is answered, and the answer; the world is made once.
+fn world_of_sums(frame: &[u8]) -> (bool, Vec<u8>) {
+    thread_local!(static WORLD: llamar_common::testing::Tables = world());
+    WORLD.with(|world| {
+        let (verdict, answer) = world.respond(ETH, frame, HEADROOM);
+        (verdict.reply, answer)
+    })
+}

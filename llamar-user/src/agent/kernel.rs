@@ -1,0 +1,237 @@
+//! The kernel path as the agent drives it: where it is attached, and what to do where it is not.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use anyhow::Context as _;
+use llamar_common::abi::{Counters, LinkKey};
+use tracing::{error, warn};
+
+use crate::config::{Config, XdpMode};
+use crate::datapath::{self, Attached, Datapath, Lock, Report};
+use crate::link::ethtool::rx_vlan_offload;
+use crate::link::{Link, Links};
+use crate::state::Desired;
+
+/// The kernel path, or none where every interface is served from userspace.
+pub struct KernelPath {
+    datapath: Option<Datapath>,
+    /// Interfaces on which attaching failed; tried again at a full pass.
+    failed: BTreeSet<u32>,
+    /// What was said last of writing the maps.
+    complaints: Vec<String>,
+    beating: bool,
+}
+
+impl KernelPath {
+    /// Opens the maps and programs unless no interface wants them.
+    pub fn open(lock: &Lock, config: &Config) -> anyhow::Result<Self> {
+        let modes = config.interfaces.values().map(|interface| interface.xdp);
+        let wanted = modes.into_iter().any(|mode| mode != XdpMode::Off);
+        let datapath = if wanted {
+            let object = datapath::object().context(
+                "built without the kernel path: cargo xtask build makes a binary that has it, --xdp off runs without",
+            )?;
+            let datapath = Datapath::open(lock, config.max_names, object)
+                .context("start the kernel path (--xdp off runs without it)")?;
+            for warning in datapath.warnings() {
+                warn!("{warning}");
+            }
+            Some(datapath)
+        } else {
+            None
+        };
+        Ok(Self {
+            datapath,
+            failed: BTreeSet::new(),
+            complaints: Vec::new(),
+            beating: true,
+        })
+    }
+
+    /// Fills the maps and attaches to every interface that is there. On failure nothing of a first start stays
+    /// behind, and what a former agent has left goes on as it was.
+    pub fn start(
+        &mut self,
+        config: &Config,
+        links: &Links,
+        desired: &Arc<Desired>,
+    ) -> anyhow::Result<()> {
+        let Some(datapath) = &mut self.datapath else {
+            return Ok(());
+        };
+        let first = datapath.attached().next().is_none();
+        let report = datapath.apply(desired);
+        self.complain(&report);
+        let result = self.attach_all(config, links);
+        if result.is_err() && first {
+            self.datapath
+                .take()
+                .map_or(Ok(()), |datapath| datapath.close().map(drop))?;
+        }
+        result
+    }
+
+    fn attach_all(&mut self, config: &Config, links: &Links) -> anyhow::Result<()> {
+        let Some(datapath) = &mut self.datapath else {
+            return Ok(());
+        };
+        datapath.beat()?;
+        for (link, mode) in wanted(config, links) {
+            let attached = datapath.attach(link, mode)?;
+            tell(&attached, link, config, links);
+        }
+        Ok(())
+    }
+
+    /// Writes what is to be answered, attaches to interfaces that appeared and detaches from those that are not
+    /// served any more. `again` compares with what the maps really hold and tries once more what failed before.
+    pub fn follow(&mut self, config: &Config, links: &Links, desired: &Arc<Desired>, again: bool) {
+        let Some(datapath) = &mut self.datapath else {
+            return;
+        };
+        if again {
+            self.failed.clear();
+            datapath.distrust();
+        }
+        let report = datapath.apply(desired);
+        let wanted: BTreeMap<u32, (&Link, XdpMode)> = wanted(config, links)
+            .map(|(link, mode)| (link.index, (link, mode)))
+            .collect();
+        let held: BTreeMap<u32, bool> = datapath
+            .attached()
+            .map(|(ifindex, attached)| (ifindex, attached.is_some()))
+            .collect();
+        for ifindex in held.keys().filter(|ifindex| !wanted.contains_key(ifindex)) {
+            if let Err(error) = datapath.detach(*ifindex) {
+                warn!("detach from interface {ifindex}: {error}");
+            }
+        }
+        self.failed.retain(|ifindex| wanted.contains_key(ifindex));
+        for (ifindex, (link, mode)) in wanted {
+            if held.get(&ifindex) == Some(&true) || self.failed.contains(&ifindex) {
+                continue;
+            }
+            match datapath.attach(link, mode) {
+                Ok(attached) => tell(&attached, link, config, links),
+                Err(error) => {
+                    warn!("{error}; {} is served from userspace", link.name);
+                    self.failed.insert(ifindex);
+                }
+            }
+        }
+        self.complain(&report);
+    }
+
+    /// Says what could not be written, once.
+    fn complain(&mut self, report: &Report) {
+        let capacity = self.datapath.as_ref().map_or(0, Datapath::capacity);
+        let full = report.full.map(|left_out| {
+            format!("the kernel path's map is full: {left_out} names beyond max-names = {capacity} are answered from userspace")
+        });
+        let arp_full = report.arp_full.map(|left_out| {
+            format!("the kernel path's ARP map is full: {left_out} addresses are answered from userspace")
+        });
+        let unplaced = report.unplaced.iter().map(|key| {
+            format!(
+                "the kernel path has no place left for interface {} VLAN {}: served from userspace",
+                key.ifindex, key.vlan
+            )
+        });
+        let complaints: Vec<String> = full
+            .into_iter()
+            .chain(arp_full)
+            .chain(unplaced)
+            .chain(report.errors.iter().cloned())
+            .collect();
+        if complaints != self.complaints {
+            for complaint in &complaints {
+                error!("{complaint}");
+            }
+            self.complaints = complaints;
+        }
+    }
+
+    /// Tells the kernel path that the agent lives.
+    pub fn beat(&mut self) {
+        let Some(datapath) = &mut self.datapath else {
+            return;
+        };
+        match datapath.beat() {
+            Ok(()) => self.beating = true,
+            Err(error) if self.beating => {
+                self.beating = false;
+                error!(
+                    "heartbeat: {error}; the kernel path passes everything up until it comes back"
+                );
+            }
+            Err(_) => {}
+        }
+    }
+
+    /// Our program on an interface.
+    pub fn attached(&self, ifindex: u32) -> Option<&Attached> {
+        let mut held = self.datapath.as_ref()?.attached();
+        held.find(|(index, _)| *index == ifindex)?.1
+    }
+
+    /// How an interface's frames are answered: `native`, `generic` or `off`.
+    pub fn mode(&self, ifindex: u32) -> &'static str {
+        self.attached(ifindex)
+            .map_or(XdpMode::Off.as_str(), |attached| attached.kind.as_str())
+    }
+
+    /// The counters of every link, and under `None` those of frames of no link.
+    pub fn counters(&self) -> BTreeMap<Option<LinkKey>, Counters> {
+        let counters = self
+            .datapath
+            .as_ref()
+            .map_or(Ok(Vec::new()), Datapath::counters);
+        match counters {
+            Ok(counters) => counters.into_iter().collect(),
+            Err(error) => {
+                warn!("{error}");
+                BTreeMap::new()
+            }
+        }
+    }
+
+    /// Capacity of the names' map; 0 without one.
+    pub fn capacity(&self) -> usize {
+        self.datapath.as_ref().map_or(0, Datapath::capacity)
+    }
+
+    /// Detaches, unpins and removes the maps.
+    pub fn close(self) -> anyhow::Result<()> {
+        match self.datapath {
+            Some(datapath) => Ok(datapath.close().map(drop)?),
+            None => Ok(()),
+        }
+    }
+}
+
+/// Says what the administrator should know of an interface that the kernel path is on.
+fn tell(attached: &Attached, link: &Link, config: &Config, links: &Links) {
+    if let Some(warning) = &attached.warning {
+        warn!("{warning}");
+    }
+    let is_vlan_of_it = |other: &Link| other.vlan.is_some_and(|(parent, _)| parent == link.index);
+    let configured = config.interfaces.get(&link.name);
+    let has_vlans = configured.is_some_and(|interface| !interface.vlans.is_empty())
+        || links.by_index.values().any(is_vlan_of_it);
+    // The program sees such a frame as one of the untagged link.
+    if has_vlans && rx_vlan_offload(&link.name) == Some(true) {
+        let name = &link.name;
+        warn!(
+            "{name} takes VLAN tags off before the kernel path sees frames, which are then answered as untagged ones: run `ethtool -K {name} rxvlan off`"
+        );
+    }
+}
+
+/// The interfaces that are there and want the kernel path.
+fn wanted<'a>(config: &'a Config, links: &'a Links) -> impl Iterator<Item = (&'a Link, XdpMode)> {
+    config.interfaces.iter().filter_map(|(name, interface)| {
+        let link = links.by_name(name).filter(|link| link.ethernet)?;
+        (interface.xdp != XdpMode::Off).then_some((link, interface.xdp))
+    })
+}

@@ -1,0 +1,264 @@
+//! Answers over AF_PACKET what only llamar can answer: ARP requests for proxied addresses, those that RFC 3927 wants
+//! answered by broadcast, and everything on VLANs that have no interface here. The answers are those of
+//! `llamar_common::respond`, as in the kernel.
+
+use std::cell::OnceCell;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use llamar_common::abi::{
+    ARP_DECLARED, ArpHost, ArpKey, Control, Host, Link, LinkKey, NameKey, Outcome, Sender,
+};
+use llamar_common::frame::SliceFrame;
+use llamar_common::records::{Records, World};
+use llamar_common::respond::respond;
+use llamar_common::wire::{be16, ethernet, ip};
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tracing::{debug, warn};
+
+use crate::dns::Name;
+use crate::net::{PacketSocket, arp_and_llmnr_filter, arp_filter};
+use crate::state::{Desired, Served};
+
+/// Largest frame that is looked at; what could be answered is far smaller.
+const FRAME_MAX: usize = 2048;
+/// Room in front of a frame for an answer's growth: four AAAA records.
+const HEADROOM: usize = 128;
+/// Frames that wait for the agent; more are dropped, as a full socket would.
+const WAITING_MAX: usize = 256;
+
+/// A frame that a socket received.
+pub struct Received {
+    device: u32,
+    frame: Vec<u8>,
+}
+
+/// The packet sockets, one for each interface that needs one.
+pub struct Proxies {
+    sockets: BTreeMap<u32, Proxy>,
+    failed: BTreeSet<u32>,
+    sender: mpsc::Sender<Received>,
+    receiver: mpsc::Receiver<Received>,
+}
+
+/// What an interface's socket has to see.
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+enum Need {
+    Arp,
+    /// There is a VLAN without an interface: nothing but this socket sees its queries.
+    ArpAndLlmnr,
+}
+
+struct Proxy {
+    socket: Arc<PacketSocket>,
+    need: Need,
+    reader: JoinHandle<()>,
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        self.reader.abort();
+    }
+}
+
+impl Proxies {
+    /// No sockets yet.
+    pub fn new() -> Self {
+        let (sender, receiver) = mpsc::channel(WAITING_MAX);
+        Self {
+            sockets: BTreeMap::new(),
+            failed: BTreeSet::new(),
+            sender,
+            receiver,
+        }
+    }
+
+    /// Opens the sockets that are needed and closes the others.
+    pub fn follow(&mut self, desired: &Desired) {
+        let mut needed: BTreeMap<u32, Need> = BTreeMap::new();
+        for (device, need) in desired.links.iter().filter_map(needs) {
+            let most = needed.entry(device).or_insert(need);
+            *most = need.max(*most);
+        }
+        self.sockets
+            .retain(|device, proxy| needed.get(device) == Some(&proxy.need));
+        self.failed.retain(|device| needed.contains_key(device));
+        for (device, need) in needed {
+            if !self.sockets.contains_key(&device) && !self.failed.contains(&device) {
+                self.open(device, need);
+            }
+        }
+    }
+
+    fn open(&mut self, device: u32, need: Need) {
+        let filter = match need {
+            Need::Arp => arp_filter(),
+            Need::ArpAndLlmnr => arp_and_llmnr_filter(),
+        };
+        match PacketSocket::open(device, &filter) {
+            Ok(socket) => {
+                let socket = Arc::new(socket);
+                let reader = tokio::spawn(read(device, Arc::clone(&socket), self.sender.clone()));
+                let proxy = Proxy {
+                    socket,
+                    need,
+                    reader,
+                };
+                self.sockets.insert(device, proxy);
+            }
+            Err(error) => {
+                self.failed.insert(device);
+                warn!("{error}; what only this socket could answer is left to the kernel path");
+            }
+        }
+    }
+
+    /// The next frame that may have to be answered. Cancelling loses none.
+    pub async fn receive(&mut self) -> Received {
+        match self.receiver.recv().await {
+            Some(received) => received,
+            // The sender above keeps the channel open.
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Answers a frame if it is to be answered from here, and says what was done.
+    pub fn answer(&self, desired: &Desired, received: Received) -> Option<(LinkKey, Outcome)> {
+        let proxy = self.sockets.get(&received.device)?;
+        let records = AgentRecords::new(desired, received.device, &received.frame)?;
+        let mut buffer = vec![0; HEADROOM];
+        buffer.extend_from_slice(&received.frame);
+        let mut frame = SliceFrame::new(&mut buffer, HEADROOM);
+        let verdict = respond(&mut frame, &records);
+        if !verdict.reply {
+            return None;
+        }
+        if let Err(error) = proxy.socket.send(frame.bytes()) {
+            debug!(
+                "answer over the packet socket of interface {}: {error}",
+                received.device
+            );
+            return None;
+        }
+        Some((records.key, verdict.outcome?))
+    }
+}
+
+/// The interface that needs a packet socket for a link, if it does.
+fn needs((key, served): (&LinkKey, &Served)) -> Option<(u32, Need)> {
+    if !served.up {
+        return None;
+    }
+    let Some(device) = served.device else {
+        return Some((key.ifindex, Need::ArpAndLlmnr));
+    };
+    let ours_alone = |(address, host): (&[u8; 4], &ArpHost)| {
+        host.origin == ARP_DECLARED || ip::v4::is_link_local(*address)
+    };
+    served
+        .arp
+        .iter()
+        .any(ours_alone)
+        .then_some((device, Need::Arp))
+}
+
+async fn read(device: u32, socket: Arc<PacketSocket>, sender: mpsc::Sender<Received>) {
+    let mut buffer = vec![0; FRAME_MAX];
+    loop {
+        match socket.recv(&mut buffer).await {
+            Ok(received) => {
+                let Some(frame) = buffer.get(..received.length) else {
+                    continue;
+                };
+                // A full channel drops the frame: whoever asked will ask again.
+                let _ = sender.try_send(Received {
+                    device,
+                    frame: frame.to_vec(),
+                });
+            }
+            // The interface went down or away: following the links closes the socket or leaves it to come back.
+            Err(error) => {
+                debug!("receive on the packet socket of interface {device}: {error}");
+                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
+            }
+        }
+    }
+}
+
+/// The records for one frame.
+struct AgentRecords<'a> {
+    key: LinkKey,
+    served: &'a Served,
+    link: Link,
+    vlan: u16,
+    host: OnceCell<Host>,
+}
+
+impl<'a> AgentRecords<'a> {
+    /// The records for a frame received on an interface; `None` if it is left to the stack.
+    fn new(desired: &'a Desired, device: u32, frame: &[u8]) -> Option<Self> {
+        let header = frame.get(..ethernet::HEADER + ethernet::TAG)?;
+        let ether_type = be16(header, ethernet::ETHER_TYPE);
+        let (key, served, vlan) = if ether_type == ethernet::VLAN {
+            let vlan = be16(header, ethernet::HEADER) & ethernet::VLAN_ID;
+            let key = LinkKey::new(device, vlan);
+            // A VLAN with an interface is seen there without its tag.
+            let served = desired
+                .links
+                .get(&key)
+                .filter(|served| served.device.is_none())?;
+            (key, served, vlan)
+        } else if ether_type == ethernet::ARP {
+            let (key, served) = super::zone::link_of(desired, device)?;
+            (key, served, 0)
+        } else {
+            // LLMNR without a tag comes through the UDP sockets.
+            return None;
+        };
+        Some(Self {
+            key,
+            served,
+            link: served.link(key),
+            vlan,
+            host: OnceCell::new(),
+        })
+    }
+}
+
+impl Records for AgentRecords<'_> {
+    const WORLD: World = World::Agent;
+
+    fn link(&self, vlan: u16) -> Option<(u32, &Link)> {
+        (vlan == self.vlan && self.served.up).then_some((0, &self.link))
+    }
+
+    fn settled(&self, _link: &Link, _generation: u32) -> bool {
+        true
+    }
+
+    fn host(&self, key: &NameKey) -> Option<&Host> {
+        let label: Vec<u8> = key.label().collect();
+        let name = Name::from_labels([label.as_slice()]).ok()?;
+        let addresses = self.served.names.get(&name)?;
+        Some(self.host.get_or_init(|| addresses.host()))
+    }
+
+    fn arp(&self, key: &ArpKey) -> Option<&ArpHost> {
+        self.served.arp.get(&key.address)
+    }
+
+    fn control(&self) -> Option<&Control> {
+        None
+    }
+
+    fn jiffies(&self) -> u64 {
+        0
+    }
+
+    fn sender(&self, _slot: u32) -> Option<Sender> {
+        None
+    }
+
+    fn remember(&self, _slot: u32, _sender: Sender) {}
+}

@@ -1,0 +1,71 @@
+//! What the agent says of each interface on stderr: one line whenever its standing changes.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use tracing::{info, warn};
+
+use super::kernel::KernelPath;
+use crate::config::{Config, Interface};
+use crate::link::{Link, Links};
+use crate::state::Desired;
+
+/// What was said last.
+#[derive(Debug, Default)]
+pub struct Voice {
+    standings: BTreeMap<String, Standing>,
+    warnings: BTreeSet<String>,
+}
+
+#[derive(Debug, PartialEq, Eq)]
+enum Standing {
+    Missing,
+    Unfit,
+    Down,
+    Ready { mode: String, names: Vec<String> },
+}
+
+impl Voice {
+    /// Says what has changed.
+    pub fn tell(&mut self, config: &Config, links: &Links, desired: &Desired, kernel: &KernelPath) {
+        for (name, interface) in &config.interfaces {
+            let standing = standing(links.by_name(name), interface, kernel);
+            if self.standings.get(name) != Some(&standing) {
+                say(name, &standing);
+                self.standings.insert(name.clone(), standing);
+            }
+        }
+        self.standings
+            .retain(|name, _| config.interfaces.contains_key(name));
+        for warning in desired
+            .warnings
+            .iter()
+            .filter(|warning| !self.warnings.contains(*warning))
+        {
+            warn!("{warning}");
+        }
+        self.warnings = desired.warnings.iter().cloned().collect();
+    }
+}
+
+fn standing(link: Option<&Link>, interface: &Interface, kernel: &KernelPath) -> Standing {
+    match link {
+        None => Standing::Missing,
+        Some(link) if !link.ethernet => Standing::Unfit,
+        Some(link) if !link.up => Standing::Down,
+        Some(link) => Standing::Ready {
+            mode: kernel.mode(link.index).to_owned(),
+            names: interface.names.iter().map(ToString::to_string).collect(),
+        },
+    }
+}
+
+fn say(name: &str, standing: &Standing) {
+    match standing {
+        Standing::Missing => warn!("{name}: does not exist; served when it appears"),
+        Standing::Unfit => warn!("{name}: is not an Ethernet interface; not served"),
+        Standing::Down => warn!("{name}: is down; served when it comes up"),
+        Standing::Ready { mode, names } => {
+            info!("{name}: ready, xdp {mode}, names {}", names.join(", "));
+        }
+    }
+}

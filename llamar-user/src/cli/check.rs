@@ -1,0 +1,65 @@
+//! `llamar check`: judges a configuration without serving anything.
+
+use std::path::PathBuf;
+
+use tracing::info;
+
+use super::{Failure, misconfigured};
+use crate::config::{self, Config, Defaults, Flags};
+use crate::dns::Name;
+
+/// Arguments of `llamar check`.
+#[derive(Debug, clap::Args)]
+pub struct Args {
+    /// Configuration file [default: /etc/llamar.toml, else /etc/llmnr.conf, where there is one]
+    #[arg(short, long, value_name = "FILE")]
+    config: Option<PathBuf>,
+}
+
+/// Prints what a configuration comes to, or everything that is wrong with it.
+pub fn check(args: &Args) -> Result<(), Failure> {
+    let flags = Flags {
+        config: args.config.clone(),
+        ..Flags::default()
+    };
+    let config =
+        config::judge(&flags, &Defaults::system()).map_err(|reason| misconfigured(&reason))?;
+    for note in &config.notes {
+        info!("{note}");
+    }
+    show(&config);
+    Ok(())
+}
+
+fn show(config: &Config) {
+    match &config.file {
+        Some(file) => println!("{}: valid", file.display()),
+        None => println!("no configuration file: defaults"),
+    }
+    for (name, interface) in &config.interfaces {
+        println!(
+            "{name}: names {}, ttl {}, xdp {}, {} names held for others here, {} addresses proxied",
+            joined(&interface.names),
+            interface.ttl,
+            interface.xdp,
+            interface.hosts.len(),
+            interface.proxy_arp.len()
+        );
+        for (id, vlan) in &interface.vlans {
+            println!(
+                "{name} VLAN {id}: names {}, {} addresses, {} names held for others here, {} addresses proxied",
+                joined(&vlan.names),
+                vlan.addresses.len(),
+                vlan.hosts.len(),
+                vlan.proxy_arp.len()
+            );
+        }
+    }
+    let (held, room) = (config.hosts.len(), config.max_names);
+    println!("{held} names held for others on every link, room for {room} in the kernel path");
+}
+
+fn joined(names: &[Name]) -> String {
+    let names: Vec<String> = names.iter().map(ToString::to_string).collect();
+    names.join(", ")
+}

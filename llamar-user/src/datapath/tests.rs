@@ -1,0 +1,678 @@
+//! The kernel path on a real kernel: in a thread with its own network and mount namespaces, on a veth pair and a
+//! BPF file system that are made for the test and vanish with the thread.
+
+use std::collections::BTreeMap;
+use std::net::{IpAddr, Ipv4Addr};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::thread;
+use std::time::Duration;
+
+use aya::programs::{TestRun, TestRunOptions, Xdp, XdpMode as AyaMode};
+use llamar_common::abi::{ARP_ASSIGNED, NO_LINK, Outcome, Plain, Sender};
+use nix::mount::{MntFlags, MsFlags, mount, umount2};
+use nix::net::if_::if_nametoindex;
+use nix::sched::{CloneFlags, CpuSet, sched_setaffinity, unshare};
+use nix::unistd::{Pid, geteuid};
+
+use super::diff::Table;
+use super::*;
+use crate::config::Addresses;
+use crate::dns::Name;
+use crate::state::{Names, Served};
+
+/// A test's own piece of the machine.
+struct Ground {
+    directory: tempfile::TempDir,
+    object: &'static [u8],
+}
+
+impl Ground {
+    fn instance(&self) -> Instance {
+        Instance {
+            name: "test".to_owned(),
+            bpffs: self.bpffs(),
+            run_dir: self.directory.path().join("run"),
+        }
+    }
+
+    fn bpffs(&self) -> PathBuf {
+        self.directory.path().join("bpf")
+    }
+
+    fn pins(&self) -> PathBuf {
+        self.bpffs().join("llamar/test/v1")
+    }
+
+    fn open(&self, lock: &Lock) -> Datapath {
+        Datapath::open(lock, 100, self.object).unwrap()
+    }
+
+    fn link(&self, name: &str) -> Link {
+        Link {
+            index: if_nametoindex(name).unwrap(),
+            name: name.to_owned(),
+            kind: Some("veth".to_owned()),
+            mtu: 1500,
+            ..Link::default()
+        }
+    }
+}
+
+impl Drop for Ground {
+    fn drop(&mut self) {
+        umount2(&self.bpffs(), MntFlags::MNT_DETACH).unwrap();
+    }
+}
+
+/// Runs a test in namespaces of its own, with the veth pair `va` and `vb`.
+fn on_ground(test: fn(&Ground)) {
+    let Some(object) = object() else {
+        return skipped("built without the kernel path: cargo xtask build");
+    };
+    if !geteuid().is_root() {
+        return skipped("not root");
+    }
+    let run = move || {
+        unshare(CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWNS).unwrap();
+        let nothing = None::<&str>;
+        mount(
+            nothing,
+            "/",
+            nothing,
+            MsFlags::MS_REC | MsFlags::MS_PRIVATE,
+            nothing,
+        )
+        .unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        let bpffs = directory.path().join("bpf");
+        std::fs::create_dir(&bpffs).unwrap();
+        mount(Some("bpf"), &bpffs, Some("bpf"), MsFlags::empty(), nothing).unwrap();
+        let ground = Ground { directory, object };
+        ip("link add va type veth peer name vb");
+        ip("link set va up");
+        ip("link set vb up");
+        test(&ground);
+    };
+    if let Err(panic) = thread::spawn(run).join() {
+        std::panic::resume_unwind(panic);
+    }
+}
+
+fn skipped(why: &str) {
+    assert!(
+        std::env::var_os("LLAMAR_TESTS").is_none_or(|value| value != "require"),
+        "skipped: {why}"
+    );
+    println!("skipped: {why}");
+}
+
+fn ip(arguments: &str) {
+    let mut command = Command::new("ip");
+    let done = command.args(arguments.split(' ')).output().unwrap();
+    assert!(
+        done.status.success(),
+        "ip {arguments}: {}",
+        String::from_utf8_lossy(&done.stderr)
+    );
+}
+
+fn files(directory: &Path) -> Vec<String> {
+    let Ok(entries) = std::fs::read_dir(directory) else {
+        return Vec::new();
+    };
+    let mut names: Vec<_> = entries
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
+    // What the kernel itself puts into every BPF file system.
+    names.retain(|name| name != "maps.debug" && name != "progs.debug");
+    names.sort();
+    names
+}
+
+/// One link with these names and its ARP address 10.0.0.`host`.
+fn desired(ifindex: u32, names: &[&str], host: u8) -> Arc<Desired> {
+    let address = Ipv4Addr::new(10, 0, 0, host);
+    let addresses = Arc::new(Addresses::new([IpAddr::V4(address)], 30));
+    let names = names
+        .iter()
+        .map(|name| (Name::parse(name).unwrap(), Arc::clone(&addresses)));
+    let mac = [2, 0, 0, 0, 0, 1];
+    let served = Served {
+        interface: "va".to_owned(),
+        device: Some(ifindex),
+        mac,
+        up: true,
+        prefixes4: Vec::new(),
+        prefixes6: Vec::new(),
+        own: Arc::new([IpAddr::V4(address)]),
+        ttl: 30,
+        names: Names::new(names.collect(), Arc::default()),
+        arp: BTreeMap::from([(
+            address.octets(),
+            ArpHost {
+                mac,
+                origin: ARP_ASSIGNED,
+            },
+        )]),
+    };
+    Arc::new(Desired {
+        links: BTreeMap::from([(LinkKey::new(ifindex, 0), served)]),
+        warnings: Vec::new(),
+    })
+}
+
+fn labels(path: &Datapath) -> Vec<String> {
+    let names = path.names().unwrap().into_iter();
+    let mut labels: Vec<_> = names
+        .map(|(key, _)| String::from_utf8(key.label().collect()).unwrap())
+        .collect();
+    labels.sort();
+    labels
+}
+
+#[test]
+fn a_new_agent_takes_link_and_maps_over_and_close_leaves_nothing() {
+    on_ground(|ground| {
+        let lock = ground.instance().lock().unwrap();
+        let mut path = ground.open(&lock);
+        let va = ground.link("va");
+        let first = path.attach(&va, XdpMode::Auto).unwrap();
+        assert_eq!(first.kind, XdpKind::Generic);
+        let report = path.apply(&desired(va.index, &["casa", "media", "two.labels"], 1));
+        assert_eq!(
+            report,
+            Report {
+                written: 3,
+                ..Report::default()
+            }
+        );
+        let mut pins: Vec<_> = map::ALL.map(str::to_owned).into();
+        pins.push(format!("link_{}", va.index));
+        pins.sort();
+        assert_eq!(files(&ground.pins()), pins);
+        drop(path);
+        assert_eq!(running(va.index).unwrap().unwrap().id, first.program);
+
+        let mut path = ground.open(&lock);
+        assert_eq!(path.attached().collect::<Vec<_>>(), [(va.index, None)]);
+        assert_eq!(labels(&path), ["casa", "media"]);
+        let second = path.attach(&va, XdpMode::Auto).unwrap();
+        assert_eq!(second.link, first.link);
+        assert_ne!(second.program, first.program);
+        assert_eq!(running(va.index).unwrap().unwrap().id, second.program);
+        let report = path.apply(&desired(va.index, &["media", "radio"], 1));
+        assert_eq!((report.written, report.removed), (1, 1));
+        assert_eq!(labels(&path), ["media", "radio"]);
+
+        let removed = path.close().unwrap();
+        assert_eq!(removed.interfaces, [va.index]);
+        assert_eq!(running(va.index).unwrap(), None);
+        assert_eq!(files(&ground.bpffs()), Vec::<String>::new());
+        drop(lock);
+        assert!(!ground.instance().run_dir.exists());
+    });
+}
+
+#[test]
+fn an_attached_interface_can_be_attached_again_and_detached_twice() {
+    on_ground(|ground| {
+        let lock = ground.instance().lock().unwrap();
+        let mut path = ground.open(&lock);
+        let va = ground.link("va");
+        let first = path.attach(&va, XdpMode::Generic).unwrap();
+        assert_eq!(path.attach(&va, XdpMode::Generic).unwrap(), first);
+        path.detach(va.index).unwrap();
+        path.detach(va.index).unwrap();
+        assert_eq!(running(va.index).unwrap(), None);
+        assert_eq!(files(&ground.pins()).len(), map::ALL.len());
+        assert_eq!(path.attached().count(), 0);
+        let error = path.attach(&va, XdpMode::Off).unwrap_err().to_string();
+        assert_eq!(error, "va: xdp is off");
+    });
+}
+
+#[test]
+fn somebody_elses_program_is_never_replaced_and_named() {
+    on_ground(|ground| {
+        let va = ground.link("va");
+        let mut theirs = EbpfLoader::new().load(ground.object).unwrap();
+        let program: &mut Xdp = theirs
+            .program_mut(program::BEAT)
+            .unwrap()
+            .try_into()
+            .unwrap();
+        program.load().unwrap();
+        program.attach("va", AyaMode::Skb).unwrap();
+        let id = running(va.index).unwrap().unwrap().id;
+
+        let lock = ground.instance().lock().unwrap();
+        let mut path = ground.open(&lock);
+        for mode in [XdpMode::Auto, XdpMode::Native, XdpMode::Generic] {
+            let error = path.attach(&va, mode).unwrap_err().to_string();
+            let named = format!("va already runs the XDP program 'llamar_beat' (id {id})");
+            assert!(
+                error.starts_with(&named) && error.ends_with("--xdp off"),
+                "{error}"
+            );
+        }
+        assert_eq!(running(va.index).unwrap().unwrap().id, id);
+        assert_eq!(files(&ground.pins()).len(), map::ALL.len());
+        path.close().unwrap();
+        assert_eq!(running(va.index).unwrap().unwrap().id, id);
+    });
+}
+
+#[test]
+fn native_mode_takes_the_frags_program_where_the_mtu_asks_for_it() {
+    on_ground(|ground| {
+        let lock = ground.instance().lock().unwrap();
+        let mut path = ground.open(&lock);
+        let small = path.attach(&ground.link("va"), XdpMode::Native).unwrap();
+        assert_eq!((small.kind, small.frags), (XdpKind::Native, false));
+        assert_eq!(
+            running(ground.link("va").index).unwrap().unwrap().kind,
+            XdpKind::Native
+        );
+        ip("link add vc mtu 9000 type veth peer name vd mtu 9000");
+        let large = path.attach(&ground.link("vc"), XdpMode::Native).unwrap();
+        assert_eq!((large.kind, large.frags), (XdpKind::Native, true));
+        drop(path);
+        let mut path = ground.open(&lock);
+        let again = path.attach(&ground.link("vc"), XdpMode::Native).unwrap();
+        assert_eq!((again.link, again.frags), (large.link, true));
+    });
+}
+
+#[test]
+fn a_mode_that_is_changed_is_attached_anew() {
+    on_ground(|ground| {
+        let lock = ground.instance().lock().unwrap();
+        let va = ground.link("va");
+        let generic = ground.open(&lock).attach(&va, XdpMode::Generic).unwrap();
+        let native = ground.open(&lock).attach(&va, XdpMode::Native).unwrap();
+        assert_ne!(native.link, generic.link);
+        assert_eq!(native.kind, XdpKind::Native);
+        assert_eq!(running(va.index).unwrap().unwrap().kind, XdpKind::Native);
+    });
+}
+
+#[test]
+fn a_driver_without_native_mode_is_an_error_or_in_auto_mode_a_warning() {
+    on_ground(|ground| {
+        ip("link add name br0 type bridge");
+        // A bridge that says it is hardware, as a network card without XDP would.
+        let card = Link {
+            kind: None,
+            ..ground.link("br0")
+        };
+        let lock = ground.instance().lock().unwrap();
+        let mut path = ground.open(&lock);
+        let error = path.attach(&card, XdpMode::Native).unwrap_err();
+        assert!(matches!(error, AttachError::Native { .. }), "{error:?}");
+        assert_eq!(path.attached().count(), 0);
+        let attached = path.attach(&card, XdpMode::Auto).unwrap();
+        assert_eq!(attached.kind, XdpKind::Generic);
+        assert!(
+            attached
+                .warning
+                .unwrap()
+                .starts_with("br0: native XDP is refused")
+        );
+        let bridge = Link {
+            kind: Some("bridge".to_owned()),
+            ..card
+        };
+        path.detach(bridge.index).unwrap();
+        assert_eq!(path.attach(&bridge, XdpMode::Auto).unwrap().warning, None);
+    });
+}
+
+#[test]
+fn an_interface_that_vanished_is_cleared_away() {
+    on_ground(|ground| {
+        let lock = ground.instance().lock().unwrap();
+        let va = ground.link("va");
+        let mut path = ground.open(&lock);
+        path.attach(&va, XdpMode::Auto).unwrap();
+        ip("link del va");
+        path.detach(va.index).unwrap();
+        assert_eq!(files(&ground.pins()).len(), map::ALL.len());
+
+        ip("link add va type veth peer name vb");
+        let va = ground.link("va");
+        path.attach(&va, XdpMode::Auto).unwrap();
+        drop(path);
+        ip("link del va");
+        let path = ground.open(&lock);
+        assert_eq!(path.attached().count(), 0);
+        assert_eq!(files(&ground.pins()).len(), map::ALL.len());
+    });
+}
+
+#[test]
+fn an_interface_made_anew_with_the_same_index_is_attached_to() {
+    on_ground(|ground| {
+        let lock = ground.instance().lock().unwrap();
+        let mut path = ground.open(&lock);
+        let va = ground.link("va");
+        let first = path.attach(&va, XdpMode::Auto).unwrap();
+        ip("link del va");
+        ip(&format!(
+            "link add va index {} type veth peer name vb",
+            va.index
+        ));
+        let second = path.attach(&va, XdpMode::Auto).unwrap();
+        assert_ne!(first.link, second.link);
+        assert!(running(va.index).unwrap().is_some());
+    });
+}
+
+#[test]
+fn a_link_of_another_network_namespace_is_left_alone() {
+    on_ground(|ground| {
+        let lock = ground.instance().lock().unwrap();
+        let va = ground.link("va");
+        let mut path = ground.open(&lock);
+        path.attach(&va, XdpMode::Auto).unwrap();
+        drop(path);
+        let _stays = std::fs::File::open("/proc/thread-self/ns/net").unwrap();
+        unshare(CloneFlags::CLONE_NEWNET).unwrap();
+        ip(&format!(
+            "link add va index {} type veth peer name vb",
+            va.index
+        ));
+        let mut path = ground.open(&lock);
+        let error = path.attach(&va, XdpMode::Auto).unwrap_err();
+        assert!(matches!(error, AttachError::Elsewhere { .. }), "{error:?}");
+        assert_eq!(running(va.index).unwrap(), None);
+    });
+}
+
+#[test]
+fn a_heartbeat_stamps_the_control_map_and_the_lease_fits_the_kernels_clock() {
+    on_ground(|ground| {
+        let lock = ground.instance().lock().unwrap();
+        let mut path = ground.open(&lock);
+        path.apply(&desired(7, &["casa"], 1));
+        path.beat().unwrap();
+        let first = path.maps.control().unwrap();
+        thread::sleep(Duration::from_millis(300));
+        path.beat().unwrap();
+        let second = path.maps.control().unwrap();
+        let hz = second.lease / 3;
+        assert_eq!((second.lease, second.sender_lease), (3 * hz, 30 * hz));
+        let seconds = (second.beat_ns - first.beat_ns) as f64 / 1e9;
+        let measured = (second.beat - first.beat) as f64 / seconds;
+        assert!(
+            (measured / hz as f64 - 1.0).abs() < 0.15,
+            "{measured} jiffies per second, not {hz}"
+        );
+    });
+}
+
+#[test]
+fn a_path_that_fell_silent_stays_silent_until_its_maps_are_true_again() {
+    on_ground(|ground| {
+        let lock = ground.instance().lock().unwrap();
+        let mut path = ground.open(&lock);
+        path.apply(&desired(7, &["casa"], 1));
+        path.beat().unwrap();
+        let left = path.maps.control().unwrap();
+        drop(path);
+        let mut path = ground.open(&lock);
+        path.beat().unwrap();
+        assert_eq!(path.maps.control().unwrap(), left);
+        path.apply(&desired(7, &["casa"], 1));
+        path.beat().unwrap();
+        assert!(path.maps.control().unwrap().beat_ns > left.beat_ns);
+    });
+}
+
+#[test]
+fn counters_are_summed_over_the_processors() {
+    on_ground(|ground| {
+        let lock = ground.instance().lock().unwrap();
+        let mut path = ground.open(&lock);
+        let mut request = [0; 60];
+        request[..6].fill(0xff);
+        request[12..22].copy_from_slice(&[8, 6, 0, 1, 8, 0, 6, 4, 0, 1]);
+        let processors = aya::util::online_cpus().unwrap();
+        for &processor in &processors {
+            let mut set = CpuSet::new();
+            set.set(processor as usize).unwrap();
+            sched_setaffinity(Pid::from_raw(0), &set).unwrap();
+            let mut programs = Programs(&mut path.ebpf);
+            let options = TestRunOptions {
+                data_in: Some(&request),
+                ..TestRunOptions::new()
+            };
+            programs
+                .load(program::XDP)
+                .unwrap()
+                .test_run(options)
+                .unwrap();
+        }
+        let counters = path.counters().unwrap();
+        let (link, counters) = counters[0];
+        assert_eq!(link, None);
+        assert_eq!(
+            counters.frames[Outcome::NoLink as usize],
+            processors.len() as u64
+        );
+        assert_eq!(counters.frames.iter().sum::<u64>(), processors.len() as u64);
+    });
+}
+
+#[test]
+fn a_link_that_comes_new_starts_counting_at_zero_and_one_that_stays_goes_on() {
+    on_ground(|ground| {
+        let lock = ground.instance().lock().unwrap();
+        let mut path = ground.open(&lock);
+        let place = llamar_common::abi::link_slot(LinkKey::new(7, 0), 0);
+        assert_ne!(place, NO_LINK);
+        let count = |path: &Datapath| path.counters().unwrap()[0].1.frames[0];
+        let counters = map_of(ground, map::COUNTERS);
+        let ones: Vec<u8> = 1u64
+            .to_ne_bytes()
+            .into_iter()
+            .cycle()
+            .take(counters.value_size())
+            .collect();
+        counters.update(&place.to_ne_bytes(), &ones).unwrap();
+        path.apply(&desired(7, &[], 1));
+        assert_eq!(path.counters().unwrap()[0].0, Some(LinkKey::new(7, 0)));
+        assert_eq!(count(&path), 0);
+        counters.update(&place.to_ne_bytes(), &ones).unwrap();
+        let processors = aya::util::nr_cpus().unwrap() as u64;
+        path.apply(&desired(7, &["casa"], 2));
+        assert_eq!(count(&path), processors);
+        drop(path);
+        let mut path = ground.open(&lock);
+        path.apply(&desired(7, &["casa"], 2));
+        assert_eq!(count(&path), processors);
+    });
+}
+
+fn map_of(ground: &Ground, name: &str) -> bpf::Map {
+    bpf::Map::open(&ground.pins().join(name), Access::Write).unwrap()
+}
+
+#[test]
+fn a_full_map_holds_what_fits_and_tells_how_many_names_it_leaves_out() {
+    on_ground(|ground| {
+        let lock = ground.instance().lock().unwrap();
+        let mut path = Datapath::open(&lock, 4, ground.object).unwrap();
+        assert_eq!(path.capacity(), 4);
+        let names = ["a", "b", "c", "d", "e", "f"];
+        let report = path.apply(&desired(7, &names, 1));
+        assert_eq!((report.full, report.errors), (Some(2), vec![]));
+        assert_eq!(path.names().unwrap().len(), 4);
+        let report = path.apply(&desired(7, &["f", "g"], 1));
+        assert_eq!(report.full, None);
+        assert_eq!(labels(&path), ["f", "g"]);
+    });
+}
+
+#[test]
+fn many_names_are_filled_changed_and_emptied_by_batches() {
+    on_ground(|ground| {
+        let lock = ground.instance().lock().unwrap();
+        let mut path = Datapath::open(&lock, 20_000, ground.object).unwrap();
+        let texts: Vec<String> = (0..20_000).map(|number| format!("host-{number}")).collect();
+        let names: Vec<&str> = texts.iter().map(String::as_str).collect();
+        assert_eq!(path.apply(&desired(7, &names, 1)).written, 20_001);
+        assert_eq!(path.names().unwrap().len(), 20_000);
+        drop(path);
+        let mut path = Datapath::open(&lock, 20_000, ground.object).unwrap();
+        assert_eq!(path.apply(&desired(7, &names, 1)), Report::default());
+        let report = path.apply(&desired(7, &names[..10_000], 2));
+        assert_eq!((report.written, report.removed), (10_001, 10_001));
+        assert_eq!(path.names().unwrap().len(), 10_000);
+        let report = path.apply(&Arc::new(Desired::default()));
+        assert_eq!((report.removed, report.errors), (10_001, vec![]));
+        assert_eq!(path.names().unwrap().len(), 0);
+    });
+}
+
+#[test]
+fn a_map_that_somebody_changed_is_put_right_when_it_is_distrusted() {
+    on_ground(|ground| {
+        let lock = ground.instance().lock().unwrap();
+        let mut path = ground.open(&lock);
+        let wanted = desired(7, &["casa", "media"], 1);
+        path.apply(&wanted);
+        let (key, _) = path.names().unwrap()[0];
+        path.maps.names.remove(&[key]);
+        let place = llamar_common::abi::link_slot(LinkKey::new(7, 0), 0);
+        map_of(ground, map::LINKS)
+            .update(&place.to_ne_bytes(), LinkEntry::EMPTY.bytes())
+            .unwrap();
+        assert_eq!(path.apply(&wanted), Report::default());
+        path.distrust();
+        assert_eq!(path.apply(&wanted).written, 1);
+        assert_eq!(labels(&path), ["casa", "media"]);
+        assert_eq!(path.maps.links.all().unwrap().len(), 1);
+    });
+}
+
+#[test]
+fn a_sender_who_used_an_address_before_it_was_ours_is_forgotten() {
+    on_ground(|ground| {
+        let lock = ground.instance().lock().unwrap();
+        let mut path = ground.open(&lock);
+        let senders = map_of(ground, map::SENDERS);
+        let place = |host| sender_slot(LinkKey::new(7, 0), [10, 0, 0, host]).to_ne_bytes();
+        let known = Sender {
+            who: 1,
+            mac: 2,
+            at: 3,
+        };
+        senders.update(&place(1), known.bytes()).unwrap();
+        senders.update(&place(9), known.bytes()).unwrap();
+        path.apply(&desired(7, &[], 1));
+        let read = |host| {
+            let mut bytes = vec![0; size_of::<Sender>()];
+            senders.lookup(&place(host), &mut bytes).unwrap();
+            Sender::from_bytes(&bytes).unwrap()
+        };
+        assert_eq!(read(1), Sender::default());
+        assert_eq!(read(9), known);
+    });
+}
+
+#[test]
+fn a_pinned_map_of_another_layout_is_an_error_and_stays() {
+    on_ground(|ground| {
+        std::fs::create_dir_all(ground.pins()).unwrap();
+        let other = aya::maps::HashMap::<_, u32, u64>::create(16, 0).unwrap();
+        other.pin(ground.pins().join(map::ARP)).unwrap();
+        let lock = ground.instance().lock().unwrap();
+        let Err(error) = Datapath::open(&lock, 100, ground.object) else {
+            panic!("opened a map of another layout");
+        };
+        assert!(
+            matches!(error, DatapathError::OtherLayout { .. }),
+            "{error:?}"
+        );
+        let text = error.to_string();
+        assert!(
+            text.contains("keys of 4 and values of 8 bytes") && text.contains("llamar detach"),
+            "{text}"
+        );
+        assert_eq!(files(&ground.pins()), [map::ARP]);
+        drop(lock);
+        assert_eq!(detach_all(&ground.instance()).unwrap().pins, 1);
+        assert_eq!(files(&ground.bpffs()), Vec::<String>::new());
+    });
+}
+
+#[test]
+fn another_capacity_replaces_the_map_of_names_unless_it_is_in_use() {
+    on_ground(|ground| {
+        let lock = ground.instance().lock().unwrap();
+        let va = ground.link("va");
+        let mut path = ground.open(&lock);
+        path.apply(&desired(va.index, &["casa"], 1));
+        drop(path);
+        let mut path = Datapath::open(&lock, 200, ground.object).unwrap();
+        assert_eq!(path.capacity(), 200);
+        assert!(path.warnings().is_empty());
+        path.attach(&va, XdpMode::Auto).unwrap();
+        path.apply(&desired(va.index, &["casa"], 1));
+        drop(path);
+        let path = Datapath::open(&lock, 300, ground.object).unwrap();
+        assert_eq!(path.capacity(), 200);
+        assert_eq!(path.warnings().len(), 1);
+        assert_eq!(labels(&path), ["casa"]);
+    });
+}
+
+#[test]
+fn an_object_that_does_not_load_leaves_nothing_behind() {
+    on_ground(|ground| {
+        let lock = ground.instance().lock().unwrap();
+        assert!(Datapath::open(&lock, 100, b"\x7fELF but not much more").is_err());
+        assert!(Datapath::open(&lock, 0, ground.object).is_err());
+        assert_eq!(files(&ground.bpffs()), Vec::<String>::new());
+    });
+}
+
+#[test]
+fn without_an_agent_the_pins_tell_names_links_and_counters_and_can_be_removed() {
+    on_ground(|ground| {
+        let instance = ground.instance();
+        assert!(read::Pinned::open(&instance).unwrap().is_none());
+        let lock = instance.lock().unwrap();
+        let va = ground.link("va");
+        let mut path = ground.open(&lock);
+        let attached = path.attach(&va, XdpMode::Auto).unwrap();
+        path.apply(&desired(va.index, &["media", "casa"], 1));
+        path.beat().unwrap();
+        assert!(detach_all(&instance).is_err(), "an agent holds the lock");
+        drop((path, lock));
+
+        let pinned = read::Pinned::open(&instance).unwrap().unwrap();
+        let names = pinned.names().unwrap();
+        assert_eq!(names.len(), 2);
+        assert!(names[0].0.label().eq(*b"casa"));
+        assert_eq!(names[0].1.a[0], [10, 0, 0, 1]);
+        assert_eq!(pinned.arp().unwrap().len(), 1);
+        assert_eq!(pinned.links().unwrap()[0].0, LinkKey::new(va.index, 0));
+        assert_eq!(pinned.counters().unwrap().len(), 2);
+        assert!(pinned.answers().unwrap());
+        let link = read::PinnedLink {
+            ifindex: va.index,
+            program: attached.program,
+            kind: Some(XdpKind::Generic),
+        };
+        assert_eq!(pinned.attached().unwrap(), [link]);
+
+        let removed = detach_all(&instance).unwrap();
+        assert_eq!(removed.interfaces, [va.index]);
+        assert_eq!(running(va.index).unwrap(), None);
+        assert_eq!(files(&ground.bpffs()), Vec::<String>::new());
+        assert_eq!(detach_all(&instance).unwrap(), Removed::default());
+        assert!(!instance.run_dir.exists());
+    });
+}
