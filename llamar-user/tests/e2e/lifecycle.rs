@@ -413,6 +413,21 @@ fn control_socket_is_roots_alone() {
 }
 
 #[test]
+fn groups_are_joined_on_the_served_interface_alone_and_left_at_the_end() {
+    let scene = or_skip!(Scene::new(Path::GenericVeth));
+    scene.host.veth(("eth1", 3), &scene.peer, ("eth1", 4));
+    let joined = |interface: &str| {
+        let groups = scene.host.ip(&format!("maddress show dev {interface}"));
+        [groups.contains("224.0.0.252"), groups.contains("ff02::1:3")]
+    };
+    let agent = Agent::start(&scene.host, &scene.arguments(&["--name", "casa"]));
+    assert_eq!((joined("eth0"), joined("eth1")), ([true; 2], [false; 2]));
+    let (status, said) = agent.terminate();
+    assert!(status.success(), "{said}");
+    assert_eq!(joined("eth0"), [false; 2]);
+}
+
+#[test]
 fn two_agents_in_two_namespaces_need_no_instance_names() {
     let net = or_skip!(Net::new());
     let first = or_skip!(Scene::bare_in(&net, Path::GenericVeth)).with_addresses();
