@@ -301,7 +301,7 @@ impl Pins {
     }
 }
 
-/// What [`Pins::remove_all`] found.
+/// What was removed of an instance.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Removed {
     /// Indices of the interfaces that the program was taken off.
