@@ -1,8 +1,7 @@
-//! llamar's agent and tools. Protocol engines (`dns`, `llmnr`, `arp`) and the state they serve (`config`, `state`)
+//! llamar's agent and tools. Protocol engines (`dns`, `llmnr`) and the state they serve (`config`, `state`)
 //! do no IO; `link`, `net` and `datapath` do nothing else; `agent` joins them, `cli` shows them to people.
 
 pub mod agent;
-pub mod arp;
 pub mod cli;
 pub mod config;
 pub mod datapath;

@@ -7,16 +7,19 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, bail};
+use nix::fcntl::Flock;
 
-use crate::stamp::create_dir;
+use crate::stamp::{self, create_dir};
 use crate::step;
 
 /// apt with state and cache of its own.
 pub struct Apt {
     directory: PathBuf,
     own_lists: bool,
+    _lock: Flock<fs::File>,
 }
 
 impl Apt {
@@ -39,6 +42,7 @@ impl Apt {
         let apt = Self {
             directory: directory.to_owned(),
             own_lists: false,
+            _lock: stamp::lock(directory)?,
         };
         // An empty status file: what a package needs is asked for as if nothing were installed.
         fs::write(apt.directory.join("status"), "").context("write an empty dpkg status file")?;
@@ -48,16 +52,33 @@ impl Apt {
 
     /// Tries with the machine's package lists, and if that fails with fresh ones.
     pub fn with_lists<T>(&mut self, attempt: impl Fn(&Self) -> Result<T>) -> Result<T> {
-        match attempt(self) {
-            Err(_) if !self.own_lists => {
-                self.own_lists = true;
-                self.configure()?;
-                step::run("fetching package lists (apt-get update, into target/)", self.apt_get().arg("update"))
-                    .context("without package lists no Debian package can be found; see /etc/apt/sources.list.d")?;
-                attempt(self)
-            }
-            result => result,
+        if let Ok(result) = attempt(self) {
+            return Ok(result);
         }
+        self.own_lists = true;
+        self.configure()?;
+        if is_fresh(&self.updated())
+            && let Ok(result) = attempt(self)
+        {
+            return Ok(result);
+        }
+        // An unreachable third party makes apt-get fail too, so what counts is whether the packages can be had then.
+        let what = "fetching package lists (apt-get update, into target/)";
+        let updated = step::run(what, self.apt_get().arg("update"));
+        match (attempt(self), updated) {
+            (Ok(result), _) => {
+                fs::write(self.updated(), "")
+                    .with_context(|| format!("write {}", self.updated().display()))?;
+                Ok(result)
+            }
+            (Err(error), Ok(())) => Err(error),
+            (Err(error), Err(update)) => Err(error.context(format!("{update:#}"))),
+        }
+    }
+
+    /// A file as old as our own package lists.
+    fn updated(&self) -> PathBuf {
+        self.directory.join("updated")
     }
 
     /// The packages and all they depend on, as if nothing were installed.
@@ -151,6 +172,16 @@ impl Apt {
     }
 }
 
+/// Whether a file was written within the last hour.
+fn is_fresh(file: &Path) -> bool {
+    let age = file
+        .metadata()
+        .and_then(|data| data.modified())
+        .ok()
+        .and_then(|time| time.elapsed().ok());
+    age.is_some_and(|age| age < Duration::from_secs(3600))
+}
+
 /// The shared libraries among `closure` that this machine lacks. The C library is everywhere, and must be the one of
 /// the dynamic loader.
 pub fn missing_libraries(closure: &BTreeSet<String>) -> Result<Vec<String>> {
@@ -231,6 +262,20 @@ mod tests {
             parse_simulation(text).into_iter().collect::<Vec<_>>(),
             ["libz3-4", "rustc-web"]
         );
+    }
+
+    #[test]
+    fn only_lists_of_the_last_hour_are_fresh() {
+        let file =
+            std::env::temp_dir().join(format!("llamar-xtask-{}-updated", std::process::id()));
+        assert!(!is_fresh(&file));
+        let written = fs::File::create(&file).unwrap();
+        assert!(is_fresh(&file));
+        written
+            .set_modified(std::time::SystemTime::now() - Duration::from_secs(4000))
+            .unwrap();
+        assert!(!is_fresh(&file));
+        fs::remove_file(file).unwrap();
     }
 
     #[test]

@@ -107,17 +107,17 @@ pub fn ready(workspace: &Workspace) -> Result<PathBuf> {
     }
     stamp.break_off()?;
     let root = home.join("root");
-    unpack(&home, &root).context("bring the programs that the tests talk to")?;
+    unpack(&workspace.apt(), &root).context("bring the programs that the tests talk to")?;
     wrap(&root, &bin)?;
     stamp.set()?;
     Ok(bin)
 }
 
-fn unpack(home: &Path, root: &Path) -> Result<()> {
+fn unpack(apt: &Path, root: &Path) -> Result<()> {
     let brought = PEERS.iter().filter(|peer| installed(peer.0).is_none());
     let mut packages: Vec<&str> = brought.map(|peer| peer.1).collect();
     packages.dedup();
-    Apt::open(&home.join("apt"))?.with_lists(|apt| {
+    Apt::open(apt)?.with_lists(|apt| {
         // The two arpings conflict as packages, so they are looked up apart; as files they do not.
         let (first, second): (Vec<&str>, Vec<&str>) =
             packages.iter().partition(|name| **name != "iputils-arping");

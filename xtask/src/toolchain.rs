@@ -213,7 +213,7 @@ fn bring_debian(workspace: &Workspace, rustc: bool) -> Result<(String, u32)> {
         return Ok(found);
     }
     stamp.break_off()?;
-    let mut apt = Apt::open(&tools.join("apt"))?;
+    let mut apt = Apt::open(&workspace.apt())?;
     let major = apt.with_lists(|apt| {
         let (mut packages, major) = choose(
             apt.closure(&["rustc-web", "rust-web-src"])?

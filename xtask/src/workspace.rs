@@ -51,6 +51,11 @@ impl Workspace {
         self.root.join("target/peers")
     }
 
+    /// Where apt keeps its state and what it downloads.
+    pub fn apt(&self) -> PathBuf {
+        self.root.join("target/apt")
+    }
+
     /// Target directory of the eBPF build; its own, because the outer cargo may hold the lock of the usual one.
     pub fn bpf_target(&self) -> PathBuf {
         self.root.join("target/bpf")

@@ -101,9 +101,11 @@ fn answer<I: Ip, F: Frame, R: Records>(
         }
     };
     let arrival = Arrival::find(records, tag.vlan())?;
+    // RFC 4795 2.5, 5.1: only an asker on the link is answered, from an address of that link. Looked up before the
+    // label is read, because the verifier follows every length of a label through all that comes behind it.
+    let source =
+        I::source(arrival.link, packet.source).ok_or(arrival.pass(Outcome::LlmnrOffLink))?;
     let query = parse::<I, F>(frame, tag, packet, &arrival)?;
-    // RFC 4795 2.5, 5.1: only an asker on the link is answered, from an address of that link.
-    let source = I::source(arrival.link, query.asker).ok_or(arrival.pass(Outcome::LlmnrOffLink))?;
 
     let mut folded = query.label;
     for word in &mut folded {
@@ -383,9 +385,12 @@ const fn first(count: u8, routable: u8, link_scope: bool) -> usize {
 }
 
 /// The place of an address when the list of `count` begins at another one.
+///
+/// Without a branch: the verifier would follow both ways at every record.
 #[inline(always)]
 fn rotated<F: Frame>(index: usize, count: usize) -> usize {
-    let place = if index < count { index } else { index - count };
+    let beyond = F::opaque((count as u64).wrapping_sub(1 + index as u64) >> 63) as usize;
+    let place = index.wrapping_sub(count & beyond.wrapping_neg());
     // For the verifier: a bound that the compiler cannot argue away.
     F::opaque(place as u64) as usize % ADDRESSES_MAX
 }

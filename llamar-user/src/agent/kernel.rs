@@ -9,6 +9,7 @@ use tracing::{error, warn};
 
 use crate::config::{Config, XdpMode};
 use crate::datapath::{self, Attached, Datapath, Lock, Report};
+use crate::link::ethtool::rx_vlan_offload;
 use crate::link::{Link, Links};
 use crate::state::Desired;
 
@@ -78,7 +79,7 @@ impl KernelPath {
         datapath.beat()?;
         for (link, mode) in wanted(config, links) {
             let attached = datapath.attach(link, mode)?;
-            tell(&attached);
+            tell(&attached, link, config, links);
         }
         Ok(())
     }
@@ -112,7 +113,7 @@ impl KernelPath {
                 continue;
             }
             match datapath.attach(link, mode) {
-                Ok(attached) => tell(&attached),
+                Ok(attached) => tell(&attached, link, config, links),
                 Err(error) => {
                     warn!("{error}; {} is served from userspace", link.name);
                     self.failed.insert(ifindex);
@@ -209,9 +210,21 @@ impl KernelPath {
     }
 }
 
-fn tell(attached: &Attached) {
+/// Says what the administrator should know of an interface that the kernel path is on.
+fn tell(attached: &Attached, link: &Link, config: &Config, links: &Links) {
     if let Some(warning) = &attached.warning {
         warn!("{warning}");
+    }
+    let is_vlan_of_it = |other: &Link| other.vlan.is_some_and(|(parent, _)| parent == link.index);
+    let configured = config.interfaces.get(&link.name);
+    let has_vlans = configured.is_some_and(|interface| !interface.vlans.is_empty())
+        || links.by_index.values().any(is_vlan_of_it);
+    // The program sees such a frame as one of the untagged link.
+    if has_vlans && rx_vlan_offload(&link.name) == Some(true) {
+        let name = &link.name;
+        warn!(
+            "{name} takes VLAN tags off before the kernel path sees frames, which are then answered as untagged ones: run `ethtool -K {name} rxvlan off`"
+        );
     }
 }
 

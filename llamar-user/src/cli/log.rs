@@ -15,8 +15,9 @@ const FILTER: &str = "LLAMAR_LOG";
 /// Starts logging. `verbose` 1 shows what llamar does with each message, 2 what its libraries do as well.
 pub fn start(verbose: u8) {
     let level = match verbose {
+        0 if cfg!(feature = "trace") => "info,llamar_ebpf=debug",
         0 => "info",
-        1 => "info,llamar_user=debug",
+        1 => "info,llamar_user=debug,llamar_ebpf=debug",
         _ => "debug",
     };
     let filter = EnvFilter::try_from_env(FILTER).unwrap_or_else(|_| EnvFilter::new(level));

@@ -40,7 +40,7 @@ enum Command {
     /// Shows the names that are answered for
     Names(names::Args),
     /// Shows the links and what became of the frames on them
-    Status(status::Args),
+    Status(names::Args),
     /// Takes the kernel path of an agent that is gone off its interfaces
     Detach(detach::Args),
     /// Judges a configuration without serving anything
@@ -88,4 +88,16 @@ fn misconfigured(reason: &ConfigError) -> Failure {
         error!("{line}");
     }
     Failure::Usage
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory as _;
+
+    use super::Cli;
+
+    #[test]
+    fn the_command_line_is_consistent() {
+        Cli::command().debug_assert();
+    }
 }

@@ -5,7 +5,7 @@ use super::{Failure, pinned};
 use crate::agent::control::{Request, ask};
 use crate::datapath::Instance;
 
-/// Arguments of `llamar names`.
+/// Arguments of `llamar names` and `llamar status`.
 #[derive(Debug, clap::Args)]
 pub struct Args {
     /// Prints JSON

@@ -19,6 +19,8 @@ pub mod read;
 mod table;
 #[cfg(test)]
 mod tests;
+#[cfg(feature = "trace")]
+mod trace;
 mod wanted;
 
 use std::collections::BTreeMap;
@@ -103,6 +105,8 @@ impl Datapath {
         let (capacity, warning) = capacity(&pins, found, max_names)?;
         let attempt = pins.begin()?;
         let mut ebpf = load(&pins, capacity, object)?;
+        #[cfg(feature = "trace")]
+        trace::start(&mut ebpf);
         let maps = Maps::open(&pins, Access::Write)?;
         let mut programs = Programs(&mut ebpf);
         programs.load(program::XDP)?;
@@ -205,12 +209,6 @@ impl Datapath {
     /// Takes the program off all interfaces and removes pins, maps and empty directories.
     pub fn close(self) -> Result<Removed, DatapathError> {
         self.pins.remove_all()
-    }
-
-    /// The loaded object, whose log a `trace` build reads.
-    #[cfg(feature = "trace")]
-    pub fn ebpf(&mut self) -> &mut aya::Ebpf {
-        &mut self.ebpf
     }
 }
 

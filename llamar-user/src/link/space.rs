@@ -9,6 +9,9 @@ use std::time::Duration;
 
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::gettid;
+use tokio::time::timeout;
+
+use super::Watch;
 
 /// Runs a test in a namespace of its own, with a tokio runtime; skips it where that is not allowed.
 pub(crate) fn in_namespace(test: impl AsyncFnOnce() + Send) {
@@ -16,15 +19,7 @@ pub(crate) fn in_namespace(test: impl AsyncFnOnce() + Send) {
         if !enter_new() {
             return;
         }
-        let runtime = tokio::runtime::Builder::new_current_thread()
-            .enable_all()
-            .build()
-            .unwrap();
-        runtime.block_on(async {
-            tokio::time::timeout(Duration::from_secs(60), test())
-                .await
-                .unwrap()
-        });
+        block_on(async { timeout(Duration::from_secs(60), test()).await.unwrap() });
     };
     thread::scope(|scope| scope.spawn(run).join()).unwrap_or_else(|panic| resume_unwind(panic));
 }
@@ -75,6 +70,28 @@ impl Drop for Peer {
     fn drop(&mut self) {
         drop(self.jobs.take());
         let _ = self.thread.take().unwrap().join();
+    }
+}
+
+/// Waits for something with a runtime of its own.
+pub(crate) fn block_on<T>(future: impl Future<Output = T>) -> T {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build();
+    runtime.unwrap().block_on(future)
+}
+
+/// Waits until an interface of the calling thread's namespace takes frames; its index.
+pub(crate) async fn until_up(name: &str) -> u32 {
+    let (mut watch, _) = Watch::open().await.unwrap();
+    loop {
+        if let Some(link) = watch.links().by_name(name).filter(|link| link.up) {
+            return link.index;
+        }
+        let changed = timeout(Duration::from_secs(10), watch.changed()).await;
+        changed
+            .unwrap_or_else(|_| panic!("{name} does not come up"))
+            .unwrap();
     }
 }
 

@@ -301,8 +301,7 @@ mod tests {
     use tokio::time::timeout;
 
     use super::*;
-    use crate::link::Watch;
-    use crate::link::space::{in_namespace, ip};
+    use crate::link::space::{in_namespace, ip, until_up};
 
     const SOON: Duration = Duration::from_secs(5);
     const WHILE: Duration = Duration::from_millis(150);
@@ -314,24 +313,7 @@ mod tests {
             ip(&format!("link set {device} addrgenmode none"));
             ip(&format!("link set {device} up"));
         }
-        wait_until_up().await
-    }
-
-    async fn wait_until_up() -> (u32, u32) {
-        let mut watch = Watch::open().await.unwrap().0;
-        loop {
-            let up = |name| {
-                watch
-                    .links()
-                    .by_name(name)
-                    .filter(|link| link.up)
-                    .map(|link| link.index)
-            };
-            if let (Some(ours), Some(theirs)) = (up("v0"), up("v1")) {
-                return (ours, theirs);
-            }
-            timeout(SOON, watch.changed()).await.unwrap().unwrap();
-        }
+        (until_up("v0").await, until_up("v1").await)
     }
 
     /// A broadcast frame with these tags (protocol, control), then this type and payload.
@@ -452,7 +434,8 @@ mod tests {
                 assert!(receives_nothing(&socket).await);
                 assert!(socket.send(&arp(&[])).is_err());
                 ip("link set v0 up");
-                wait_until_up().await;
+                until_up("v0").await;
+                until_up("v1").await;
                 peer.send(&arp(&[])).unwrap();
                 assert_eq!(receives(&socket).await.0, arp(&[]));
                 ip("link set v0 down");

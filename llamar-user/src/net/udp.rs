@@ -341,46 +341,63 @@ fn index(device: u32) -> io::Result<i32> {
 #[cfg(test)]
 mod tests {
     use std::net::UdpSocket as Asker;
-    use std::time::Duration;
+    use std::time::{Duration, Instant};
 
     use tokio::time::timeout;
 
     use super::*;
-    use crate::link::space::{Peer, addr, in_namespace, ip, sysctl};
-    use crate::link::{Links, Watch};
+    use crate::link::space::{Peer, addr, block_on, in_namespace, ip, sysctl, until_up};
 
     const SOON: Duration = Duration::from_secs(5);
     const WHILE: Duration = Duration::from_millis(150);
 
     /// Our end v0 of a veth pair (10.0.0.1, 2001:db8::1, fe80::1), and a peer with the other (.2).
     async fn pair() -> (Peer, u32) {
-        sysctl("ipv6/conf/default/addr_gen_mode", "1");
         let peer = Peer::new();
         ip("link add v0 type veth peer name v1");
         peer.takes("v1");
-        address("v0", 1);
-        peer.run(|| address("v1", 2));
-        let (mut watch, links) = Watch::open().await.unwrap();
-        let mut device = up(&links);
-        while device.is_none() {
-            timeout(SOON, watch.changed()).await.unwrap().unwrap();
-            device = up(watch.links());
-        }
-        (peer, device.unwrap())
+        set_up("v0");
+        peer.run(|| set_up("v1"));
+        let device = until_up("v0").await;
+        // An address that comes before the link is up is not heard at first.
+        peer.run(|| {
+            block_on(until_up("v1"));
+            addresses("v1", 2);
+        });
+        addresses("v0", 1);
+        (peer, device)
     }
 
-    fn up(links: &Links) -> Option<u32> {
-        links
-            .by_name("v0")
-            .filter(|link| link.up)
-            .map(|link| link.index)
-    }
-
-    fn address(device: &str, host: u8) {
+    fn set_up(device: &str) {
+        ip(&format!("link set {device} addrgenmode none"));
         ip(&format!("link set {device} up"));
+    }
+
+    fn addresses(device: &str, host: u8) {
         ip(&format!("addr add 10.0.0.{host}/24 dev {device}"));
         ip(&format!("addr add 2001:db8::{host}/64 dev {device} nodad"));
         ip(&format!("addr add fe80::{host}/64 dev {device} nodad"));
+        for network in ["2001:db8::", "fe80::"] {
+            until_heard(&format!("{network}{host}"));
+        }
+    }
+
+    /// Waits until the kernel takes in what is sent to a new IPv6 address, which is a little later.
+    fn until_heard(address: &str) {
+        let octets = address.parse::<Ipv6Addr>().unwrap().octets();
+        let digits: String = octets.iter().map(|octet| format!("{octet:02x}")).collect();
+        let begin = Instant::now();
+        while begin.elapsed() < SOON {
+            let routes = std::fs::read_to_string("/proc/thread-self/net/ipv6_route").unwrap();
+            if routes
+                .lines()
+                .any(|route| route.starts_with(&format!("{digits} 80 ")))
+            {
+                return;
+            }
+            std::thread::sleep(Duration::from_millis(1));
+        }
+        panic!("{address} is not heard");
     }
 
     fn index_of(name: &str) -> u32 {
@@ -506,16 +523,9 @@ mod tests {
             groups.join(device).unwrap();
             ip("link set v0 down");
             ip("link set v0 up");
-            ip("addr add 2001:db8::1/64 dev v0 nodad");
-            ip("addr add fe80::1/64 dev v0 nodad");
+            until_up("v0").await;
+            peer.run(|| block_on(until_up("v1")));
             groups.join(device).unwrap();
-            let (mut watch, links) = Watch::open().await.unwrap();
-            let mut is_up = up(&links);
-            while is_up.is_none() {
-                timeout(SOON, watch.changed()).await.unwrap().unwrap();
-                is_up = up(watch.links());
-            }
-            peer.run(|| ip("addr replace fe80::2/64 dev v1 nodad"));
             for (from, to) in [("10.0.0.2", "224.0.0.252"), ("fe80::2", "ff02::1:3")] {
                 ask(&peer, from, to, "query");
                 assert_eq!(receives(&groups).await.1.to, addr(to));
@@ -672,15 +682,15 @@ mod tests {
 
     #[test]
     fn another_responder_is_named() {
-        in_namespace(async || {
-            ip("link set lo up");
-            for (address, domain, family) in [
-                ("0.0.0.0:5355", Domain::IPV4, "IPv4"),
-                ("127.0.0.1:5355", Domain::IPV4, "IPv4"),
-                ("[::1]:5355", Domain::IPV6, "IPv6"),
-                // Of both families.
-                ("[::]:5355", Domain::IPV6, "IPv4"),
-            ] {
+        for (address, domain, family) in [
+            ("0.0.0.0:5355", Domain::IPV4, "IPv4"),
+            ("127.0.0.1:5355", Domain::IPV4, "IPv4"),
+            ("[::1]:5355", Domain::IPV6, "IPv6"),
+            // Of both families.
+            ("[::]:5355", Domain::IPV6, "IPv4"),
+        ] {
+            in_namespace(async || {
+                ip("link set lo up");
                 let other = Socket::new(domain, Type::DGRAM, None).unwrap();
                 // As systemd-resolved and llmnrd do.
                 other.set_reuse_address(true).unwrap();
@@ -698,15 +708,10 @@ mod tests {
                         .any(|holder| holder.pid == std::process::id()),
                     "{error}"
                 );
-                assert!(
-                    error
-                        .to_string()
-                        .starts_with(&format!("udp port 5355 ({family}) is held by ")),
-                    "{error}"
-                );
-            }
-            Groups::bind().unwrap();
-        });
+                let begin = format!("udp port 5355 ({family}) is held by ");
+                assert!(error.to_string().starts_with(&begin), "{error}");
+            });
+        }
     }
 
     #[test]

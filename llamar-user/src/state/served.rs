@@ -55,16 +55,18 @@ impl Served {
         link
     }
 
-    /// Our address from which an asker is answered, if the asker is a station on the link.
+    /// Our address from which an asker is answered, if the asker is a station on the link: the same rule as the
+    /// kernel path's, which compares with the address in the asker's prefix only.
     pub fn source_for(&self, asker: IpAddr) -> Option<IpAddr> {
-        // RFC 4795 2.5: an answer goes to a unicast address; ours is no asker's.
-        if Unusable::of(asker).is_some() || self.own.contains(&asker) {
+        // RFC 4795 2.5: an answer goes to a unicast address.
+        if Unusable::of(asker).is_some() {
             return None;
         }
-        match asker {
-            IpAddr::V4(asker) => self.source4(asker).map(IpAddr::V4),
-            IpAddr::V6(asker) => self.source6(asker).map(IpAddr::V6),
-        }
+        let source = match asker {
+            IpAddr::V4(asker) => IpAddr::V4(self.source4(asker)?),
+            IpAddr::V6(asker) => IpAddr::V6(self.source6(asker)?),
+        };
+        (source != asker).then_some(source)
     }
 
     fn source4(&self, asker: Ipv4Addr) -> Option<Ipv4Addr> {

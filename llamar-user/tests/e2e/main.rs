@@ -1,0 +1,14 @@
+//! The agent, end to end: in network namespaces that each test makes, asked by its own raw frames and by other
+//! people's tools. One binary, so that all of them run side by side.
+
+#[path = "../support/mod.rs"]
+#[macro_use]
+mod support;
+
+mod addresses;
+mod agreement;
+mod arp;
+mod bad_input;
+mod ground;
+mod lifecycle;
+mod llmnr_end_to_end;

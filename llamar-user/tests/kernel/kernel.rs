@@ -1,0 +1,175 @@
+//! The program and its maps in the kernel, run on single frames.
+
+use aya::maps::{Array, HashMap, Map, MapData, PerCpuArray};
+use aya::programs::{ProgramError, ProgramInfo, TestRun, TestRunOptions, TestRunResult, Xdp};
+use aya::{Ebpf, EbpfLoader};
+use llamar_common::abi::{COUNTERS_MAX, Control, Counters, Plain, Sender, map};
+use llamar_common::testing::Tables;
+
+/// What a test-run leaves in front of a frame without metadata: XDP_PACKET_HEADROOM less the kernel's
+/// own `struct xdp_frame`. Metadata takes from it, up to all of it.
+pub const HEADROOM: usize = 256 - 40;
+/// Longest frame that a test-run takes in one buffer.
+pub const LONGEST: usize = 3_000;
+/// Shortest frame that a test-run takes.
+pub const SHORTEST: usize = 14;
+
+/// A loaded object.
+pub struct Kernel {
+    ebpf: Ebpf,
+    program: &'static str,
+    names: HashMap<MapData, [u8; 72], [u8; 92]>,
+    arp: HashMap<MapData, [u8; 12], [u8; 8]>,
+    links: Array<MapData, [u8; 984]>,
+    senders: Array<MapData, [u8; 24]>,
+    control: Array<MapData, [u8; 32]>,
+    counters: PerCpuArray<MapData, [u8; 256]>,
+    /// What a run writes: the frame behind its metadata.
+    output: Vec<u8>,
+}
+
+impl Kernel {
+    /// Loads one program of the object, with maps of its own.
+    pub fn load(object: &[u8], program: &'static str) -> Self {
+        let mut ebpf = EbpfLoader::new()
+            .load(object)
+            .expect("load the eBPF object");
+        let mut take = |name: &str| {
+            ebpf.take_map(name)
+                .unwrap_or_else(|| panic!("a map {name}"))
+        };
+        let mut kernel = Self {
+            names: typed(take(map::NAMES)),
+            arp: typed(take(map::ARP)),
+            links: typed(take(map::LINKS)),
+            senders: typed(take(map::SENDERS)),
+            control: typed(take(map::CONTROL)),
+            counters: typed(take(map::COUNTERS)),
+            program,
+            ebpf,
+            output: vec![0; 4_096],
+        };
+        kernel.xdp().load().expect("load the program");
+        kernel
+    }
+
+    fn xdp(&mut self) -> &mut Xdp {
+        let program = self.ebpf.program_mut(self.program).expect("the program");
+        program.try_into().expect("an XDP program")
+    }
+
+    /// What the kernel says about the program.
+    pub fn info(&mut self) -> ProgramInfo {
+        self.xdp().info().expect("the program's info")
+    }
+
+    /// Fills the maps, which are empty, with what the tables hold.
+    pub fn fill(&mut self, tables: &Tables) {
+        for (key, host) in &tables.names {
+            let inserted = self.names.insert(raw(key), raw(host), 0);
+            inserted.expect("insert a name");
+        }
+        for (key, host) in &tables.arp {
+            let inserted = self.arp.insert(raw(key), raw(host), 0);
+            inserted.expect("insert an address");
+        }
+        for (slot, link) in &tables.links {
+            self.links.set(*slot, raw(link), 0).expect("set a link");
+        }
+        for (slot, sender) in (0..).zip(&tables.senders) {
+            self.senders
+                .set(slot, raw(&sender.get()), 0)
+                .expect("set a sender");
+        }
+        self.control(tables.control);
+    }
+
+    /// Sets what gates the answers.
+    pub fn control(&mut self, control: Control) {
+        self.control
+            .set(0, raw(&control), 0)
+            .expect("set the control");
+    }
+
+    /// What gates the answers.
+    pub fn beat(&self) -> Control {
+        plain(&self.control.get(&0, 0).expect("the control"))
+    }
+
+    /// Whether a test-run takes metadata that leaves no room in front of a frame; older kernels take 32 bytes.
+    pub fn takes_metadata(&mut self) -> bool {
+        self.test_run(0, &[0; 14], HEADROOM, &mut []).is_ok()
+    }
+
+    /// Runs the program on a frame that arrives on an interface behind so many bytes of metadata. Gives the
+    /// program's verdict and the frame afterwards.
+    pub fn run(&mut self, ifindex: u32, frame: &[u8], metadata: usize) -> (u32, &[u8]) {
+        let mut output = std::mem::take(&mut self.output);
+        let result = self
+            .test_run(ifindex, frame, metadata, &mut output)
+            .unwrap_or_else(|error| panic!("test-run of {} bytes: {error:?}", frame.len()));
+        self.output = output;
+        let written = &self.output[..result.data_size_out as usize];
+        (result.return_value, &written[metadata..])
+    }
+
+    fn test_run(
+        &mut self,
+        ifindex: u32,
+        frame: &[u8],
+        metadata: usize,
+        output: &mut [u8],
+    ) -> Result<TestRunResult, ProgramError> {
+        let input = [&vec![0; metadata], frame].concat();
+        // struct xdp_md: data, data_end, data_meta, ingress_ifindex, rx_queue_index, egress_ifindex.
+        let mut context = [0; 24];
+        context[0..4].copy_from_slice(&(metadata as u32).to_ne_bytes());
+        context[4..8].copy_from_slice(&(input.len() as u32).to_ne_bytes());
+        context[12..16].copy_from_slice(&ifindex.to_ne_bytes());
+        self.xdp().test_run(TestRunOptions {
+            data_in: Some(&input),
+            data_out: (!output.is_empty()).then_some(output),
+            ctx_in: Some(&context),
+            ..TestRunOptions::new()
+        })
+    }
+
+    /// The counters of every place, summed over all CPUs.
+    pub fn counters(&self) -> Vec<Counters> {
+        let sum = |place| {
+            let mut sum = Counters::default();
+            let values = self.counters.get(&place, 0).expect("the counters");
+            for counters in values.iter().map(|bytes| plain::<Counters>(bytes)) {
+                for (sum, frames) in sum.frames.iter_mut().zip(counters.frames) {
+                    *sum += frames;
+                }
+            }
+            sum
+        };
+        (0..COUNTERS_MAX).map(sum).collect()
+    }
+
+    /// The array of senders.
+    pub fn senders(&self) -> Vec<Sender> {
+        let senders = self.senders.iter();
+        senders
+            .map(|bytes| plain(&bytes.expect("a sender")))
+            .collect()
+    }
+}
+
+fn typed<T: TryFrom<Map>>(map: Map) -> T
+where
+    T::Error: std::fmt::Debug,
+{
+    map.try_into()
+        .expect("a map of the type that the layout says")
+}
+
+fn raw<const N: usize>(value: &impl Plain) -> [u8; N] {
+    value.bytes().try_into().expect("the size of the layout")
+}
+
+fn plain<T: Plain>(bytes: &[u8]) -> T {
+    T::from_bytes(bytes).expect("the size of the layout")
+}

@@ -1,0 +1,24 @@
+//! The program in the kernel against the same logic on the host: every frame goes through both, by
+//! `BPF_PROG_TEST_RUN` and by `respond()`, and verdict, bytes and counters have to be equal.
+//!
+//! Nothing is attached. The interfaces by whose indices links are told apart are veth pairs in network
+//! namespaces of their own, which end with the thread that made them.
+
+mod agreement;
+mod captures;
+mod dice;
+mod generate;
+mod kernel;
+mod mutate;
+mod pair;
+mod place;
+mod planted;
+mod scene;
+mod whole;
+
+/// Reports that a test cannot run here. Panics where `LLAMAR_TESTS=require` wants every test to run.
+pub fn skip(reason: &str) {
+    let required = std::env::var_os("LLAMAR_TESTS").is_some_and(|value| value == "require");
+    assert!(!required, "must not be skipped: {reason}");
+    println!("skipped: {reason}");
+}

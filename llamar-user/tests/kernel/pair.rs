@@ -1,0 +1,254 @@
+//! One frame, two answers: the comparison itself.
+
+use std::fmt;
+
+use llamar_common::abi::{COUNTERS_MAX, Control, Counters, Outcome};
+use llamar_common::frame::SliceFrame;
+use llamar_common::respond::{Verdict, respond};
+use llamar_common::testing::Tables;
+
+use crate::kernel::{HEADROOM, Kernel, LONGEST, SHORTEST};
+
+const XDP_PASS: u32 = 2;
+const XDP_TX: u32 = 3;
+
+/// A frame on its way: the interface on which it arrives, and its bytes.
+pub type Arrival = (u32, Vec<u8>);
+
+/// What became of a frame on one side.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Seen {
+    /// The action of an XDP program.
+    pub action: u32,
+    /// The frame afterwards.
+    pub bytes: Vec<u8>,
+}
+
+impl fmt::Display for Seen {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(to, "action {}, {}", self.action, hex(&self.bytes))
+    }
+}
+
+/// Two sides that do not agree.
+#[derive(Debug)]
+pub enum Difference {
+    /// About a frame.
+    Frame {
+        /// The frame.
+        frame: Vec<u8>,
+        /// What the kernel made of it.
+        kernel: Seen,
+        /// What the host made of it.
+        host: Seen,
+    },
+    /// About the counters, after frames on which they agree.
+    Counters(Vec<String>),
+    /// About who is remembered as an ARP sender.
+    Senders(u32),
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Frame {
+                frame,
+                kernel,
+                host,
+            } => write!(to, "{}\nkernel: {kernel}\nhost: {host}", hex(frame)),
+            Self::Counters(differences) => write!(to, "counters: {}", differences.join("; ")),
+            Self::Senders(slot) => write!(to, "senders in place {slot}"),
+        }
+    }
+}
+
+/// The kernel and the host with the same tables.
+pub struct Pair {
+    /// The kernel's side.
+    pub kernel: Kernel,
+    /// The host's side.
+    pub tables: Tables,
+    counters: Vec<Counters>,
+}
+
+impl Pair {
+    /// Fills the kernel's empty maps from the host's tables.
+    pub fn new(kernel: Kernel, tables: Tables) -> Self {
+        let filler = tables.clone();
+        Self::of_two(kernel, &filler, tables)
+    }
+
+    /// A pair that need not agree.
+    pub fn of_two(mut kernel: Kernel, in_kernel: &Tables, tables: Tables) -> Self {
+        kernel.fill(in_kernel);
+        let counters = vec![Counters::default(); COUNTERS_MAX as usize];
+        Self {
+            kernel,
+            tables,
+            counters,
+        }
+    }
+
+    /// Sets what gates the answers on both sides.
+    pub fn control(&mut self, control: Control) {
+        self.tables.control = control;
+        self.kernel.control(control);
+    }
+
+    /// What the host makes of a frame with so much room in front of it; counted.
+    pub fn host(&mut self, ifindex: u32, frame: &[u8], headroom: usize) -> (Verdict, Seen) {
+        let mut buffer = vec![0; headroom + frame.len()];
+        buffer[headroom..].copy_from_slice(frame);
+        let mut after = SliceFrame::new(&mut buffer, headroom);
+        let verdict = respond(&mut after, &self.tables.records::<false>(ifindex));
+        if let Some(outcome) = verdict.outcome {
+            self.counters[verdict.slot as usize].frames[outcome as usize] += 1;
+        }
+        let action = if verdict.reply { XDP_TX } else { XDP_PASS };
+        let bytes = after.bytes().to_vec();
+        (verdict, Seen { action, bytes })
+    }
+
+    /// What the kernel makes of a frame behind so many bytes of metadata.
+    pub fn kernel(&mut self, ifindex: u32, frame: &[u8], metadata: usize) -> Seen {
+        let (action, bytes) = self.kernel.run(ifindex, frame, metadata);
+        let bytes = bytes.to_vec();
+        Seen { action, bytes }
+    }
+
+    /// Sends a frame through both.
+    pub fn frame(
+        &mut self,
+        (ifindex, frame): &Arrival,
+        metadata: usize,
+    ) -> Result<Verdict, Difference> {
+        let (verdict, host) = self.host(*ifindex, frame, HEADROOM.saturating_sub(metadata));
+        let kernel = self.kernel(*ifindex, frame, metadata);
+        agree(frame, kernel, host).map(|()| verdict)
+    }
+
+    /// Sends frames through both and compares the counters after them.
+    pub fn frames(&mut self, frames: &[Arrival], metadata: usize) -> Result<Tally, Difference> {
+        let mut tally = Tally::default();
+        for frame in frames {
+            tally.count(self.frame(frame, metadata)?);
+        }
+        match self.counters() {
+            Err(_) => Err(self.culprit(frames, metadata)),
+            Ok(()) => Ok(tally),
+        }
+    }
+
+    /// Compares all counters.
+    pub fn counters(&self) -> Result<(), Difference> {
+        let kernel = self.kernel.counters();
+        let mut differences = Vec::new();
+        for (slot, (kernel, host)) in kernel.iter().zip(&self.counters).enumerate() {
+            for outcome in Outcome::ALL {
+                let place = outcome as usize;
+                let (kernel, host) = (kernel.frames[place], host.frames[place]);
+                if kernel != host {
+                    let name = outcome.as_str();
+                    differences.push(format!("{name} of {slot}: kernel {kernel}, host {host}"));
+                }
+            }
+        }
+        if differences.is_empty() {
+            Ok(())
+        } else {
+            Err(Difference::Counters(differences))
+        }
+    }
+
+    /// Compares who is remembered; when cannot be compared, since two clocks tell it.
+    pub fn senders(&self) -> Result<(), Difference> {
+        let host = self.tables.senders.iter().map(std::cell::Cell::get);
+        for (slot, (kernel, host)) in (0..).zip(self.kernel.senders().into_iter().zip(host)) {
+            if (kernel.who, kernel.mac) != (host.who, host.mac) {
+                return Err(Difference::Senders(slot));
+            }
+        }
+        Ok(())
+    }
+
+    /// The first of some frames after which the counters differ by more than they did already.
+    fn culprit(&mut self, frames: &[Arrival], metadata: usize) -> Difference {
+        for frame in frames {
+            self.counters = self.kernel.counters();
+            if let Err(difference) = self.frame(frame, metadata) {
+                return difference;
+            }
+            if let Err(Difference::Counters(mut differences)) = self.counters() {
+                differences.push(hex(&frame.1));
+                return Difference::Counters(differences);
+            }
+        }
+        Difference::Counters(vec!["not in a second run of the same frames".into()])
+    }
+}
+
+/// Whether both sides made the same of a frame, and left it alone if they passed it.
+pub fn agree(frame: &[u8], kernel: Seen, host: Seen) -> Result<(), Difference> {
+    let untouched = kernel.action == XDP_TX || kernel.bytes == frame;
+    if kernel == host && untouched {
+        return Ok(());
+    }
+    Err(Difference::Frame {
+        frame: frame.to_vec(),
+        kernel,
+        host,
+    })
+}
+
+/// Whether a test-run takes a frame; others are for the host alone.
+pub fn runs(frame: &[u8]) -> bool {
+    (SHORTEST..=LONGEST).contains(&frame.len())
+}
+
+/// What became of many frames.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Tally {
+    /// All of them.
+    pub frames: u64,
+    /// Those that were answered.
+    pub answered: u64,
+    /// By outcome.
+    pub outcomes: Counters,
+}
+
+impl Tally {
+    /// Counts a frame.
+    pub fn count(&mut self, verdict: Verdict) {
+        self.frames += 1;
+        self.answered += u64::from(verdict.reply);
+        if let Some(outcome) = verdict.outcome {
+            self.outcomes.frames[outcome as usize] += 1;
+        }
+    }
+
+    /// Adds those of another tally.
+    pub fn add(&mut self, other: &Self) {
+        self.frames += other.frames;
+        self.answered += other.answered;
+        for (sum, frames) in self.outcomes.frames.iter_mut().zip(other.outcomes.frames) {
+            *sum += frames;
+        }
+    }
+
+    /// How many had an outcome.
+    pub fn of(&self, outcome: Outcome) -> u64 {
+        self.outcomes.frames[outcome as usize]
+    }
+}
+
+impl fmt::Display for Tally {
+    fn fmt(&self, to: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(to, "{} frames, {} answered", self.frames, self.answered)?;
+        let mut of = |outcome: Outcome| write!(to, ", {} {}", outcome.as_str(), self.of(outcome));
+        Outcome::ALL.into_iter().try_for_each(&mut of)
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
+}

@@ -1,0 +1,66 @@
+//! What the end-to-end tests stand on: network namespaces, a raw wire into them, readable frames, the agent as
+//! a child process, and other people's tools.
+//!
+//! A test that lacks a right, a peer or the kernel path prints `skipped: ...` and passes; under
+//! `LLAMAR_TESTS=require` it fails instead.
+
+pub mod agent;
+pub mod ask;
+pub mod counters;
+pub mod frame;
+pub mod message;
+pub mod net;
+pub mod peers;
+pub mod reply;
+pub mod resolved;
+pub mod scene;
+pub mod sys;
+pub mod tshark;
+pub mod wire;
+
+use std::time::{Duration, Instant};
+
+/// Long enough for a loaded machine; a test that waits this long has failed.
+pub const DEADLINE: Duration = Duration::from_secs(10);
+
+/// Reports that a test cannot run here. Panics where `LLAMAR_TESTS=require` wants every test to run.
+pub fn skip(reason: &str) {
+    assert!(
+        std::env::var_os("LLAMAR_TESTS").is_none_or(|value| value != "require"),
+        "must not be skipped: {reason}"
+    );
+    println!("skipped: {reason}");
+}
+
+/// The value of an `Option`, or the end of the test: whoever gave `None` has said why.
+#[macro_export]
+macro_rules! or_skip {
+    ($value:expr) => {
+        match $value {
+            Some(value) => value,
+            None => return,
+        }
+    };
+}
+
+/// Polls until there is a value; panics with what was waited for after [`DEADLINE`].
+#[track_caller]
+pub fn wait_for<T>(what: &str, mut poll: impl FnMut() -> Option<T>) -> T {
+    let end = Instant::now() + DEADLINE;
+    loop {
+        if let Some(value) = poll() {
+            return value;
+        }
+        assert!(
+            Instant::now() < end,
+            "waited {DEADLINE:?} in vain for {what}"
+        );
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// Polls until a condition holds; panics with what was waited for after [`DEADLINE`].
+#[track_caller]
+pub fn wait_until(what: &str, mut holds: impl FnMut() -> bool) {
+    wait_for(what, || holds().then_some(()));
+}
