@@ -13,7 +13,6 @@ use super::pins::remove_file;
 use super::query::{Running, running};
 use crate::config::XdpMode;
 use crate::link::Link;
-use crate::link::ethtool::rx_vlan_offload;
 
 /// An interface with our program.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -26,9 +25,6 @@ pub struct Attached {
     pub link: u32,
     /// Id of the program.
     pub program: u32,
-    /// Whether the interface takes VLAN tags off before the program sees a frame, so that frames of a VLAN look
-    /// like untagged ones (`ethtool -K IF rxvlan off` changes it).
-    pub hides_vlan_tags: bool,
     /// What the administrator should know, if anything.
     pub warning: Option<String>,
 }
@@ -274,7 +270,6 @@ impl Interface<'_> {
             frags,
             link: info.id,
             program: info.program,
-            hides_vlan_tags: rx_vlan_offload(&self.link.name).unwrap_or(false),
             warning,
         };
         Ok((link, attached))
