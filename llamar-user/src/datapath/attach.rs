@@ -2,13 +2,14 @@
 
 use std::io;
 use std::os::fd::{AsFd, BorrowedFd};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use aya::programs::{Xdp, loaded_programs};
 use llamar_common::abi::program;
 
 use super::bpf::{XdpKind, XdpLink};
-use super::pins::{DatapathError, remove_file};
+use super::error::{AttachError, DatapathError};
+use super::pins::remove_file;
 use super::query::{Running, running};
 use crate::config::XdpMode;
 use crate::link::Link;
@@ -36,66 +37,6 @@ impl XdpKind {
             Self::Generic => XdpMode::Generic.as_str(),
         }
     }
-}
-
-/// Why an interface has no kernel path.
-#[derive(Debug, thiserror::Error)]
-pub enum AttachError {
-    /// The administrator wants none.
-    #[error("{0}: xdp is off")]
-    Off(String),
-    /// Somebody else's program is there.
-    #[error(
-        "{interface} already runs the XDP program '{name}' (id {id}), which is not this agent's: detach it (ip link set dev {interface} xdp off), or use --xdp off"
-    )]
-    Foreign {
-        /// Name of the interface.
-        interface: String,
-        /// Id of the program.
-        id: u32,
-        /// Name of the program.
-        name: String,
-    },
-    /// The pinned link is on an interface of another network namespace.
-    #[error(
-        "{}: holds a program on an interface that is not {interface}: give this agent another --instance, or run `llamar detach`", pin.display()
-    )]
-    Elsewhere {
-        /// Name of the interface.
-        interface: String,
-        /// The pin.
-        pin: PathBuf,
-    },
-    /// The driver cannot.
-    #[error(
-        "{interface}: native XDP is refused by the driver (mtu {mtu}): use --xdp generic, or --xdp auto"
-    )]
-    Native {
-        /// Name of the interface.
-        interface: String,
-        /// Its MTU.
-        mtu: u32,
-        /// The kernel's word.
-        source: io::Error,
-    },
-    /// The kernel did not do it.
-    #[error("{interface}: {what}")]
-    Io {
-        /// Name of the interface.
-        interface: String,
-        /// What was tried.
-        what: &'static str,
-        /// Why it failed.
-        source: io::Error,
-    },
-    /// The program cannot be loaded, or its pin not be removed.
-    #[error("{interface}")]
-    Datapath {
-        /// Name of the interface.
-        interface: String,
-        /// Why.
-        source: DatapathError,
-    },
 }
 
 /// A program that was not taken: by the kernel or for want of it.

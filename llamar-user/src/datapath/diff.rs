@@ -5,7 +5,6 @@
 //! ones; then those whose whole link is no longer served, which nobody can reach. Only where the new ones would not
 //! find room do these go before them.
 
-use std::cmp::Ordering;
 use std::collections::HashSet;
 use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hash};
@@ -383,32 +382,6 @@ where
     }
 }
 
-/// The changes between two ascending sequences.
-pub fn merge<K: Ord, V: PartialEq>(
-    before: impl IntoIterator<Item = (K, V)>,
-    after: impl IntoIterator<Item = (K, V)>,
-    mut visit: impl FnMut(K, Option<V>, Option<V>),
-) {
-    let mut before = before.into_iter().peekable();
-    let mut after = after.into_iter().peekable();
-    loop {
-        let order = match (before.peek(), after.peek()) {
-            (Some((old, _)), Some((new, _))) => old.cmp(new),
-            (Some(_), None) => Ordering::Less,
-            (None, Some(_)) => Ordering::Greater,
-            (None, None) => return,
-        };
-        let old = if order.is_le() { before.next() } else { None };
-        let new = if order.is_ge() { after.next() } else { None };
-        match (old, new) {
-            (Some((key, old)), Some((_, new))) if old != new => visit(key, Some(old), Some(new)),
-            (Some((key, old)), None) => visit(key, Some(old), None),
-            (None, Some((key, new))) => visit(key, None, Some(new)),
-            _ => {}
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::{BTreeMap, BTreeSet};
@@ -636,24 +609,6 @@ mod tests {
         pass(&same, None, Known::default(), &mut table);
         pass(&same, Some(&same), EXACT(2), &mut table);
         assert_eq!(table.ops, vec![]);
-    }
-
-    #[test]
-    fn merge_tells_every_difference_once() {
-        let mut seen = Vec::new();
-        merge(
-            [(1, 'a'), (2, 'b'), (4, 'd')],
-            [(2, 'b'), (3, 'c'), (4, 'e')],
-            |key, old, new| seen.push((key, old, new)),
-        );
-        assert_eq!(
-            seen,
-            vec![
-                (1, Some('a'), None),
-                (3, None, Some('c')),
-                (4, Some('d'), Some('e'))
-            ]
-        );
     }
 
     fn entries() -> impl Strategy<Value = Entries<ArpKey, u32>> {

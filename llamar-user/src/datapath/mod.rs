@@ -8,6 +8,8 @@ mod attach;
 mod beat;
 mod bpf;
 pub mod diff;
+mod error;
+mod feed;
 mod instance;
 mod pins;
 mod places;
@@ -21,20 +23,19 @@ mod tests;
 mod trace;
 mod wanted;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use aya::EbpfLoader;
-use llamar_common::abi::{
-    ArpHost, ArpKey, Counters, Host, Link as LinkEntry, LinkKey, NameKey, map, program,
-};
-use llamar_common::respond::sender_slot;
+use llamar_common::abi::{Counters, Host, LinkKey, NameKey, map, program};
 
-pub use attach::{AttachError, Attached};
+pub use attach::Attached;
 pub use bpf::XdpKind;
+pub use error::{AttachError, DatapathError};
+pub use feed::Report;
 pub use instance::{Instance, InstanceError, Lock};
-pub use pins::{DatapathError, Removed};
+pub use pins::Removed;
 pub use query::{Running, running};
 
 use crate::config::XdpMode;
@@ -42,11 +43,10 @@ use crate::link::Link;
 use crate::state::Desired;
 use attach::Programs;
 use bpf::{Access, XdpLink};
-use diff::{Done, Known, Pass};
-use pins::{Pins, remove_file};
-use places::{Places, shown};
+use diff::Table as _;
+use feed::Feed;
+use pins::{Found, Pins, remove_file};
 use table::Maps;
-use wanted::{Entries, KernelNames};
 
 /// The eBPF object that was embedded at build time.
 #[cfg(bpf_object)]
@@ -66,10 +66,8 @@ pub fn object() -> Option<&'static [u8]> {
 pub struct Datapath {
     pins: Pins,
     ebpf: aya::Ebpf,
-    maps: Maps,
+    feed: Feed,
     held: BTreeMap<u32, Held>,
-    places: Places,
-    applied: Option<Applied>,
     warnings: Vec<String>,
 }
 
@@ -89,31 +87,6 @@ impl Held {
     }
 }
 
-/// What the maps were last made to hold.
-struct Applied {
-    names: KernelNames,
-    names_known: Known,
-    arp: Entries<ArpKey, ArpHost>,
-    arp_known: Known,
-}
-
-/// What [`Datapath::apply`] has done.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Report {
-    /// Names for which the map has no room, if any: they are answered for from userspace.
-    pub full: Option<usize>,
-    /// ARP addresses for which the map has no room, if any.
-    pub arp_full: Option<usize>,
-    /// Links for which the map has no place: served from userspace.
-    pub unplaced: Vec<LinkKey>,
-    /// Entries of names and addresses that were written.
-    pub written: usize,
-    /// Entries that were removed.
-    pub removed: usize,
-    /// What failed, with its key; the next pass tries again.
-    pub errors: Vec<String>,
-}
-
 impl Datapath {
     /// Loads the object, on the maps that are pinned or on new ones. Attached programs of a former agent go on
     /// answering; nothing is attached or replaced yet.
@@ -129,18 +102,7 @@ impl Datapath {
         }
         pins.check_bpffs()?;
         let found = pins.examine()?;
-        let mut warnings = Vec::new();
-        let mut capacity = max_names;
-        match found.max_names {
-            Some(pinned) if pinned != max_names && found.live => {
-                capacity = pinned;
-                warnings.push(format!(
-                    "the kernel path is in use with room for {pinned} names and keeps it: for max-names = {max_names} run `llamar detach` between stop and start"
-                ));
-            }
-            Some(pinned) if pinned != max_names => remove_file(&pins.map(map::NAMES))?,
-            _ => {}
-        }
+        let (capacity, warning) = capacity(&pins, found, max_names)?;
         let attempt = pins.begin()?;
         let mut ebpf = load(&pins, capacity, object)?;
         #[cfg(feature = "trace")]
@@ -150,18 +112,15 @@ impl Datapath {
         programs.load(program::XDP)?;
         let beat = programs.load(program::BEAT)?;
         beat::set_leases(beat, &maps).map_err(|error| failed("set the lease", error))?;
-        let places =
-            Places::read(&maps.links).map_err(|error| failed("read the links' map", error))?;
+        let feed = Feed::new(maps).map_err(|error| failed("read the links' map", error))?;
         let held = held(&pins)?;
         attempt.keep();
         Ok(Self {
             pins,
             ebpf,
-            maps,
+            feed,
             held,
-            places,
-            applied: None,
-            warnings,
+            warnings: warning.into_iter().collect(),
         })
     }
 
@@ -212,7 +171,7 @@ impl Datapath {
     ///
     /// Does nothing before the first [`apply`](Self::apply): what a former agent has left may no longer be true.
     pub fn beat(&mut self) -> Result<(), DatapathError> {
-        if self.applied.is_none() {
+        if !self.feed.has_applied() {
             return Ok(());
         }
         let mut programs = Programs(&mut self.ebpf);
@@ -222,85 +181,28 @@ impl Datapath {
 
     /// Makes the maps hold what is desired. Lost and changed entries go first, then new ones come; see [`diff`].
     pub fn apply(&mut self, desired: &Arc<Desired>) -> Report {
-        let links: BTreeMap<LinkKey, LinkEntry> = desired
-            .links
-            .iter()
-            .map(|(&key, served)| (key, served.link(key)))
-            .collect();
-        let plan = self.places.plan(links.keys());
-        let names = KernelNames {
-            desired: Arc::clone(desired),
-            links: plan.links(),
-        };
-        let arp = Entries::arp(desired, plan.links());
-        let mut report = Report {
-            unplaced: plan.unplaced.clone(),
-            ..Report::default()
-        };
-        report.errors = self.places.lose(&plan, &links, &mut self.maps.links);
-
-        let before = self.applied.take();
-        let before = before.as_ref();
-        let known = before.map_or_else(Known::default, |before| before.names_known);
-        let names_before = before.map(|before| &before.names);
-        let mut names_pass = Pass::new(&names, names_before, known, &mut self.maps.names);
-        let known = before.map_or_else(Known::default, |before| before.arp_known);
-        let arp_before = before.map(|before| &before.arp);
-        let mut arp_pass = Pass::new(&arp, arp_before, known, &mut self.maps.arp);
-        let mut senders = BTreeSet::new();
-        arp_pass.lose(|key: &ArpKey| {
-            senders.insert(sender_slot(key.link(), key.address));
-        });
-        names_pass.lose(|_| ());
-        arp_pass.add();
-        names_pass.add();
-        arp_pass.sweep();
-        names_pass.sweep();
-        let (names_known, names_done) = names_pass.finish();
-        let (arp_known, arp_done) = arp_pass.finish();
-
-        // RFC 5227 2.4: who used an address before it was ours is met anew, so that the conflict is noticed.
-        if let Err(error) = self.maps.forget_senders(&senders) {
-            report.errors.push(format!("forget arp senders: {error}"));
-        }
-        let failed = self.places.add(&plan, &links, &mut self.maps.links);
-        report.errors.extend(failed);
-        report.full = report.take(names_done, shown_name);
-        report.arp_full = report.take(arp_done, shown_address);
-        self.applied = Some(Applied {
-            names,
-            names_known,
-            arp,
-            arp_known,
-        });
-        report
+        self.feed.apply(desired)
     }
 
     /// Makes the next [`apply`](Self::apply) compare with what the maps hold instead of what was applied last.
     pub fn distrust(&mut self) {
-        if let Some(applied) = &mut self.applied {
-            applied.names_known.exact = false;
-            applied.arp_known.exact = false;
-        }
-        if let Ok(places) = Places::read(&self.maps.links) {
-            self.places = places;
-        }
+        self.feed.distrust();
     }
 
     /// How many names the kernel path has room for.
     pub fn capacity(&self) -> usize {
-        diff::Table::capacity(&self.maps.names)
+        self.feed.maps().names.capacity()
     }
 
     /// The frames counted for each link, and under `None` those that belong to no link.
     pub fn counters(&self) -> Result<Vec<(Option<LinkKey>, Counters)>, DatapathError> {
-        let counters = self.maps.links.counters();
+        let counters = self.feed.maps().links.counters();
         counters.map_err(|error| failed("read the counters", error))
     }
 
     /// The names that the map holds, in no order.
     pub fn names(&self) -> Result<Vec<(NameKey, Host)>, DatapathError> {
-        let names = self.maps.names.all();
+        let names = self.feed.maps().names.all();
         names.map_err(|error| failed("read the names' map", error))
     }
 
@@ -316,6 +218,27 @@ pub fn detach_all(instance: &Instance) -> Result<Removed, DatapathError> {
     let pins = Pins::of(lock.instance());
     pins.check_bpffs()?;
     pins.remove_all()
+}
+
+/// Capacity of the names' map, and what to say if it is not the one that is asked for. Makes way for a new map.
+fn capacity(
+    pins: &Pins,
+    found: Found,
+    max_names: u32,
+) -> Result<(u32, Option<String>), DatapathError> {
+    match found.max_names {
+        Some(pinned) if pinned != max_names && found.live => {
+            let warning = format!(
+                "the kernel path is in use with room for {pinned} names and keeps it: for max-names = {max_names} run `llamar detach` between stop and start"
+            );
+            Ok((pinned, Some(warning)))
+        }
+        Some(pinned) if pinned != max_names => {
+            remove_file(&pins.map(map::NAMES))?;
+            Ok((max_names, None))
+        }
+        _ => Ok((max_names, None)),
+    }
 }
 
 fn load(pins: &Pins, capacity: u32, object: &[u8]) -> Result<aya::Ebpf, DatapathError> {
@@ -347,28 +270,4 @@ fn failed(what: &'static str, why: impl ToString) -> DatapathError {
         what,
         why: why.to_string(),
     }
-}
-
-impl Report {
-    /// Adds what was done to a map; gives back how many entries found no room, if any did not.
-    fn take<K>(&mut self, done: Done<K>, shown: impl Fn(&K) -> String) -> Option<usize> {
-        self.written += done.written;
-        self.removed += done.removed;
-        let failed = done.failed.iter();
-        self.errors
-            .extend(failed.map(|(key, why)| format!("{}: {why}", shown(key))));
-        self.errors
-            .extend(done.unread.map(|why| format!("read a map: {why}")));
-        (done.left_out > 0).then_some(done.left_out)
-    }
-}
-
-fn shown_name(key: &NameKey) -> String {
-    let label: Vec<u8> = key.label().collect();
-    format!("{} on {}", label.escape_ascii(), shown(key.link()))
-}
-
-fn shown_address(key: &ArpKey) -> String {
-    let address = std::net::Ipv4Addr::from(key.address);
-    format!("{address} on {}", shown(key.link()))
 }

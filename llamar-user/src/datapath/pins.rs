@@ -13,92 +13,8 @@ use llamar_common::abi::{
 use nix::sys::statfs::{BPF_FS_MAGIC, statfs};
 
 use super::bpf::{Access, Map, Shape, XdpLink};
-use super::instance::{Instance, InstanceError};
-
-/// Why there is no kernel path.
-#[derive(Debug, thiserror::Error)]
-pub enum DatapathError {
-    /// The binary holds no eBPF object.
-    #[error("built without the kernel path: cargo xtask build")]
-    NotBuilt,
-    /// No BPF file system.
-    #[error("no bpf file system at {}: mount -t bpf bpf {}", .0.display(), .0.display())]
-    NoBpffs(PathBuf),
-    /// The process may not load programs.
-    #[error("the kernel path needs {0}, which this process has not: start it as root")]
-    Privilege(String),
-    /// The instance cannot be had.
-    #[error(transparent)]
-    Instance(#[from] InstanceError),
-    /// The pins are another version's.
-    #[error(
-        "{}: {found}, this version has {wanted}: stop the agent that made it, then run `llamar detach --instance {instance}`",
-        path.display()
-    )]
-    OtherLayout {
-        /// What is different.
-        path: PathBuf,
-        /// As it is.
-        found: String,
-        /// As this version has it.
-        wanted: String,
-        /// Name of the instance.
-        instance: String,
-    },
-    /// The directory of the pins is not safe from others.
-    #[error("{} belongs to user {user} and has mode {mode:04o}: others could remove what is pinned there; remove it", path.display())]
-    Owner {
-        /// The directory.
-        path: PathBuf,
-        /// Its owner.
-        user: u32,
-        /// Its permissions.
-        mode: u32,
-    },
-    /// A file or a system call failed.
-    #[error("{what} {}", path.display())]
-    Io {
-        /// What was tried.
-        what: &'static str,
-        /// On what.
-        path: PathBuf,
-        /// Why it failed.
-        source: io::Error,
-    },
-    /// The kernel refused the object.
-    #[error("load the eBPF object")]
-    Load(#[source] Box<aya::EbpfError>),
-    /// The kernel refused a program.
-    #[error("load the program {program}")]
-    Program {
-        /// Name of the program.
-        program: &'static str,
-        /// Why.
-        source: Box<aya::programs::ProgramError>,
-    },
-    /// The object lacks a program.
-    #[error("the eBPF object has no XDP program {0}: cargo xtask build")]
-    NoProgram(&'static str),
-    /// A map did not do what it has to.
-    #[error("{what}: {why}")]
-    Map {
-        /// What was tried.
-        what: &'static str,
-        /// Why it failed.
-        why: String,
-    },
-}
-
-impl DatapathError {
-    /// Names what was tried on a path.
-    pub fn io<'a>(what: &'static str, path: &'a Path) -> impl Fn(io::Error) -> Self + 'a {
-        move |source| Self::Io {
-            what,
-            path: path.to_owned(),
-            source,
-        }
-    }
-}
+use super::error::DatapathError;
+use super::instance::Instance;
 
 /// Where an instance's pins are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -301,7 +217,7 @@ impl Pins {
     }
 }
 
-/// What was removed of an instance.
+/// What was there to be detached and removed.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Removed {
     /// Indices of the interfaces that the program was taken off.

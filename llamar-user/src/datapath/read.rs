@@ -8,8 +8,9 @@ use nix::time::{ClockId, clock_gettime};
 
 use super::bpf::{Access, XdpKind, XdpLink};
 use super::diff::Table as _;
+use super::error::DatapathError;
 use super::instance::Instance;
-use super::pins::{DatapathError, Pins};
+use super::pins::Pins;
 use super::query::running;
 use super::table::Maps;
 

@@ -11,7 +11,8 @@ use llamar_common::abi::{
 
 use super::bpf::{Access, Cursor, Map};
 use super::diff::{Refusal, Table};
-use super::pins::{DatapathError, Pins};
+use super::error::DatapathError;
+use super::pins::Pins;
 use super::places::LinkTable;
 
 /// Entries in one call.

@@ -9,13 +9,15 @@ use std::thread;
 use std::time::Duration;
 
 use aya::programs::{TestRun, TestRunOptions, Xdp, XdpMode as AyaMode};
-use llamar_common::abi::{ARP_ASSIGNED, NO_LINK, Outcome, Plain, Sender};
+use llamar_common::abi::{
+    ARP_ASSIGNED, ArpHost, Link as LinkEntry, NO_LINK, Outcome, Plain, Sender,
+};
+use llamar_common::respond::sender_slot;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::net::if_::if_nametoindex;
 use nix::sched::{CloneFlags, CpuSet, sched_setaffinity, unshare};
 use nix::unistd::{Pid, geteuid};
 
-use super::diff::Table;
 use super::*;
 use crate::config::Addresses;
 use crate::dns::Name;
@@ -396,10 +398,10 @@ fn a_heartbeat_stamps_the_control_map_and_the_lease_fits_the_kernels_clock() {
         let mut path = ground.open(&lock);
         path.apply(&desired(7, &["casa"], 1));
         path.beat().unwrap();
-        let first = path.maps.control().unwrap();
+        let first = path.feed.maps().control().unwrap();
         thread::sleep(Duration::from_millis(300));
         path.beat().unwrap();
-        let second = path.maps.control().unwrap();
+        let second = path.feed.maps().control().unwrap();
         let hz = second.lease / 3;
         assert_eq!((second.lease, second.sender_lease), (3 * hz, 30 * hz));
         let seconds = (second.beat_ns - first.beat_ns) as f64 / 1e9;
@@ -418,14 +420,14 @@ fn a_path_that_fell_silent_stays_silent_until_its_maps_are_true_again() {
         let mut path = ground.open(&lock);
         path.apply(&desired(7, &["casa"], 1));
         path.beat().unwrap();
-        let left = path.maps.control().unwrap();
+        let left = path.feed.maps().control().unwrap();
         drop(path);
         let mut path = ground.open(&lock);
         path.beat().unwrap();
-        assert_eq!(path.maps.control().unwrap(), left);
+        assert_eq!(path.feed.maps().control().unwrap(), left);
         path.apply(&desired(7, &["casa"], 1));
         path.beat().unwrap();
-        assert!(path.maps.control().unwrap().beat_ns > left.beat_ns);
+        assert!(path.feed.maps().control().unwrap().beat_ns > left.beat_ns);
     });
 }
 
@@ -543,7 +545,7 @@ fn a_map_that_somebody_changed_is_put_right_when_it_is_distrusted() {
         let wanted = desired(7, &["casa", "media"], 1);
         path.apply(&wanted);
         let (key, _) = path.names().unwrap()[0];
-        path.maps.names.remove(&[key]);
+        map_of(ground, map::NAMES).delete(key.bytes()).unwrap();
         let place = llamar_common::abi::link_slot(LinkKey::new(7, 0), 0);
         map_of(ground, map::LINKS)
             .update(&place.to_ne_bytes(), LinkEntry::EMPTY.bytes())
@@ -552,7 +554,7 @@ fn a_map_that_somebody_changed_is_put_right_when_it_is_distrusted() {
         path.distrust();
         assert_eq!(path.apply(&wanted).written, 1);
         assert_eq!(labels(&path), ["casa", "media"]);
-        assert_eq!(path.maps.links.all().unwrap().len(), 1);
+        assert_eq!(path.feed.maps().links.all().unwrap().len(), 1);
     });
 }
 

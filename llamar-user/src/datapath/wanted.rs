@@ -1,12 +1,13 @@
 //! What the maps are to hold, as the diff sees it: the names of a [`Desired`] where they lie, and small tables of
 //! their own. Pure.
 
+use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use llamar_common::abi::{ArpHost, ArpKey, Host, LinkKey, NameKey};
 
-use super::diff::{Change, Wanted, merge};
+use super::diff::{Change, Wanted};
 use crate::dns::Name;
 use crate::state::{Desired, Names, Served};
 
@@ -79,6 +80,32 @@ impl<K: OnLink + Copy + Ord, V: Copy + PartialEq> Wanted<K, V> for Entries<K, V>
                 _ => Change::Stale(key),
             });
         });
+    }
+}
+
+/// The changes between two ascending sequences.
+fn merge<K: Ord, V: PartialEq>(
+    before: impl IntoIterator<Item = (K, V)>,
+    after: impl IntoIterator<Item = (K, V)>,
+    mut visit: impl FnMut(K, Option<V>, Option<V>),
+) {
+    let mut before = before.into_iter().peekable();
+    let mut after = after.into_iter().peekable();
+    loop {
+        let order = match (before.peek(), after.peek()) {
+            (Some((old, _)), Some((new, _))) => old.cmp(new),
+            (Some(_), None) => Ordering::Less,
+            (None, Some(_)) => Ordering::Greater,
+            (None, None) => return,
+        };
+        let old = if order.is_le() { before.next() } else { None };
+        let new = if order.is_ge() { after.next() } else { None };
+        match (old, new) {
+            (Some((key, old)), Some((_, new))) if old != new => visit(key, Some(old), Some(new)),
+            (Some((key, old)), None) => visit(key, Some(old), None),
+            (None, Some((key, new))) => visit(key, None, Some(new)),
+            _ => {}
+        }
     }
 }
 
@@ -156,5 +183,28 @@ impl Wanted<NameKey, Host> for KernelNames {
         for link in links {
             self.changes_on(link, before.served(&link), visit);
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn merge_tells_every_difference_once() {
+        let mut seen = Vec::new();
+        merge(
+            [(1, 'a'), (2, 'b'), (4, 'd')],
+            [(2, 'b'), (3, 'c'), (4, 'e')],
+            |key, old, new| seen.push((key, old, new)),
+        );
+        assert_eq!(
+            seen,
+            vec![
+                (1, Some('a'), None),
+                (3, None, Some('c')),
+                (4, Some('d'), Some('e'))
+            ]
+        );
     }
 }

@@ -1,58 +1,13 @@
-//! bpf(2) where aya 0.14 has no interface for it: many map entries in one call, and XDP links of which one can tell
-//! the interface, which never become netlink attachments, and which are detached at once.
-//!
-//! The crate's only unsafe code for BPF. Everything handed to the kernel is a slice whose length was compared with
-//! the map's own sizes.
+//! Maps: look-ups and updates of one entry and of many.
 
-#![expect(unsafe_code, reason = "bpf(2) takes pointers")]
-
-use std::ffi::CString;
-use std::fs;
 use std::io;
-use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
-use std::os::unix::ffi::OsStrExt;
+use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::path::Path;
-use std::ptr;
 
-/// Commands of bpf(2), from linux/bpf.h.
-#[derive(Clone, Copy)]
-#[repr(u32)]
-enum Command {
-    MapLookup = 1,
-    MapUpdate = 2,
-    MapDelete = 3,
-    ObjectPin = 6,
-    ObjectGet = 7,
-    ObjectInfo = 15,
-    MapLookupBatch = 24,
-    MapUpdateBatch = 26,
-    MapDeleteBatch = 27,
-    LinkCreate = 28,
-    LinkUpdate = 29,
-    LinkDetach = 34,
-}
+use super::{Access, Command, bpf, object_info, open_pin};
 
-/// `BPF_F_RDONLY`
-const READ_ONLY: u32 = 1 << 3;
-/// `BPF_XDP` of `enum bpf_attach_type`
-const ATTACH_XDP: u32 = 37;
-/// `BPF_LINK_TYPE_XDP`
-const LINK_XDP: u32 = 6;
-/// `XDP_FLAGS_SKB_MODE`
-const XDP_GENERIC: u32 = 1 << 1;
-/// `XDP_FLAGS_DRV_MODE`
-const XDP_NATIVE: u32 = 1 << 2;
 /// Longest key of a map that is read by batches.
 const KEY_MAX: usize = 128;
-
-/// Whether a pinned map is opened for writing.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// Look-ups only.
-    Read,
-    /// Everything.
-    Write,
-}
 
 /// What a map was created as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -266,141 +221,6 @@ impl Map {
 /// Where the next batch begins.
 pub struct Cursor([u8; KEY_MAX]);
 
-/// How an XDP program is run.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum XdpKind {
-    /// In the driver.
-    Native,
-    /// By the network stack, for any driver.
-    Generic,
-}
-
-/// A BPF link that holds an XDP program on an interface. Dropping it detaches unless it is pinned.
-#[derive(Debug)]
-pub struct XdpLink(OwnedFd);
-
-/// What the kernel tells about a link.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct XdpLinkInfo {
-    /// Id of the link.
-    pub id: u32,
-    /// Id of the program it holds.
-    pub program: u32,
-    /// Index of the interface, in the interface's own network namespace; 0 if the interface is gone or the link was
-    /// detached.
-    pub ifindex: u32,
-}
-
-impl XdpLink {
-    /// Attaches a program to an interface of this network namespace; never replaces one.
-    pub fn create(program: BorrowedFd<'_>, ifindex: u32, kind: XdpKind) -> io::Result<Self> {
-        let mut attr = LinkCreateAttr {
-            prog_fd: program.as_raw_fd(),
-            target_ifindex: ifindex,
-            attach_type: ATTACH_XDP,
-            flags: match kind {
-                XdpKind::Native => XDP_NATIVE,
-                XdpKind::Generic => XDP_GENERIC,
-            },
-        };
-        // SAFETY: no pointers; the descriptor that comes back is nobody else's.
-        unsafe { Ok(Self(owned(bpf(Command::LinkCreate, &mut attr)?)?)) }
-    }
-
-    /// Opens a pinned link.
-    pub fn open(pin: &Path) -> io::Result<Self> {
-        open_pin(pin, Access::Write, "link").map(Self)
-    }
-
-    /// What it holds, and where.
-    pub fn info(&self) -> io::Result<XdpLinkInfo> {
-        let mut info = LinkInfo::default();
-        object_info(self.0.as_fd(), &mut info)?;
-        if info.kind != LINK_XDP {
-            return Err(io::Error::other(format!(
-                "a bpf link of type {}, not of XDP",
-                info.kind
-            )));
-        }
-        Ok(XdpLinkInfo {
-            id: info.id,
-            program: info.prog_id,
-            ifindex: info.ifindex,
-        })
-    }
-
-    /// Replaces the program without a gap.
-    pub fn replace(&self, program: BorrowedFd<'_>) -> io::Result<()> {
-        let mut attr = LinkUpdateAttr {
-            link_fd: self.0.as_raw_fd(),
-            new_prog_fd: program.as_raw_fd(),
-            ..LinkUpdateAttr::default()
-        };
-        // SAFETY: no pointers.
-        unsafe { bpf(Command::LinkUpdate, &mut attr) }.map(drop)
-    }
-
-    /// Takes the program off the interface now. Removing the pin would do it too, but at a time of the kernel's
-    /// choice.
-    pub fn detach(&self) -> io::Result<()> {
-        let mut attr = LinkDetachAttr {
-            link_fd: self.0.as_raw_fd(),
-        };
-        // SAFETY: no pointers.
-        unsafe { bpf(Command::LinkDetach, &mut attr) }.map(drop)
-    }
-
-    /// Pins it, so that it outlives this process.
-    pub fn pin(&self, path: &Path) -> io::Result<()> {
-        let path = c_path(path)?;
-        let mut attr = ObjectAttr {
-            pathname: path.as_ptr() as u64,
-            bpf_fd: self.0.as_raw_fd(),
-            file_flags: 0,
-        };
-        // SAFETY: `path` ends with a zero and lives until the call is over.
-        unsafe { bpf(Command::ObjectPin, &mut attr) }.map(drop)
-    }
-}
-
-/// Opens a pin and checks what it is a pin of, by the name that the kernel gives the descriptor.
-fn open_pin(pin: &Path, access: Access, kind: &str) -> io::Result<OwnedFd> {
-    let path = c_path(pin)?;
-    let mut attr = ObjectAttr {
-        pathname: path.as_ptr() as u64,
-        bpf_fd: 0,
-        file_flags: match access {
-            Access::Read => READ_ONLY,
-            Access::Write => 0,
-        },
-    };
-    // SAFETY: `path` ends with a zero and lives until the call is over; the descriptor is nobody else's.
-    let fd = unsafe { owned(bpf(Command::ObjectGet, &mut attr)?)? };
-    let what = fs::read_link(format!("/proc/self/fd/{}", fd.as_raw_fd()))?;
-    // "anon_inode:bpf-map"; a link's name is spelt with '-' or '_', as the kernel's version has it.
-    if !what.to_string_lossy().ends_with(kind) {
-        return Err(io::Error::other(format!(
-            "no BPF {kind} but {}",
-            what.display()
-        )));
-    }
-    Ok(fd)
-}
-
-fn object_info<I>(fd: BorrowedFd<'_>, info: &mut I) -> io::Result<()> {
-    let mut attr = InfoAttr {
-        bpf_fd: fd.as_raw_fd(),
-        info_len: size_of::<I>() as u32,
-        info: ptr::from_mut(info) as u64,
-    };
-    // SAFETY: `info` is a struct of plain integers with room for the length given.
-    unsafe { bpf(Command::ObjectInfo, &mut attr) }.map(drop)
-}
-
-fn c_path(path: &Path) -> io::Result<CString> {
-    CString::new(path.as_os_str().as_bytes()).map_err(io::Error::from)
-}
-
 fn found(result: io::Result<RawFd>) -> io::Result<bool> {
     match result {
         Ok(_) => Ok(true),
@@ -427,33 +247,7 @@ fn one_by_one<T>(
     Ok(())
 }
 
-/// # Safety
-/// `result` is a descriptor that nothing else owns.
-unsafe fn owned(result: RawFd) -> io::Result<OwnedFd> {
-    // SAFETY: the caller's promise.
-    Ok(unsafe { OwnedFd::from_raw_fd(result) })
-}
-
-/// # Safety
-/// `attr` is the structure that the command takes, its pointers good for what the command does with them.
-unsafe fn bpf<A>(command: Command, attr: &mut A) -> io::Result<RawFd> {
-    let size = size_of::<A>();
-    // SAFETY: `attr` has `size` bytes; the rest is the caller's promise.
-    let result = unsafe {
-        libc::syscall(
-            libc::SYS_bpf,
-            command as libc::c_long,
-            ptr::from_mut(attr),
-            size,
-        )
-    };
-    if result < 0 {
-        return Err(io::Error::last_os_error());
-    }
-    Ok(result as RawFd)
-}
-
-// Parts of `union bpf_attr` (linux/bpf.h), and the beginnings of two `info` structures. No implicit padding.
+// Parts of `union bpf_attr` (linux/bpf.h), and the beginning of `struct bpf_map_info`. No implicit padding.
 
 #[repr(C)]
 #[derive(Default)]
@@ -479,42 +273,6 @@ struct BatchAttr {
 }
 
 #[repr(C)]
-struct ObjectAttr {
-    pathname: u64,
-    bpf_fd: RawFd,
-    file_flags: u32,
-}
-
-#[repr(C)]
-struct InfoAttr {
-    bpf_fd: RawFd,
-    info_len: u32,
-    info: u64,
-}
-
-#[repr(C)]
-struct LinkCreateAttr {
-    prog_fd: RawFd,
-    target_ifindex: u32,
-    attach_type: u32,
-    flags: u32,
-}
-
-#[repr(C)]
-#[derive(Default)]
-struct LinkUpdateAttr {
-    link_fd: RawFd,
-    new_prog_fd: RawFd,
-    flags: u32,
-    old_prog_fd: RawFd,
-}
-
-#[repr(C)]
-struct LinkDetachAttr {
-    link_fd: RawFd,
-}
-
-#[repr(C)]
 #[derive(Default)]
 struct MapInfo {
     kind: u32,
@@ -523,17 +281,6 @@ struct MapInfo {
     value_size: u32,
     max_entries: u32,
     map_flags: u32,
-}
-
-#[repr(C)]
-#[derive(Default)]
-struct LinkInfo {
-    kind: u32,
-    id: u32,
-    prog_id: u32,
-    reserved: u32,
-    ifindex: u32,
-    rest: u32,
 }
 
 #[cfg(test)]
@@ -546,7 +293,6 @@ mod tests {
         assert_eq!(size_of::<ElementAttr>(), 32);
         assert_eq!(size_of::<BatchAttr>(), 56);
         assert_eq!(offset_of!(BatchAttr, map_fd), 36);
-        assert_eq!(offset_of!(LinkInfo, ifindex), 16);
         assert_eq!(offset_of!(MapInfo, max_entries), 16);
     }
 

@@ -1,0 +1,166 @@
+//! Feeding the maps: what is desired, against what they were last made to hold or, where that is not known, against
+//! what they hold.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use llamar_common::abi::{ArpHost, ArpKey, Link, LinkKey, NameKey};
+use llamar_common::respond::sender_slot;
+
+use super::diff::{Done, Known, Pass};
+use super::places::{Placement, Places, shown};
+use super::table::Maps;
+use super::wanted::{Entries, KernelNames};
+use crate::state::Desired;
+
+/// The maps and what is known of them.
+pub struct Feed {
+    maps: Maps,
+    places: Places,
+    applied: Option<Applied>,
+}
+
+/// What the maps were last made to hold.
+struct Applied {
+    names: KernelNames,
+    names_known: Known,
+    arp: Entries<ArpKey, ArpHost>,
+    arp_known: Known,
+}
+
+/// What [`Datapath::apply`](super::Datapath::apply) has done.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Report {
+    /// Names for which the map has no room, if any: they are answered for from userspace.
+    pub full: Option<usize>,
+    /// ARP addresses for which the map has no room, if any.
+    pub arp_full: Option<usize>,
+    /// Links for which the map has no place: served from userspace.
+    pub unplaced: Vec<LinkKey>,
+    /// Entries of names and addresses that were written.
+    pub written: usize,
+    /// Entries that were removed.
+    pub removed: usize,
+    /// What failed, with its key; the next pass tries again.
+    pub errors: Vec<String>,
+}
+
+impl Feed {
+    /// Starts with what a former agent has left.
+    pub fn new(maps: Maps) -> Result<Self, String> {
+        let places = Places::read(&maps.links)?;
+        Ok(Self {
+            maps,
+            places,
+            applied: None,
+        })
+    }
+
+    /// The maps.
+    pub fn maps(&self) -> &Maps {
+        &self.maps
+    }
+
+    /// Whether the maps have been made true by this process.
+    pub fn has_applied(&self) -> bool {
+        self.applied.is_some()
+    }
+
+    /// Makes the next [`apply`](Self::apply) read the maps.
+    pub fn distrust(&mut self) {
+        if let Some(applied) = &mut self.applied {
+            applied.names_known.exact = false;
+            applied.arp_known.exact = false;
+        }
+        if let Ok(places) = Places::read(&self.maps.links) {
+            self.places = places;
+        }
+    }
+
+    /// Makes the maps hold what is desired.
+    pub fn apply(&mut self, desired: &Arc<Desired>) -> Report {
+        let links: BTreeMap<LinkKey, Link> = desired
+            .links
+            .iter()
+            .map(|(&key, served)| (key, served.link(key)))
+            .collect();
+        let plan = self.places.plan(links.keys());
+        let mut report = Report {
+            unplaced: plan.unplaced.clone(),
+            ..Report::default()
+        };
+        let failed = self.places.lose(&plan, &links, &mut self.maps.links);
+        report.errors.extend(failed);
+        self.entries(desired, &plan, &mut report);
+        let failed = self.places.add(&plan, &links, &mut self.maps.links);
+        report.errors.extend(failed);
+        report
+    }
+
+    /// Names and addresses, on the links that have a place.
+    fn entries(&mut self, desired: &Arc<Desired>, plan: &Placement, report: &mut Report) {
+        let names = KernelNames {
+            desired: Arc::clone(desired),
+            links: plan.links(),
+        };
+        let arp = Entries::arp(desired, plan.links());
+        let before = self.applied.take();
+        let before = before.as_ref();
+        let known = before.map_or_else(Known::default, |before| before.names_known);
+        let names_before = before.map(|before| &before.names);
+        let mut names_pass = Pass::new(&names, names_before, known, &mut self.maps.names);
+        let known = before.map_or_else(Known::default, |before| before.arp_known);
+        let arp_before = before.map(|before| &before.arp);
+        let mut arp_pass = Pass::new(&arp, arp_before, known, &mut self.maps.arp);
+
+        let mut senders = BTreeSet::new();
+        arp_pass.lose(|key: &ArpKey| {
+            senders.insert(sender_slot(key.link(), key.address));
+        });
+        names_pass.lose(|_| ());
+        arp_pass.add();
+        names_pass.add();
+        arp_pass.sweep();
+        names_pass.sweep();
+        let (names_known, done) = names_pass.finish();
+        report.full = report.take(done, shown_name);
+        let (arp_known, done) = arp_pass.finish();
+        report.arp_full = report.take(done, shown_address);
+
+        // RFC 5227 2.4: who used an address before it was ours is met anew, so that the conflict is noticed.
+        if let Err(error) = self.maps.forget_senders(&senders) {
+            report.errors.push(format!("forget arp senders: {error}"));
+        }
+        self.applied = Some(Applied {
+            names,
+            names_known,
+            arp,
+            arp_known,
+        });
+    }
+}
+
+impl Report {
+    /// Adds what was done to a map; gives back how many entries found no room, if any did not.
+    fn take<K>(&mut self, done: Done<K>, shown: impl Fn(&K) -> String) -> Option<usize> {
+        self.written += done.written;
+        self.removed += done.removed;
+        let failed = done.failed.iter();
+        self.errors
+            .extend(failed.map(|(key, why)| format!("{}: {why}", shown(key))));
+        self.errors
+            .extend(done.unread.map(|why| format!("read a map: {why}")));
+        (done.left_out > 0).then_some(done.left_out)
+    }
+}
+
+fn shown_name(key: &NameKey) -> String {
+    let label: Vec<u8> = key.label().collect();
+    format!("{} on {}", label.escape_ascii(), shown(key.link()))
+}
+
+fn shown_address(key: &ArpKey) -> String {
+    let address = Ipv4Addr::from(key.address);
+    format!("{address} on {}", shown(key.link()))
+}
