@@ -13,3 +13,5 @@ mod ground;
 mod lifecycle;
 mod llmnr_end_to_end;
 mod readme;
+mod refusals;
+mod service;
