@@ -290,6 +290,21 @@ impl Query {
         self.id
     }
 
+    /// The UDP port it comes from.
+    pub fn sent_port(&self) -> u16 {
+        self.port
+    }
+
+    /// The VLAN id of its first tag.
+    pub fn sent_vlan(&self) -> Option<u16> {
+        self.tags.first().map(|(_, control)| control & 0x0fff)
+    }
+
+    /// The station that asks.
+    pub fn sender(&self) -> Station {
+        self.from
+    }
+
     /// The reply that is expected from a station; records are still to be added.
     pub fn reply(&self, from: Station) -> Reply {
         Reply::to(self, from)

@@ -262,6 +262,22 @@ fn sender_is_known_on_its_own_link_only() {
 }
 
 #[test]
+fn senders_of_one_station_that_share_a_place_are_each_learnt() {
+    // RFC 826, Packet Reception: C4, what is learnt is an address, not a station.
+    let place = |address: Ipv4Addr| sender_slot(UNTAGGED, address.octets());
+    let shares = |address: &Ipv4Addr| *address != PEER_V4 && place(*address) == place(PEER_V4);
+    let addresses = (0..=u16::MAX).map(u16::to_be_bytes);
+    let mut addresses = addresses.map(|[c, d]| Ipv4Addr::new(192, 168, c, d));
+    let other = addresses
+        .find(shares)
+        .expect("an address in the same place");
+    let world = acquainted();
+    let second = Arp::request(peer(other), OUR_V4);
+    assert_arp(&world, &second, &second.reply(OUR_MAC));
+    assert_passed(&world, &request().build(), Outcome::ArpLearn);
+}
+
+#[test]
 fn probe_for_our_address_is_left_to_the_stack() {
     // RFC 5227 2.5: C5; the stack answers a probe and sees that somebody wants its address.
     assert_passed(

@@ -161,8 +161,9 @@ fn names_of_several_labels_are_left_to_the_agent() {
 #[test]
 fn root_pointers_and_reserved_lengths_are_left_to_the_agent() {
     // RFC 1035 4.1.4: R65.
-    let names: [&[u8]; 7] = [
+    let names: [&[u8]; 8] = [
         b"\0",
+        b"\0\0",
         b"\xc0\x0c",
         b"\x04casa\xc0\x0c",
         b"\x40casa\0",

@@ -1,7 +1,7 @@
 //! Checksums: which incoming ones are good, and that every outgoing one is right.
 
 use llamar_common::abi::Outcome;
-use llamar_common::testing::{A, AAAA, Checksum, FrameBuilder, checksum};
+use llamar_common::testing::{A, AAAA, Checksum, FrameBuilder, checksum, complete_checksum};
 
 use crate::world::*;
 
@@ -109,6 +109,24 @@ fn query_whose_checksum_is_sent_as_all_ones_is_answered() {
 }
 
 #[test]
+fn query_whose_sum_is_right_without_a_checksum_has_none() {
+    // RFC 8200 8.1: over IPv6 zero is no checksum, even where adding it up would do.
+    for (asker, source) in pairs() {
+        let plain = query(asker, A).id(0).build();
+        let at = if asker.ip.is_ipv4() { 40 } else { 60 };
+        let sum = u16::from_be_bytes([plain[at], plain[at + 1]]);
+        let query = query(asker, A).id(sum).checksum(Checksum::Absent);
+        if asker.ip.is_ipv6() {
+            assert_passed(&world(), &query.build(), Outcome::LlmnrChecksum);
+        } else {
+            let (verdict, answer) = world().respond(ETH, &query.build(), HEADROOM);
+            assert!(verdict.reply, "{source:?}");
+            assert_sums(&answer);
+        }
+    }
+}
+
+#[test]
 fn ipv4_header_checksums_of_answers_are_right() {
     // RFC 1071.
     for (asker, _) in &pairs()[..2] {
@@ -125,4 +143,17 @@ fn world_of_sums(frame: &[u8]) -> (bool, Vec<u8>) {
         let (verdict, answer) = world.respond(ETH, frame, HEADROOM);
         (verdict.reply, answer)
     })
+}
+
+#[test]
+fn partial_sum_made_whole_is_the_complete_one() {
+    // The builder's own sums: every test stands on them.
+    for (asker, _) in pairs() {
+        for query in [query(asker, A), query(asker, A).vlan(100)] {
+            let mut frame = query.clone().checksum(Checksum::Partial).build();
+            assert_ne!(frame, query.build());
+            complete_checksum(&mut frame);
+            assert_eq!(hex(&frame), hex(&query.build()));
+        }
+    }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use llamar_common::abi::{Counters, LinkKey};
-use tracing::{error, warn};
+use tracing::{debug, error, warn};
 
 use crate::config::{Config, XdpMode};
 use crate::datapath::{self, Attached, Datapath, Lock, Report};
@@ -219,11 +219,18 @@ fn tell(attached: &Attached, link: &Link, config: &Config, links: &Links) {
     let configured = config.interfaces.get(&link.name);
     let has_vlans = configured.is_some_and(|interface| !interface.vlans.is_empty())
         || links.by_index.values().any(is_vlan_of_it);
+    if rx_vlan_offload(&link.name) != Some(true) {
+        return;
+    }
     // The program sees such a frame as one of the untagged link.
-    if has_vlans && rx_vlan_offload(&link.name) == Some(true) {
-        let name = &link.name;
+    let name = &link.name;
+    if has_vlans {
         warn!(
             "{name} takes VLAN tags off before the kernel path sees frames, which are then answered as untagged ones: run `ethtool -K {name} rxvlan off`"
+        );
+    } else {
+        debug!(
+            "{name} takes VLAN tags off before the kernel path sees frames: should tagged queries ever come, they are answered as untagged ones until `ethtool -K {name} rxvlan off`"
         );
     }
 }

@@ -4,7 +4,6 @@ use std::collections::BTreeMap;
 
 use tracing::{debug, warn};
 
-use crate::link::Links;
 use crate::net::Groups;
 use crate::state::Desired;
 
@@ -16,7 +15,7 @@ pub struct Members {
 
 impl Members {
     /// Joins on every interface that is served, anew when one comes up again, and leaves on the others.
-    pub fn follow(&mut self, groups: &Groups, links: &Links, desired: &Desired) {
+    pub fn follow(&mut self, groups: &Groups, desired: &Desired) {
         let served = desired
             .links
             .values()
@@ -27,9 +26,8 @@ impl Members {
             .keys()
             .filter(|device| !served.contains_key(device))
         {
-            if links.by_index.contains_key(device) {
-                groups.leave(*device);
-            }
+            // Gone interfaces too: the socket counts their memberships until they are left.
+            groups.leave(*device);
         }
         self.joined.retain(|device, _| served.contains_key(device));
         for (device, up) in served {

@@ -13,7 +13,7 @@ use tracing::{debug, error, info, warn};
 
 use crate::config::{self, Config, ConfigError, Defaults, Flags};
 use crate::datapath::{Instance, Lock};
-use crate::link::{Change, Watch};
+use crate::link::{Change, Watch, WatchError};
 use crate::llmnr::{self, Asked, Ignored};
 use crate::net::{Datagram, Groups};
 use crate::state::{Desired, desired};
@@ -97,7 +97,7 @@ impl Signals {
 
 /// What woke the agent.
 enum Event {
-    Links(Change),
+    Links(Result<Change, WatchError>),
     Datagram(Datagram),
     Frame(proxy::Received),
     Asked(control::Asked),
@@ -179,7 +179,7 @@ impl Agent {
                 _ = signals.terminate.recv() => Event::End,
                 _ = signals.interrupt.recv() => Event::End,
                 _ = self.heartbeat.tick() => Event::Beat,
-                change = self.watch.changed() => Event::Links(change?),
+                change = self.watch.changed() => Event::Links(change),
                 _ = signals.reload.recv() => Event::Reload,
                 asked = self.control.next() => Event::Asked(asked),
                 received = self.proxies.receive() => Event::Frame(received),
@@ -194,8 +194,9 @@ impl Agent {
             };
             match event {
                 Event::End => return Ok(()),
-                Event::Beat => self.beat(),
-                Event::Links(change) => self.pass(change == Change::Resynced),
+                Event::Beat => self.beat().await?,
+                Event::Links(Ok(change)) => self.pass(change == Change::Resynced),
+                Event::Links(Err(error)) => self.watch_anew(&error).await?,
                 Event::Reload => self.reload(),
                 Event::Asked(asked) => self.tell(asked),
                 Event::Frame(frame) => self.frame(frame),
@@ -212,12 +213,24 @@ impl Agent {
         self.kernel.close()
     }
 
-    fn beat(&mut self) {
+    async fn beat(&mut self) -> anyhow::Result<()> {
         self.kernel.beat();
         self.beats += 1;
         if self.beats.is_multiple_of(BEATS_PER_PASS) {
-            self.pass(true);
+            match self.watch.refresh().await {
+                Ok(()) => self.pass(true),
+                Err(error) => self.watch_anew(&error).await?,
+            }
         }
+        Ok(())
+    }
+
+    /// Goes on with another netlink socket; without one nothing that is served can be kept true.
+    async fn watch_anew(&mut self, error: &WatchError) -> anyhow::Result<()> {
+        warn!("follow interfaces and addresses: {error}; starting over");
+        self.watch = Watch::open().await?.0;
+        self.pass(true);
+        Ok(())
     }
 
     /// Makes everything follow the configuration and the interfaces; `full` tries again what failed before.
@@ -225,7 +238,7 @@ impl Agent {
         let links = self.watch.links();
         self.desired = Arc::new(desired(&self.config, links));
         self.kernel.follow(&self.config, links, &self.desired, full);
-        self.members.follow(&self.groups, links, &self.desired);
+        self.members.follow(&self.groups, &self.desired);
         self.proxies.follow(&self.desired);
         let desired = &self.desired;
         self.counts.retain(|key, _| desired.links.contains_key(key));

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use nix::fcntl::{Flock, FlockArg};
 
-/// Name of the instance that serves the machine's first network namespace.
+/// Name of the instance where network namespaces have no numbers.
 const DEFAULT: &str = "default";
 
 /// One agent's name and directories.
@@ -171,12 +171,12 @@ fn holder(mut file: File) -> String {
     }
 }
 
-/// `default` in the network namespace of process 1, else a name made of the namespace's number.
+/// A name made of the network namespace's number: whoever asks in that namespace means its agent.
 fn of_network_namespace() -> String {
-    let number = |path: &str| fs::metadata(path).ok().map(|namespace| namespace.ino());
-    match (number("/proc/self/ns/net"), number("/proc/1/ns/net")) {
-        (Some(own), Some(first)) if own != first => format!("net-{own}"),
-        _ => DEFAULT.to_owned(),
+    match fs::metadata("/proc/self/ns/net") {
+        Ok(namespace) => format!("net-{}", namespace.ino()),
+        // No /proc: then nobody can tell namespaces apart.
+        Err(_) => DEFAULT.to_owned(),
     }
 }
 

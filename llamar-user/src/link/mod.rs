@@ -58,8 +58,8 @@ pub struct Link {
     pub kind: Option<String>,
     /// Its addresses: IPv4, then IPv6, both in the kernel's order (primary ones before secondary ones).
     pub addresses: Vec<Address>,
-    /// Id of the XDP program that was attached by anyone when the kernel last spoke of the interface. Attaching by
-    /// a BPF link makes no message: see [`Watch::refresh`].
+    /// Id of the XDP program that was attached by anyone when the kernel last spoke of the interface. Attaching
+    /// often makes no message (by a BPF link, or while it is down): see [`Watch::refresh`].
     pub xdp: Option<u32>,
 }
 

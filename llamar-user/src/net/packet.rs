@@ -389,6 +389,41 @@ mod tests {
     }
 
     #[test]
+    fn frames_to_the_groups_of_llmnr_come_in_where_they_are_wanted() {
+        in_namespace(async || {
+            let (ours, theirs) = pair().await;
+            let socket = PacketSocket::open(ours, &arp_and_llmnr_filter()).unwrap();
+            let peer = PacketSocket::open(theirs, &arp_filter()).unwrap();
+            let to = |mac: [u8; 6], tags: &[(u16, u16)], ethertype| {
+                let mut frame = frame(tags, ethertype, &[0; 46]);
+                frame[..6].copy_from_slice(&mac);
+                frame
+            };
+            for tags in [&[][..], &[(0x8100, 100)], &[(0x8100, 7), (0x8100, 100)]] {
+                // Each differs from a group in one half of the address, or is one of mDNS.
+                for mac in [
+                    [0x01, 0x00, 0x5e, 0x00, 0x00, 0xfb],
+                    [0x01, 0x00, 0x5e, 0x01, 0x00, 0xfc],
+                    [0x33, 0x33, 0x00, 0x01, 0x00, 0x02],
+                    [0x33, 0x33, 0x00, 0x00, 0x00, 0x03],
+                    [0x01, 0x00, 0x5e, 0x00, 0x00, 0x03],
+                    [0x33, 0x33, 0x00, 0x01, 0x00, 0xfc],
+                ] {
+                    peer.send(&to(mac, tags, 0x0800)).unwrap();
+                }
+                let v4 = to([0x01, 0x00, 0x5e, 0x00, 0x00, 0xfc], tags, 0x0800);
+                let v6 = to([0x33, 0x33, 0x00, 0x01, 0x00, 0x03], tags, 0x86dd);
+                for wanted in [v4, v6, arp(tags)] {
+                    peer.send(&wanted).unwrap();
+                    let vlan = tags.first().map(|(_, control)| *control);
+                    assert_eq!(receives(&socket).await, (wanted, vlan));
+                }
+            }
+            assert!(receives_nothing(&socket).await);
+        });
+    }
+
+    #[test]
     fn what_this_host_sends_is_ignored() {
         in_namespace(async || {
             let (ours, theirs) = pair().await;

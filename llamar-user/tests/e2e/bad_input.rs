@@ -279,3 +279,15 @@ fn wrong_arguments_are_refused_with_exit_code_2() {
         assert!(!said.is_empty(), "{arguments:?}");
     }
 }
+
+#[test]
+fn name_that_is_not_utf_8_is_refused_with_exit_code_2() {
+    use std::os::unix::ffi::OsStrExt;
+    let mut command = Command::new(LLAMAR);
+    command.args(["run", "--iface", "eth0", "--name"]);
+    command.arg(std::ffi::OsStr::from_bytes(b"caf\xe9"));
+    let output = finish(command);
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert_eq!(output.status.code(), Some(2), "{said}");
+    assert!(said.contains("UTF-8"), "{said}");
+}

@@ -10,7 +10,9 @@ use llamar_common::abi::LAYOUT_VERSION;
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
-use crate::support::agent::{Agent, ConfigFile, config_file, config_file_named, instance, llamar};
+use crate::support::agent::{
+    Agent, ConfigFile, LLAMAR, config_file, config_file_named, finish, instance, llamar,
+};
 use crate::support::counters::Counters;
 use crate::support::frame::{A, FrameBuilder, Query, Station};
 use crate::support::net::{Namespace, Net, private_etc, run};
@@ -18,8 +20,9 @@ use crate::support::peers::{Peer, bpftool_json};
 use crate::support::scene::{
     HOST_LOCAL_V4, HOST_LOCAL_V6, HOST_V4, HOST_V6, PEER_V4, Path, Scene, asker, own_addresses,
 };
-use crate::support::wait_until;
+use crate::support::sys::PassAll;
 use crate::support::wire::Wire;
+use crate::support::{wait_for, wait_until};
 
 fn casa() -> Query {
     query("casa")
@@ -410,6 +413,21 @@ fn control_socket_is_roots_alone() {
 }
 
 #[test]
+fn groups_are_joined_on_the_served_interface_alone_and_left_at_the_end() {
+    let scene = or_skip!(Scene::new(Path::GenericVeth));
+    scene.host.veth(("eth1", 3), &scene.peer, ("eth1", 4));
+    let joined = |interface: &str| {
+        let groups = scene.host.ip(&format!("maddress show dev {interface}"));
+        [groups.contains("224.0.0.252"), groups.contains("ff02::1:3")]
+    };
+    let agent = Agent::start(&scene.host, &scene.arguments(&["--name", "casa"]));
+    assert_eq!((joined("eth0"), joined("eth1")), ([true; 2], [false; 2]));
+    let (status, said) = agent.terminate();
+    assert!(status.success(), "{said}");
+    assert_eq!(joined("eth0"), [false; 2]);
+}
+
+#[test]
 fn two_agents_in_two_namespaces_need_no_instance_names() {
     let net = or_skip!(Net::new());
     let first = or_skip!(Scene::bare_in(&net, Path::GenericVeth)).with_addresses();
@@ -489,14 +507,22 @@ fn port_that_another_process_holds_is_told_with_its_holder() {
     assert!(!scene.host.ip("link show dev eth0").contains("xdp"));
 }
 
+/// A program on the host's interface. The one before may linger: processes that start at that moment hold it until
+/// they are what they are to be.
+fn somebody_elses_program(scene: &Scene, native: bool) -> PassAll {
+    let attach = || {
+        scene
+            .host
+            .inside(|| PassAll::attach("eth0", "not_ours", native))
+    };
+    wait_for("the interface to be free", || attach().ok())
+}
+
 #[test]
 fn somebody_elses_program_is_left_on_the_interface() {
     let scene = or_skip!(Scene::new(Path::GenericVeth));
     for native in [true, false] {
-        let _foreign = scene
-            .host
-            .inside(|| crate::support::sys::PassAll::attach("eth0", "not_ours", native))
-            .expect("attach");
+        let _foreign = somebody_elses_program(&scene, native);
         let before = scene.host.ip("link show dev eth0");
         let id = before
             .rsplit_once("xdp id ")
@@ -515,10 +541,7 @@ fn somebody_elses_program_is_left_on_the_interface() {
         }
         assert_eq!(scene.host.ip("link show dev eth0"), before);
     }
-    let _foreign = scene
-        .host
-        .inside(|| crate::support::sys::PassAll::attach("eth0", "not_ours", false))
-        .expect("attach");
+    let _foreign = somebody_elses_program(&scene, false);
     let _agent = Agent::start(
         &scene.host,
         &["--iface", "eth0", "--name", "casa", "--xdp", "off"],
@@ -618,11 +641,9 @@ fn missing_capability_is_named() {
         "-bpf,-sys_admin",
         "--",
     ]);
-    command
-        .arg(crate::support::agent::LLAMAR)
-        .args(["run", "--instance", &name]);
+    command.arg(LLAMAR).args(["run", "--instance", &name]);
     command.args(scene.arguments(&["--name", "casa"]));
-    let output = crate::support::agent::finish(command);
+    let output = finish(command);
     let said = String::from_utf8_lossy(&output.stderr);
     assert_eq!(output.status.code(), Some(1), "{said}");
     assert_says(&said, &["CAP_BPF"]);
@@ -811,7 +832,7 @@ fn agent_without_a_name_takes_the_first_label_of_the_host_name() {
     let name = instance();
     let mut command = scene.host.service("unshare");
     let script = "hostname Kitchen.example.org && exec \"$0\" \"$@\"";
-    command.args(["--uts", "sh", "-c", script, crate::support::agent::LLAMAR]);
+    command.args(["--uts", "sh", "-c", script, LLAMAR]);
     let agent = Agent::from_command(&scene.host, &name, command, &scene.arguments(&[]));
     let mut agent = agent;
     agent.wait_for_words(&["eth0: ready", "kitchen"]);

@@ -504,6 +504,11 @@ fn vlan_is_answered_on(path: Path) {
             .map(|reply| reply.frame)
             .collect::<Vec<_>>(),
     );
+    let told = agent.printed(&["names"]);
+    assert!(
+        told.contains("casa100") && told.contains("10.0.100.1"),
+        "{told}"
+    );
     // Each link has its own names.
     let tagged = FrameBuilder::llmnr(asker(v4))
         .question("casa", A)

@@ -12,3 +12,4 @@ mod bad_input;
 mod ground;
 mod lifecycle;
 mod llmnr_end_to_end;
+mod readme;

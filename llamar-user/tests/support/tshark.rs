@@ -15,8 +15,9 @@ pub struct Dissection {
 /// Dissects frames with tshark; panics if it holds one for malformed, for worth a warning, or its checksum for bad.
 #[track_caller]
 pub fn dissect(tshark: &Peer, frames: &[Vec<u8>]) -> Vec<Dissection> {
-    let file = tempfile::NamedTempFile::new().expect("make a file for tshark");
-    std::fs::write(file.path(), capture(frames)).expect("write the capture");
+    let folder = tempfile::tempdir().expect("make a folder for tshark");
+    let file = folder.path().join("frames.pcap");
+    std::fs::write(&file, capture(frames)).expect("write the capture");
     const FIELDS: [&str; 8] = [
         "_ws.malformed",
         "_ws.expert.severity",
@@ -29,8 +30,10 @@ pub fn dissect(tshark: &Peer, frames: &[Vec<u8>]) -> Vec<Dissection> {
     ];
     let mut command = tshark.command();
     command
+        // Without anybody's preferences.
+        .env("HOME", folder.path())
         .arg("-nr")
-        .arg(file.path())
+        .arg(&file)
         .args(["-T", "fields", "-E", "separator=/t"]);
     for option in [
         "ip.check_checksum",
