@@ -10,6 +10,8 @@ use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hash};
 use std::marker::PhantomData;
 
+use super::wanted::{Change, Wanted};
+
 /// Entries that are collected before a table is written.
 const BATCH: usize = 4096;
 
@@ -43,34 +45,6 @@ pub enum Refusal {
     Full,
     /// Anything else, for people.
     Failed(String),
-}
-
-/// How one entry differs.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Change<K, V> {
-    /// No longer wanted.
-    Lost(K),
-    /// No longer wanted, and neither is anything else on its link.
-    Stale(K),
-    /// Wanted with another value.
-    Changed(K, V),
-    /// Not wanted before.
-    New(K, V),
-}
-
-/// What a table is to hold.
-pub trait Wanted<K, V> {
-    /// The value that is wanted for a key.
-    fn value(&self, key: &K) -> Option<V>;
-
-    /// Whether the key's link is served.
-    fn serves(&self, key: &K) -> bool;
-
-    /// Every entry.
-    fn each(&self, visit: &mut dyn FnMut(K, V));
-
-    /// How this differs from what was wanted before.
-    fn changes(&self, before: &Self, visit: &mut dyn FnMut(Change<K, V>));
 }
 
 /// What is known of a table between two passes.
@@ -114,6 +88,8 @@ pub struct Pass<'a, K, V, W, T> {
     wanted: &'a W,
     /// What the table holds, if that is known.
     before: Option<&'a W>,
+    /// What the table was last to hold.
+    meant: Option<&'a W>,
     table: &'a mut T,
     known: Known,
     /// Hashes of the wanted entries that the table does not hold as they are wanted, if it had to be read: a
@@ -143,6 +119,7 @@ where
         Self {
             wanted,
             before: before.filter(|_| known.exact),
+            meant: before,
             table,
             known,
             missing: HashSet::new(),
@@ -159,7 +136,10 @@ where
     pub fn lose(&mut self, mut new: impl FnMut(&K)) {
         match self.before {
             Some(before) => self.lose_since(before, &mut new),
-            None => self.lose_of_table(&mut new),
+            None => {
+                self.hasten();
+                self.lose_of_table(&mut new);
+            }
         }
     }
 
@@ -243,6 +223,25 @@ where
             ..self.known
         };
         (known, self.done)
+    }
+
+    /// Removes and replaces what is known to be lost or changed before a large table is read, which takes its time.
+    /// What is refused here is found again there.
+    fn hasten(&mut self) {
+        let Some(meant) = self.meant else { return };
+        let mut lost = Vec::new();
+        let mut changed = Vec::new();
+        self.wanted.changes(meant, &mut |change| match change {
+            Change::Lost(key) => lost.push(key),
+            Change::Changed(key, value) => changed.push((key, value)),
+            Change::New(..) | Change::Stale(_) => {}
+        });
+        if !lost.is_empty() {
+            self.done.removed += lost.len() - self.table.remove(&lost).len();
+        }
+        if !changed.is_empty() {
+            self.done.written += changed.len() - self.table.write(&changed).len();
+        }
     }
 
     fn lose_since(&mut self, before: &W, new: &mut dyn FnMut(&K)) {
@@ -587,6 +586,26 @@ mod tests {
         let (known, done, _) = pass(&less, Some(&many), known, &mut table);
         assert_eq!(table.all(), less.entries);
         assert_eq!((known, done.left_out), (EXACT(3), 0));
+    }
+
+    #[test]
+    fn what_is_known_to_be_lost_goes_before_a_table_is_read() {
+        let before = wanted(&[1], &[(1, 1, 0), (1, 2, 0), (1, 3, 0)]);
+        let after = wanted(&[1], &[(1, 2, 9), (1, 3, 0)]);
+        let mut table = Fake::new(3, &[(key(1, 1), 0), (key(1, 2), 0), (key(1, 7), 0)]);
+        let unsure = Known {
+            held: 3,
+            exact: false,
+        };
+        let (known, done, _) = pass(&after, Some(&before), unsure, &mut table);
+        let order = [
+            Op::Remove(1, 1),
+            Op::Write(1, 2, 9),
+            Op::Remove(1, 7),
+            Op::Write(1, 3, 0),
+        ];
+        assert_eq!(table.ops, order);
+        assert_eq!((known, done.written, done.removed), (EXACT(2), 2, 2));
     }
 
     #[test]

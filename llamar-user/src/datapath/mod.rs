@@ -7,7 +7,7 @@
 mod attach;
 mod beat;
 mod bpf;
-pub mod diff;
+mod diff;
 mod error;
 mod feed;
 mod instance;
@@ -179,7 +179,7 @@ impl Datapath {
         beat::stamp(beat).map_err(|error| failed("stamp the heartbeat", error))
     }
 
-    /// Makes the maps hold what is desired. Lost and changed entries go first, then new ones come; see [`diff`].
+    /// Makes the maps hold what is desired. Lost and changed entries go first, then new ones come; see `diff.rs`.
     pub fn apply(&mut self, desired: &Arc<Desired>) -> Report {
         self.feed.apply(desired)
     }

@@ -7,9 +7,36 @@ use std::sync::Arc;
 
 use llamar_common::abi::{ArpHost, ArpKey, Host, LinkKey, NameKey};
 
-use super::diff::{Change, Wanted};
 use crate::dns::Name;
 use crate::state::{Desired, Names, Served};
+
+/// How one entry differs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Change<K, V> {
+    /// No longer wanted.
+    Lost(K),
+    /// No longer wanted, and neither is anything else on its link.
+    Stale(K),
+    /// Wanted with another value.
+    Changed(K, V),
+    /// Not wanted before.
+    New(K, V),
+}
+
+/// What a table is to hold.
+pub trait Wanted<K, V> {
+    /// The value that is wanted for a key.
+    fn value(&self, key: &K) -> Option<V>;
+
+    /// Whether the key's link is served.
+    fn serves(&self, key: &K) -> bool;
+
+    /// Every entry.
+    fn each(&self, visit: &mut dyn FnMut(K, V));
+
+    /// How this differs from what was wanted before.
+    fn changes(&self, before: &Self, visit: &mut dyn FnMut(Change<K, V>));
+}
 
 /// Entries of some links, held as the map has them.
 #[derive(Clone, Debug, PartialEq, Eq)]
