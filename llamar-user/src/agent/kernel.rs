@@ -215,24 +215,31 @@ fn tell(attached: &Attached, link: &Link, config: &Config, links: &Links) {
     if let Some(warning) = &attached.warning {
         warn!("{warning}");
     }
-    let is_vlan_of_it = |other: &Link| other.vlan.is_some_and(|(parent, _)| parent == link.index);
-    let configured = config.interfaces.get(&link.name);
-    let has_vlans = configured.is_some_and(|interface| !interface.vlans.is_empty())
-        || links.by_index.values().any(is_vlan_of_it);
-    if rx_vlan_offload(&link.name) != Some(true) {
-        return;
-    }
-    // The program sees such a frame as one of the untagged link.
     let name = &link.name;
-    if has_vlans {
+    // Frames come to a bridge when its ports have taken their tags off; a device may do so as well. The program sees
+    // them as frames of the untagged link, and nothing that it can read tells.
+    if link.kind.as_deref() == Some("bridge") {
         warn!(
-            "{name} takes VLAN tags off before the kernel path sees frames, which are then answered as untagged ones: run `ethtool -K {name} rxvlan off`"
+            "{name} is a bridge: a tagged query that crosses it reaches the kernel path without its tag and is answered as an untagged one; where that matters use --xdp off or serve the ports"
         );
-    } else {
-        debug!(
-            "{name} takes VLAN tags off before the kernel path sees frames: should tagged queries ever come, they are answered as untagged ones until `ethtool -K {name} rxvlan off`"
+    } else if rx_vlan_offload(name) == Some(true) {
+        let hint = format!(
+            "{name} takes VLAN tags off before the kernel path sees frames: tagged queries are answered as untagged ones until `ethtool -K {name} rxvlan off`"
         );
+        if has_vlans(link, config, links) {
+            warn!("{hint}");
+        } else {
+            debug!("{hint}");
+        }
     }
+}
+
+/// Whether VLANs are known to be on an interface.
+fn has_vlans(link: &Link, config: &Config, links: &Links) -> bool {
+    let configured = config.interfaces.get(&link.name);
+    let is_vlan_of_it = |other: &Link| other.vlan.is_some_and(|(parent, _)| parent == link.index);
+    configured.is_some_and(|interface| !interface.vlans.is_empty())
+        || links.by_index.values().any(is_vlan_of_it)
 }
 
 /// The interfaces that are there and want the kernel path.

@@ -317,7 +317,12 @@ impl Reader<'_> {
         value: &'v Value<'t>,
     ) -> Vec<(&'v Key<'t>, &'v Value<'t>)> {
         match value.get_ref() {
-            DeValue::Table(table) => table.iter().collect(),
+            DeValue::Table(table) => {
+                // In the order of the file, so that of two the second is told.
+                let mut entries: Vec<_> = table.iter().collect();
+                entries.sort_by_key(|(key, _)| key.span().start);
+                entries
+            }
             _ => {
                 self.expected(what, expected, value);
                 Vec::new()

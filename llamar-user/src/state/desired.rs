@@ -17,13 +17,9 @@ pub fn desired(config: &Config, links: &Links) -> Desired {
     let mut desired = Desired::default();
     for (name, interface) in &config.interfaces {
         let Some(link) = links.by_name(name) else {
-            let warning = format!("{name}: there is no such interface, it is served when it comes");
-            desired.warnings.push(warning);
             continue;
         };
         let Some(mac) = link.mac.filter(|_| link.ethernet) else {
-            let warning = format!("{name}: it is no Ethernet interface and is not served");
-            desired.warnings.push(warning);
             continue;
         };
         warn_of_link(link, links, &mut desired.warnings);
@@ -60,9 +56,6 @@ impl Desired {
 
 fn warn_of_link(link: &Link, links: &Links, warnings: &mut Vec<String>) {
     let name = &link.name;
-    if !link.up {
-        warnings.push(format!("{name}: it is down, it is served when it comes up"));
-    }
     let master = link.master.and_then(|master| links.by_index.get(&master));
     // A VRF leaves its members their addresses; a bridge or bond has them itself.
     let Some(master) = master.filter(|master| master.kind.as_deref() != Some("vrf")) else {
@@ -563,19 +556,16 @@ mod tests {
             desired.kernel_names().count() + desired.kernel_arp().count(),
             0
         );
-        assert!(desired.warnings[0].contains("eth0: it is down"));
     }
 
     #[test]
-    fn a_missing_interface_and_one_without_a_mac_are_warned_about_and_left_out() {
+    fn a_missing_interface_and_one_without_a_mac_are_left_out() {
         let mut tun = link(8, "tun0", "10.0.0.1/24");
         tun.mac = None;
         tun.ethernet = false;
         let config = config([("eth9", interface("casa")), ("tun0", interface("casa"))]);
         let desired = desired(&config, &links([tun]));
         assert!(desired.links.is_empty());
-        assert!(desired.warnings[0].starts_with("eth9: there is no such interface"));
-        assert!(desired.warnings[1].starts_with("tun0: it is no Ethernet interface"));
     }
 
     #[test]
