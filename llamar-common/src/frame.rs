@@ -22,6 +22,13 @@ pub trait Frame {
     /// Adds `by` bytes of any content in front of the frame. `false` if there is no room: then nothing changed.
     fn grow_head(&mut self, by: usize) -> bool;
 
+    /// Finds the frame anew, where it already is.
+    ///
+    /// In the kernel the verifier then forgets how far it saw each path reach into the frame, which would keep it
+    /// from taking two paths for one.
+    #[inline(always)]
+    fn renew(&mut self) {}
+
     /// The same number, of which the optimiser knows nothing.
     ///
     /// Keeps it from turning an array of equal words into a call of `memset`, which is a loop over bytes in BPF.

@@ -98,6 +98,16 @@ impl Frame for XdpFrame<'_> {
     }
 
     #[inline(always)]
+    fn renew(&mut self) {
+        let context = self.context.ctx;
+        // SAFETY: the context is the kernel's; volatile, since the compiler knows that nothing has changed.
+        unsafe {
+            self.data = (&raw const (*context).data).read_volatile() as usize;
+            self.data_end = (&raw const (*context).data_end).read_volatile() as usize;
+        }
+    }
+
+    #[inline(always)]
     fn opaque(number: u64) -> u64 {
         let mut number = number;
         // SAFETY: adds nothing to a register; an empty asm would break the line information of the object.

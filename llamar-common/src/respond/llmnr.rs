@@ -286,19 +286,21 @@ fn write<I: Ip, F: Frame>(
     let length = (LENGTH_BYTE + 1 + query.length + QUESTION_END + reply.growth) as u16;
     let sum = I::put(frame, at, reply.source, query.asker, length)?;
     let at = at + I::HEADER;
-    put_question(frame, at + LENGTH_BYTE + 1, query)?;
+    put_question(frame, at + LENGTH_BYTE, query)?;
+    // The verifier comes here once for each number of words in the label. Of a length that it sees read from
+    // the frame it knows nothing, so from here on there is one path to walk.
+    frame.renew();
+    let label = frame.window_at::<1>(at + LENGTH_BYTE)?[0] as usize;
     let records = put_records(
         frame,
-        at + LENGTH_BYTE + 1 + query.length + QUESTION_END,
+        at + LENGTH_BYTE + 1 + label + QUESTION_END,
         query.kind,
         host,
         &reply,
     )?;
-    let sum = sum
-        .plus(query.sum)
-        .plus(records.moved(query.length % 2 == 1));
+    let sum = sum.plus(query.sum).plus(records.moved(label % 2 == 1));
 
-    let head = frame.window_mut::<{ LENGTH_BYTE + 1 }>(at)?;
+    let head = frame.window_mut::<LENGTH_BYTE>(at)?;
     let ports = udp::LLMNR.swap_bytes() as u64
         | (query.port as u64) << 16
         | (length.swap_bytes() as u64) << 32;
@@ -308,7 +310,6 @@ fn write<I: Ip, F: Frame>(
     put(head, 0, (ports | (sum as u64) << 48).to_le_bytes());
     put(head, udp::HEADER, (message as u32).to_le_bytes());
     put(head, udp::HEADER + dns::COUNTS, counts.to_le_bytes());
-    head[LENGTH_BYTE] = query.length as u8;
     Some(())
 }
 
@@ -318,9 +319,11 @@ const fn counts(answers: usize) -> u64 {
     1 << 8 | (answers as u64) << 24 | ((answers == 0) as u64) << 40
 }
 
-/// Writes the question from the label on. Whole words may write over what follows, which is written later.
+/// Writes the question. Whole words may write over what follows, which is written later.
 #[inline(always)]
 fn put_question<F: Frame, A>(frame: &mut F, at: usize, query: &Query<A>) -> Option<()> {
+    frame.window_mut::<1>(at)?[0] = query.length as u8;
+    let at = at + 1;
     for (index, word) in query.label.iter().enumerate() {
         if index * 8 >= query.length {
             break;
