@@ -168,7 +168,7 @@ fn parse<I: Ip, F: Frame>(
     let other = arrival.pass(Outcome::LlmnrOther);
     let header = frame.window::<{ ethernet::HEADER }>(0).ok_or(malformed)?;
     let hardware = le48(header, ethernet::SOURCE);
-    if ethernet::is_group(hardware) || hardware == arrival.mac {
+    if ethernet::is_group(hardware) || hardware == 0 || hardware == arrival.mac {
         return Err(malformed);
     }
     let at = tag.payload() + I::HEADER;

@@ -225,13 +225,14 @@ fn other_ports_protocols_and_frames_are_left_to_the_stack() {
 }
 
 #[test]
-fn source_mac_that_is_a_group_or_ours_is_passed() {
+fn source_mac_that_is_a_group_or_nobodys_or_ours_is_passed() {
     // RFC 4795 2.5: R8, the answer goes to one other station.
     for mac in [
         BROADCAST,
         [1, 0, 0x5e, 0, 0, 1],
         [0x33, 0x33, 0, 0, 0, 1],
         OUR_MAC,
+        [0; 6],
     ] {
         for (asker, _) in pairs() {
             let frame = query(Station::new(mac, asker.ip), A).build();
