@@ -66,7 +66,7 @@ fn common_code_names_neither_the_standard_library_nor_ebpf() {
         &[
             src.join("respond"),
             src.join("wire"),
-            src.join("abi.rs"),
+            src.join("abi"),
             src.join("records.rs"),
         ],
         &["std::", "aya", "alloc::"],

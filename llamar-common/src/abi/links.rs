@@ -1,0 +1,127 @@
+//! The array of links.
+
+use super::{LINKS_MAX, PREFIXES_MAX};
+
+/// A link: one interface, or one VLAN of it. A record is valid on one link only.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub struct LinkKey {
+    /// Index of the interface on which frames arrive.
+    pub ifindex: u32,
+    /// VLAN id 1 to 4094 of their tag, 0 for frames without one.
+    pub vlan: u16,
+    /// Always 0.
+    pub reserved: u16,
+}
+
+impl LinkKey {
+    /// The link of untagged (`vlan` 0) or tagged frames of an interface.
+    #[inline(always)]
+    pub const fn new(ifindex: u32, vlan: u16) -> Self {
+        Self {
+            ifindex,
+            vlan,
+            reserved: 0,
+        }
+    }
+}
+
+/// Places in the array of links that a link may take, first choice first.
+#[inline(always)]
+pub const fn link_slot(link: LinkKey, probe: u32) -> u32 {
+    let hash =
+        link.ifindex.wrapping_mul(0x9e37_79b1) ^ (link.vlan as u32).wrapping_mul(0x85eb_ca6b);
+    ((hash >> 16) ^ hash).wrapping_add(probe) % LINKS_MAX
+}
+
+/// An on-link IPv4 prefix and our address in it.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Prefix4 {
+    /// The prefix, host bits zero.
+    pub network: [u8; 4],
+    /// Its mask.
+    pub mask: [u8; 4],
+    /// The address from which askers in the prefix are answered.
+    pub source: [u8; 4],
+}
+
+/// An on-link IPv6 prefix and our address in it; fe80::/64 is one like the others.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub struct Prefix6 {
+    /// The prefix, host bits zero.
+    pub network: [u8; 16],
+    /// Its mask.
+    pub mask: [u8; 16],
+    /// The address from which askers in the prefix are answered.
+    pub source: [u8; 16],
+}
+
+/// A link as the kernel path sees it.
+#[repr(C)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Link {
+    /// Odd while the agent writes the entry. A reader that finds it odd, or changed when it has finished
+    /// reading, passes the frame.
+    pub generation: u32,
+    /// Index of the interface; 0 in an empty place.
+    pub ifindex: u32,
+    /// VLAN id, 0 for untagged frames.
+    pub vlan: u16,
+    /// Our hardware address on the link.
+    pub mac: [u8; 6],
+    /// Used entries of `prefix4`.
+    pub prefix4_count: u32,
+    /// Used entries of `prefix6`.
+    pub prefix6_count: u32,
+    /// On-link IPv4 prefixes, longest first.
+    pub prefix4: [Prefix4; PREFIXES_MAX],
+    /// On-link IPv6 prefixes, longest first.
+    pub prefix6: [Prefix6; PREFIXES_MAX],
+}
+
+impl Link {
+    /// An empty place.
+    pub const EMPTY: Self = Self {
+        generation: 0,
+        ifindex: 0,
+        vlan: 0,
+        mac: [0; 6],
+        prefix4_count: 0,
+        prefix6_count: 0,
+        prefix4: [Prefix4 {
+            network: [0; 4],
+            mask: [0; 4],
+            source: [0; 4],
+        }; PREFIXES_MAX],
+        prefix6: [Prefix6 {
+            network: [0; 16],
+            mask: [0; 16],
+            source: [0; 16],
+        }; PREFIXES_MAX],
+    };
+
+    /// The link's key; `ifindex` 0 stands for an empty place.
+    #[inline(always)]
+    pub const fn key(&self) -> LinkKey {
+        LinkKey::new(self.ifindex, self.vlan)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::abi::LINK_PROBES;
+
+    #[test]
+    fn probes_of_a_link_are_different_places() {
+        for ifindex in 1..2000 {
+            let link = LinkKey::new(ifindex, (ifindex % 4095) as u16);
+            let first = link_slot(link, 0);
+            for probe in 1..LINK_PROBES {
+                assert_eq!(link_slot(link, probe), (first + probe) % LINKS_MAX);
+            }
+        }
+    }
+}
