@@ -3,7 +3,6 @@
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use crate::or_skip;
 use crate::support::agent::{Agent, config_file_named};
 use crate::support::net::{Namespace, Net};
 use crate::support::peers::{Peer, path};
