@@ -167,7 +167,7 @@ impl Agent {
             started: Instant::now(),
             _lock: lock,
         };
-        agent.pass(true);
+        agent.pass(false);
         Ok(agent)
     }
 
