@@ -58,12 +58,18 @@ pub struct Prefix6 {
     pub source: [u8; 16],
 }
 
+/// [`Link::mode`]: in the driver, where a frame is bytes and nothing else.
+pub const LINK_NATIVE: u32 = 1;
+/// [`Link::mode`]: in the kernel's generic code, where a frame of a local sender may carry a mark that its checksum
+/// is still to be completed, counted from the frame's head.
+pub const LINK_GENERIC: u32 = 2;
+
 /// A link as the kernel path sees it.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Link {
     /// Odd while the agent writes the entry. A reader that finds it odd, or changed when it has finished
-    /// reading, passes the frame.
+    /// reading, passes the frame. That holds where loads and stores keep their order, as on x86.
     pub generation: u32,
     /// Index of the interface; 0 in an empty place.
     pub ifindex: u32,
@@ -71,6 +77,8 @@ pub struct Link {
     pub vlan: u16,
     /// Our hardware address on the link.
     pub mac: [u8; 6],
+    /// How the program is run on the interface: [`LINK_NATIVE`], [`LINK_GENERIC`], or 0 while that is not known.
+    pub mode: u32,
     /// Used entries of `prefix4`.
     pub prefix4_count: u32,
     /// Used entries of `prefix6`.
@@ -88,6 +96,7 @@ impl Link {
         ifindex: 0,
         vlan: 0,
         mac: [0; 6],
+        mode: 0,
         prefix4_count: 0,
         prefix6_count: 0,
         prefix4: [Prefix4 {

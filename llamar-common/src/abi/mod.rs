@@ -16,7 +16,7 @@ mod names;
 mod outcome;
 
 pub use arp::{ARP_ASSIGNED, ARP_DECLARED, ArpHost, ArpKey, Sender};
-pub use links::{Link, LinkKey, Prefix4, Prefix6, link_slot};
+pub use links::{LINK_GENERIC, LINK_NATIVE, Link, LinkKey, Prefix4, Prefix6, link_slot};
 pub use names::{Host, NameKey, NameState};
 pub use outcome::{Counters, OUTCOME_PLACES, OUTCOMES, Outcome};
 
@@ -125,7 +125,7 @@ plain! {
     ArpHost = 8,
     Prefix4 = 12,
     Prefix6 = 48,
-    Link = 984,
+    Link = 988,
     Sender = 24,
     Control = 32,
     Counters = 256,
