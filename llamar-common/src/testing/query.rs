@@ -161,6 +161,14 @@ impl Query {
         }
     }
 
+    /// Adds an OPT record (RFC 6891 6.1.2) that offers a UDP size of 1232 to the additional section.
+    #[must_use]
+    pub fn with_opt(mut self) -> Self {
+        self.records.extend(b"\0\0\x29\x04\xd0\0\0\0\0\0\0");
+        self.counts[3] += 1;
+        self
+    }
+
     /// Numbers of questions, answers, authority and additional records, whatever there is of them.
     #[must_use]
     pub fn counts(self, counts: [u16; 4]) -> Self {

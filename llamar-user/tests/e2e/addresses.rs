@@ -4,9 +4,10 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::{Duration, Instant};
 
+use llamar_common::testing::{A, AAAA, FrameBuilder, Query};
+
 use crate::support::agent::Agent;
 use crate::support::ask::{Over, llmnr_query};
-use crate::support::frame::{A, AAAA, FrameBuilder, Query};
 use crate::support::peers::Peer;
 use crate::support::scene::{
     HOST_LOCAL_V4, HOST_MAC, HOST_V4, HOST_V6, PEER_V4, PEER_V6, Path, Scene, asker, own_addresses,

@@ -1,7 +1,8 @@
 //! The kernel path is an optimisation: whatever it answers, the userspace responder answers with the same message.
 
+use llamar_common::testing::{A, AAAA, FrameBuilder, Query};
+
 use crate::support::agent::{Agent, config_file};
-use crate::support::frame::{A, AAAA, FrameBuilder, Query};
 use crate::support::reply::Reply;
 use crate::support::scene::{ASKERS, Path, Scene, asker};
 use crate::support::wire::Wire;

@@ -2,8 +2,9 @@
 
 use std::net::Ipv4Addr;
 
+use llamar_common::testing::{BROADCAST, FrameBuilder, Mac, Station};
+
 use crate::support::agent::{Agent, config_file};
-use crate::support::frame::{BROADCAST, FrameBuilder, Mac, Station};
 use crate::support::peers::Peer;
 use crate::support::reply::Arp;
 use crate::support::scene::{

@@ -1,6 +1,7 @@
 //! What the other tests stand on, tried out against the kernel alone.
 
-use crate::support::frame::{A, FrameBuilder};
+use llamar_common::testing::{A, FrameBuilder};
+
 use crate::support::message::Message;
 use crate::support::peers::Peer;
 use crate::support::scene::{

@@ -4,11 +4,11 @@ use std::fs;
 use std::path::PathBuf;
 
 use llamar_common::abi::LAYOUT_VERSION;
+use llamar_common::testing::{A, FrameBuilder, Query, Station};
 use nix::sys::signal::Signal;
 
 use crate::support::agent::{Agent, ConfigFile, config_file, instance, llamar};
 use crate::support::counters::Counters;
-use crate::support::frame::{A, FrameBuilder, Query, Station};
 use crate::support::net::Namespace;
 use crate::support::peers::{Peer, bpftool_json};
 use crate::support::scene::{HOST_LOCAL_V4, HOST_V4, PEER_V4, Path, Scene, asker, own_addresses};

@@ -2,9 +2,10 @@
 
 use std::net::IpAddr;
 
+use llamar_common::testing::{A, AAAA, FrameBuilder, Query};
+
 use crate::support::agent::{Agent, config_file};
 use crate::support::ask::{Over, llmnr_query};
-use crate::support::frame::{A, AAAA, FrameBuilder, Query};
 use crate::support::net::{Namespace, Net};
 use crate::support::peers::Peer;
 use crate::support::reply::Reply;
@@ -367,7 +368,7 @@ fn query_in_a_padded_frame_is_answered_without_the_padding() {
     for from in ASKERS {
         let query = FrameBuilder::llmnr(asker(from))
             .question("casa", A)
-            .padded(4);
+            .trailer(&[0; 4]);
         let reply = wire.ask(&query);
         reply.assert_headers(&query, HOST_MAC, own_address_for(from));
         reply

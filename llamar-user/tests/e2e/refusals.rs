@@ -4,11 +4,12 @@ use std::fs;
 use std::net::{Ipv4Addr, UdpSocket};
 use std::path::PathBuf;
 
+use llamar_common::testing::A;
+
 use super::lifecycle::{
     assert_nothing_left, assert_says, casa, link_id, pins, query, query_on_second, second_link,
 };
 use crate::support::agent::{Agent, LLAMAR, config_file, finish, instance, llamar};
-use crate::support::frame::A;
 use crate::support::net::{Namespace, run};
 use crate::support::peers::Peer;
 use crate::support::scene::{HOST_V4, Path, Scene};

@@ -6,12 +6,12 @@ use std::path::Path as FilePath;
 use std::thread::sleep;
 use std::time::Duration;
 
+use llamar_common::testing::A;
 use serde_json::Value;
 
 use super::lifecycle::{casa, pins, query, query_on_second, second_link};
 use crate::support::agent::{Agent, LLAMAR, config_file, config_file_named, instance, llamar};
 use crate::support::counters::Counters;
-use crate::support::frame::A;
 use crate::support::net::{Namespace, Net, private_etc, run};
 use crate::support::peers::{Peer, bpftool_json};
 use crate::support::scene::{

@@ -114,9 +114,7 @@ impl<'a> Generator<'a> {
         let off = self.dice.below(9) as i16 - 4;
         match self.dice.below(14) {
             0 => query.flags(self.dice.any() as u16),
-            1 => query
-                .counts([1, 0, 0, 1])
-                .records(b"\0\0\x29\x05\xac\0\0\0\0\0\0"),
+            1 => query.with_opt(),
             2 => query.counts([
                 self.dice.below(3) as u16,
                 self.dice.below(2) as u16,

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::frame::{A, AAAA, SOA, wire_name};
+use llamar_common::testing::{A, AAAA, SOA, wire_name};
 
 /// A message, taken apart. Names are uncompressed wire bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]

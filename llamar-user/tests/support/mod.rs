@@ -1,5 +1,5 @@
-//! What the end-to-end tests stand on: network namespaces, a raw wire into them, readable frames, the agent as
-//! a child process, and other people's tools.
+//! What the end-to-end tests stand on: network namespaces, a raw wire into them, the agent as a child
+//! process, and other people's tools. The frames are those of `llamar_common::testing`; what comes back is decoded here.
 //!
 //! A test that lacks a right, a peer or the kernel path prints `skipped: ...` and passes; under
 //! `LLAMAR_TESTS=require` it fails instead.
@@ -7,7 +7,6 @@
 pub mod agent;
 pub mod ask;
 pub mod counters;
-pub mod frame;
 pub mod message;
 pub mod net;
 pub mod peers;

@@ -3,8 +3,8 @@
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 
 use etherparse::{LinkExtSlice, LinkSlice, NetSlice, SlicedPacket, TransportSlice};
+use llamar_common::testing::{LLMNR_PORT, Mac, Query};
 
-use super::frame::{LLMNR_PORT, Mac, Query};
 use super::message::Message;
 
 /// An LLMNR response: a UDP packet from port 5355.

@@ -2,7 +2,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use super::frame::{A, Mac, Station};
+use llamar_common::testing::{A, Mac, Station};
+
 use super::net::{Namespace, Net};
 use super::skip;
 use super::sys::PassAll;

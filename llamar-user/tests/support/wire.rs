@@ -4,9 +4,9 @@ use std::os::fd::OwnedFd;
 use std::time::Instant;
 
 use etherparse::{SlicedPacket, TransportSlice};
+use llamar_common::testing::{Query, complete_checksum};
 
 use super::DEADLINE;
-use super::frame::{Query, complete_checksum};
 use super::net::Namespace;
 use super::reply::{Arp, Reply};
 use super::sys::{packet_socket, receive_frame, send_frame};
