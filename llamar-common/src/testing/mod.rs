@@ -63,6 +63,19 @@ impl Station {
     }
 }
 
+/// Reports that a test cannot run here. For one that lacks a right, a peer or a capture.
+///
+/// # Panics
+/// Where `LLAMAR_TESTS=require` wants every test to run.
+#[track_caller]
+pub fn skip(reason: &str) {
+    assert!(
+        std::env::var_os("LLAMAR_TESTS").is_none_or(|value| value != "require"),
+        "must not be skipped: {reason}"
+    );
+    std::println!("skipped: {reason}");
+}
+
 /// An Ethernet header with its tags: type and control word of each, outermost first.
 fn ethernet(to: Mac, from: Mac, tags: &[(u16, u16)], ether_type: u16) -> Vec<u8> {
     let mut frame = Vec::from(to);

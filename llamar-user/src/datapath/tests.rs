@@ -4,7 +4,6 @@
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
-use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
@@ -13,6 +12,7 @@ use llamar_common::abi::{
     ARP_ASSIGNED, ArpHost, Link as LinkEntry, NO_LINK, Outcome, Plain, Sender,
 };
 use llamar_common::respond::sender_slot;
+use llamar_common::testing::skip;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
 use nix::net::if_::if_nametoindex;
 use nix::sched::{CloneFlags, CpuSet, sched_setaffinity, unshare};
@@ -21,6 +21,7 @@ use nix::unistd::{Pid, geteuid};
 use super::*;
 use crate::config::Addresses;
 use crate::dns::Name;
+use crate::link::space::ip;
 use crate::state::{Names, Served};
 
 /// A test's own piece of the machine.
@@ -70,10 +71,10 @@ impl Drop for Ground {
 /// Runs a test in namespaces of its own, with the veth pair `va` and `vb`.
 fn on_ground(test: fn(&Ground)) {
     let Some(object) = object() else {
-        return skipped("built without the kernel path: cargo xtask build");
+        return skip("built without the kernel path: cargo xtask build");
     };
     if !geteuid().is_root() {
-        return skipped("not root");
+        return skip("not root");
     }
     let run = move || {
         unshare(CloneFlags::CLONE_NEWNET | CloneFlags::CLONE_NEWNS).unwrap();
@@ -99,24 +100,6 @@ fn on_ground(test: fn(&Ground)) {
     if let Err(panic) = thread::spawn(run).join() {
         std::panic::resume_unwind(panic);
     }
-}
-
-fn skipped(why: &str) {
-    assert!(
-        std::env::var_os("LLAMAR_TESTS").is_none_or(|value| value != "require"),
-        "skipped: {why}"
-    );
-    println!("skipped: {why}");
-}
-
-fn ip(arguments: &str) {
-    let mut command = Command::new("ip");
-    let done = command.args(arguments.split(' ')).output().unwrap();
-    assert!(
-        done.status.success(),
-        "ip {arguments}: {}",
-        String::from_utf8_lossy(&done.stderr)
-    );
 }
 
 fn files(directory: &Path) -> Vec<String> {

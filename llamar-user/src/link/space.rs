@@ -7,6 +7,7 @@ use std::sync::mpsc::{Receiver, Sender, channel};
 use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
+use llamar_common::testing::skip;
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::gettid;
 use tokio::time::timeout;
@@ -123,10 +124,9 @@ pub(crate) fn addr(text: &str) -> IpAddr {
 fn enter_new() -> bool {
     match unshare(CloneFlags::CLONE_NEWNET) {
         Ok(()) => true,
-        Err(errno) if std::env::var_os("LLAMAR_TESTS").is_none_or(|value| value != "require") => {
-            eprintln!("skipped: a network namespace cannot be made: {errno}");
+        Err(errno) => {
+            skip(&format!("a network namespace cannot be made: {errno}"));
             false
         }
-        Err(errno) => panic!("a network namespace cannot be made: {errno}"),
     }
 }

@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 
 use llamar_common::abi::{ARP_DECLARED, LinkKey, Outcome, program};
-use llamar_common::testing::{FrameBuilder, Tables};
+use llamar_common::testing::{FrameBuilder, Tables, skip};
 use pcap_parser::{Linktype, PcapBlockOwned, PcapError, create_reader};
 
 use crate::dice::Dice;
@@ -14,7 +14,6 @@ use crate::kernel::Kernel;
 use crate::mutate::mutate;
 use crate::pair::{Arrival, Pair, Tally, runs};
 use crate::place::{Interfaces, inside, object};
-use crate::skip;
 
 /// Damaged copies of every captured frame.
 const COPIES: usize = 20;

@@ -15,10 +15,3 @@ mod place;
 mod planted;
 mod scene;
 mod whole;
-
-/// Reports that a test cannot run here. Panics where `LLAMAR_TESTS=require` wants every test to run.
-pub fn skip(reason: &str) {
-    let required = std::env::var_os("LLAMAR_TESTS").is_some_and(|value| value == "require");
-    assert!(!required, "must not be skipped: {reason}");
-    println!("skipped: {reason}");
-}

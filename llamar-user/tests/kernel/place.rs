@@ -6,10 +6,9 @@ use std::process::Command;
 use std::sync::OnceLock;
 use std::thread::{self, JoinHandle};
 
+use llamar_common::testing::skip;
 use nix::net::if_::if_nametoindex;
 use nix::sched::{CloneFlags, unshare};
-
-use crate::skip;
 
 /// Indices of the two interfaces, ends of one veth pair.
 pub type Interfaces = [u32; 2];

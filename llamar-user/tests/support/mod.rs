@@ -22,15 +22,6 @@ use std::time::{Duration, Instant};
 /// Long enough for a loaded machine; a test that waits this long has failed.
 pub const DEADLINE: Duration = Duration::from_secs(10);
 
-/// Reports that a test cannot run here. Panics where `LLAMAR_TESTS=require` wants every test to run.
-pub fn skip(reason: &str) {
-    assert!(
-        std::env::var_os("LLAMAR_TESTS").is_none_or(|value| value != "require"),
-        "must not be skipped: {reason}"
-    );
-    println!("skipped: {reason}");
-}
-
 /// The value of an `Option`, or the end of the test: whoever gave `None` has said why.
 #[macro_export]
 macro_rules! or_skip {

@@ -6,10 +6,11 @@ use std::io;
 use std::process::{Command, Output};
 use std::sync::atomic::{AtomicU32, Ordering};
 
+use llamar_common::testing::skip;
 use nix::mount::{MsFlags, mount};
 use nix::sched::{CloneFlags, setns, unshare};
 
-use super::{peers, skip, wait_until};
+use super::{peers, wait_until};
 
 /// Numbers the namespaces of this process.
 static COUNT: AtomicU32 = AtomicU32::new(0);

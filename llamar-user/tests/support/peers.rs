@@ -4,8 +4,9 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::sync::OnceLock;
 
+use llamar_common::testing::skip;
+
 use super::net::{Namespace, run};
-use super::skip;
 
 /// A tool that was found.
 #[derive(Clone, Debug)]

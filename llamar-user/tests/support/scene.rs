@@ -2,10 +2,9 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use llamar_common::testing::{A, Mac, Station};
+use llamar_common::testing::{A, Mac, Station, skip};
 
 use super::net::{Namespace, Net};
-use super::skip;
 use super::sys::PassAll;
 use super::wire::Wire;
 
