@@ -2,8 +2,6 @@
 //! gives messages; sockets, clocks and the kernel path are for others, and so is the truth about names
 //! ([`Zone`]). What the kernel path answers is answered here with the same bytes.
 
-#[cfg(test)]
-mod captures;
 pub mod query;
 pub mod responder;
 

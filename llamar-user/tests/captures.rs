@@ -11,8 +11,8 @@ use llamar_common::abi::NameState;
 use llamar_common::wire::udp;
 use pcap_parser::{Linktype, PcapBlockOwned, PcapError, create_reader};
 
-use super::{Asked, Found, Ignored, Query, Zone, respond};
-use crate::dns::{Name, Record};
+use llamar_user::dns::{Name, Record};
+use llamar_user::llmnr::{Asked, Found, Ignored, Query, Zone, respond};
 
 /// A link on which everything is ours and everybody is near.
 struct Everything;
