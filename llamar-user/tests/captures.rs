@@ -1,18 +1,21 @@
 //! The responder over captures of real networks: what it reads and answers, against hickory-proto.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::path::{Path, PathBuf};
-use std::{env, fs};
+use std::path::Path;
 
 use etherparse::{NetSlice, SlicedPacket, TransportSlice};
 use hickory_proto::op::{Message, MessageType, OpCode};
 use hickory_proto::rr::{DNSClass, RecordType};
 use llamar_common::abi::NameState;
-use llamar_common::wire::udp;
-use pcap_parser::{Linktype, PcapBlockOwned, PcapError, create_reader};
-
+use llamar_common::testing::LLMNR_PORT;
 use llamar_user::dns::{Name, Record};
 use llamar_user::llmnr::{Asked, Found, Ignored, Query, Zone, respond};
+use pcap_parser::Linktype;
+
+use self::pcap::{files, frames};
+
+#[path = "support/pcap.rs"]
+mod pcap;
 
 /// A link on which everything is ours and everybody is near.
 struct Everything;
@@ -42,7 +45,7 @@ struct Datagram {
 
 #[test]
 fn queries_of_real_networks_are_read_as_hickory_reads_them_and_answered_by_the_rules() {
-    let Some(files) = captures() else { return };
+    let Some(files) = files() else { return };
     let (mut queries, mut answered) = (0, 0);
     for file in files {
         for Datagram { from, to, message } in datagrams(&file) {
@@ -62,7 +65,7 @@ fn queries_of_real_networks_are_read_as_hickory_reads_them_and_answered_by_the_r
                     u16::from(theirs.queries[0].query_type())
                 );
             }
-            if to.port() != udp::LLMNR {
+            if to.port() != LLMNR_PORT {
                 continue;
             }
             queries += 1;
@@ -104,7 +107,7 @@ fn queries_of_real_networks_are_read_as_hickory_reads_them_and_answered_by_the_r
 
 #[test]
 fn any_part_of_any_captured_frame_is_read_without_harm() {
-    let Some(files) = captures() else { return };
+    let Some(files) = files() else { return };
     for file in files {
         for (_, frame) in frames(&file) {
             for at in 0..frame.len() {
@@ -134,51 +137,6 @@ fn is_ours(message: &Message, to: IpAddr) -> bool {
         && plain
         && known
         && matches!(question.query_class(), DNSClass::IN | DNSClass::ANY)
-}
-
-/// The capture files, or none and a note.
-fn captures() -> Option<Vec<PathBuf>> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let folder =
-        root.join(env::var_os("LLAMAR_CAPTURES").unwrap_or_else(|| "../shared/pcaps".into()));
-    let Ok(entries) = fs::read_dir(&folder) else {
-        assert!(
-            env::var("LLAMAR_TESTS").as_deref() != Ok("require"),
-            "no captures in {}",
-            folder.display()
-        );
-        println!("skipped: no captures");
-        return None;
-    };
-    let paths = entries.map(|entry| entry.unwrap().path());
-    Some(
-        paths
-            .filter(|path| {
-                path.extension()
-                    .is_some_and(|extension| extension == "pcap")
-            })
-            .collect(),
-    )
-}
-
-fn frames(file: &Path) -> Vec<(Linktype, Vec<u8>)> {
-    let mut reader = create_reader(1 << 20, fs::File::open(file).unwrap()).unwrap();
-    let (mut linktype, mut frames) = (Linktype::NULL, Vec::new());
-    loop {
-        match reader.next() {
-            Ok((offset, block)) => {
-                match block {
-                    PcapBlockOwned::LegacyHeader(header) => linktype = header.network,
-                    PcapBlockOwned::Legacy(block) => frames.push((linktype, block.data.to_vec())),
-                    PcapBlockOwned::NG(_) => panic!("{}: pcapng", file.display()),
-                }
-                reader.consume(offset);
-            }
-            Err(PcapError::Incomplete(_)) => reader.refill().unwrap(),
-            Err(PcapError::Eof) => return frames,
-            Err(error) => panic!("{}: {error}", file.display()),
-        }
-    }
 }
 
 fn datagrams(file: &Path) -> Vec<Datagram> {
@@ -218,7 +176,7 @@ fn datagrams(file: &Path) -> Vec<Datagram> {
 
 #[test]
 fn suricatas_query_with_opcode_15_is_ignored_for_that() {
-    let Some(files) = captures() else { return };
+    let Some(files) = files() else { return };
     for file in files
         .iter()
         .filter(|file| file.ends_with("suricata-verify__llmnr_llmnr-invalid-opcode.pcap"))

@@ -1,18 +1,17 @@
 //! Every frame of real captures through kernel and host: as it is, behind a made-up Ethernet header where it has
 //! none, in a VLAN, and damaged. Names and prefixes of captured LLMNR queries are served, so that some are answered.
 
-use std::fs;
 use std::net::IpAddr;
-use std::path::{Path, PathBuf};
 
 use llamar_common::abi::{ARP_DECLARED, LinkKey, Outcome, program};
-use llamar_common::testing::{FrameBuilder, Tables, skip};
-use pcap_parser::{Linktype, PcapBlockOwned, PcapError, create_reader};
+use llamar_common::testing::{FrameBuilder, Tables};
+use pcap_parser::Linktype;
 
 use crate::dice::Dice;
 use crate::kernel::Kernel;
 use crate::mutate::mutate;
 use crate::pair::{Arrival, Pair, Tally, runs};
+use crate::pcap::{files, frames};
 use crate::place::{Interfaces, inside, object};
 
 /// Damaged copies of every captured frame.
@@ -115,51 +114,4 @@ fn disguises(payload: &[u8]) -> impl Iterator<Item = Vec<u8>> {
     headers
         .into_iter()
         .map(|header| [&header[..], payload].concat())
-}
-
-/// The capture files, or none and a note.
-fn files() -> Option<Vec<PathBuf>> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
-    let named = std::env::var_os("LLAMAR_CAPTURES").unwrap_or_else(|| "../shared/pcaps".into());
-    let folder = root.join(named);
-    let Ok(entries) = fs::read_dir(&folder) else {
-        skip(&format!("no captures in {}", folder.display()));
-        return None;
-    };
-    let capture = |path: &PathBuf| {
-        path.extension()
-            .is_some_and(|extension| extension == "pcap")
-    };
-    let mut files: Vec<_> = entries
-        .map(|entry| entry.expect("an entry of the folder").path())
-        .filter(capture)
-        .collect();
-    files.sort();
-    if files.is_empty() {
-        skip(&format!("no captures in {}", folder.display()));
-        return None;
-    }
-    Some(files)
-}
-
-/// The frames of a capture file and how they begin.
-fn frames(file: &Path) -> Vec<(Linktype, Vec<u8>)> {
-    let opened = fs::File::open(file).expect("open a capture");
-    let mut reader = create_reader(1 << 20, opened).expect("a capture file");
-    let (mut link, mut frames) = (Linktype::NULL, Vec::new());
-    loop {
-        match reader.next() {
-            Ok((offset, block)) => {
-                match block {
-                    PcapBlockOwned::LegacyHeader(header) => link = header.network,
-                    PcapBlockOwned::Legacy(block) => frames.push((link, block.data.to_vec())),
-                    PcapBlockOwned::NG(_) => panic!("{}: pcapng", file.display()),
-                }
-                reader.consume(offset);
-            }
-            Err(PcapError::Incomplete(_)) => reader.refill().expect("read a capture"),
-            Err(PcapError::Eof) => return frames,
-            Err(error) => panic!("{}: {error}", file.display()),
-        }
-    }
 }

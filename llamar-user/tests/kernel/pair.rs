@@ -3,8 +3,7 @@
 use std::fmt;
 
 use llamar_common::abi::{COUNTERS_MAX, Control, Counters, Outcome};
-use llamar_common::frame::SliceFrame;
-use llamar_common::respond::{Verdict, respond};
+use llamar_common::respond::Verdict;
 use llamar_common::testing::Tables;
 
 use crate::kernel::{HEADROOM, Kernel, LONGEST, SHORTEST};
@@ -97,15 +96,11 @@ impl Pair {
 
     /// What the host makes of a frame with so much room in front of it; counted.
     pub fn host(&mut self, ifindex: u32, frame: &[u8], headroom: usize) -> (Verdict, Seen) {
-        let mut buffer = vec![0; headroom + frame.len()];
-        buffer[headroom..].copy_from_slice(frame);
-        let mut after = SliceFrame::new(&mut buffer, headroom);
-        let verdict = respond(&mut after, &self.tables.records::<false>(ifindex));
+        let (verdict, bytes) = self.tables.respond(ifindex, frame, headroom);
         if let Some(outcome) = verdict.outcome {
             self.counters[verdict.slot as usize].frames[outcome as usize] += 1;
         }
         let action = if verdict.reply { XDP_TX } else { XDP_PASS };
-        let bytes = after.bytes().to_vec();
         (verdict, Seen { action, bytes })
     }
 
