@@ -280,32 +280,16 @@ impl<'c> Wanted<'c> {
 }
 
 fn only4(assigned: &Assigned<IpAddr>) -> Option<Assigned<Ipv4Addr>> {
-    let IpAddr::V4(address) = assigned.address else {
-        return None;
-    };
-    let peer = match assigned.peer {
-        Some(IpAddr::V4(peer)) => Some(peer),
-        _ => None,
-    };
-    Some(Assigned {
-        address,
-        peer,
-        length: assigned.length,
+    assigned.of(|address| match address {
+        IpAddr::V4(address) => Some(address),
+        IpAddr::V6(_) => None,
     })
 }
 
 fn only6(assigned: &Assigned<IpAddr>) -> Option<Assigned<Ipv6Addr>> {
-    let IpAddr::V6(address) = assigned.address else {
-        return None;
-    };
-    let peer = match assigned.peer {
-        Some(IpAddr::V6(peer)) => Some(peer),
-        _ => None,
-    };
-    Some(Assigned {
-        address,
-        peer,
-        length: assigned.length,
+    assigned.of(|address| match address {
+        IpAddr::V6(address) => Some(address),
+        IpAddr::V4(_) => None,
     })
 }
 

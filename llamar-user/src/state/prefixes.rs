@@ -2,7 +2,8 @@
 
 use std::cmp::Reverse;
 use std::collections::HashSet;
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::hash::Hash;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use llamar_common::abi::{Prefix4, Prefix6};
 
@@ -15,58 +16,63 @@ pub(super) struct Assigned<A> {
     pub(super) length: u8,
 }
 
-/// The IPv4 prefixes, longest first; of several addresses in one network the first is its source.
-pub(super) fn prefixes4(assigned: impl Iterator<Item = Assigned<Ipv4Addr>>) -> Vec<Prefix4> {
-    let mut known = HashSet::new();
-    let mut prefixes = Vec::new();
-    for Assigned {
-        address,
-        peer,
-        length,
-    } in assigned
-    {
-        let Some(host_bits) = host_bits(length, peer.is_some(), 32) else {
-            continue;
-        };
-        let mask = u32::MAX << host_bits;
-        let prefix = Prefix4 {
-            network: (peer.unwrap_or(address).to_bits() & mask).to_be_bytes(),
-            mask: mask.to_be_bytes(),
-            source: address.octets(),
-        };
-        if known.insert((prefix.network, prefix.mask)) {
-            prefixes.push(prefix);
-        }
+impl Assigned<IpAddr> {
+    /// The same as one of a family, if the address is.
+    pub(super) fn of<A>(&self, family: impl Fn(IpAddr) -> Option<A>) -> Option<Assigned<A>> {
+        Some(Assigned {
+            address: family(self.address)?,
+            peer: self.peer.and_then(family),
+            length: self.length,
+        })
     }
-    prefixes.sort_by_key(|prefix| Reverse(prefix.mask));
-    prefixes
 }
 
-/// The IPv6 prefixes, longest first; of several addresses in one network the first is its source.
+/// The IPv4 prefixes, longest first; of several addresses in one network the first is its source.
+pub(super) fn prefixes4(assigned: impl Iterator<Item = Assigned<Ipv4Addr>>) -> Vec<Prefix4> {
+    let network = |address: Ipv4Addr, host_bits: u8| {
+        let mask = u32::MAX << host_bits;
+        [address.to_bits() & mask, mask].map(u32::to_be_bytes)
+    };
+    let prefix = |([network, mask], source): ([_; 2], Ipv4Addr)| Prefix4 {
+        network,
+        mask,
+        source: source.octets(),
+    };
+    networks(assigned, 32, network).map(prefix).collect()
+}
+
+/// The IPv6 prefixes, in the same order.
 pub(super) fn prefixes6(assigned: impl Iterator<Item = Assigned<Ipv6Addr>>) -> Vec<Prefix6> {
-    let mut known = HashSet::new();
-    let mut prefixes = Vec::new();
-    for Assigned {
-        address,
-        peer,
-        length,
-    } in assigned
-    {
-        let Some(host_bits) = host_bits(length, peer.is_some(), 128) else {
-            continue;
-        };
+    let network = |address: Ipv6Addr, host_bits: u8| {
         let mask = u128::MAX << host_bits;
-        let prefix = Prefix6 {
-            network: (peer.unwrap_or(address).to_bits() & mask).to_be_bytes(),
-            mask: mask.to_be_bytes(),
-            source: address.octets(),
-        };
-        if known.insert((prefix.network, prefix.mask)) {
-            prefixes.push(prefix);
-        }
-    }
-    prefixes.sort_by_key(|prefix| Reverse(prefix.mask));
-    prefixes
+        [address.to_bits() & mask, mask].map(u128::to_be_bytes)
+    };
+    let prefix = |([network, mask], source): ([_; 2], Ipv6Addr)| Prefix6 {
+        network,
+        mask,
+        source: source.octets(),
+    };
+    networks(assigned, 128, network).map(prefix).collect()
+}
+
+/// The networks, longest prefix first, each with its source. `network` makes one of an address and the number of its
+/// bits that tell the host.
+fn networks<A: Copy, N: Copy + Eq + Hash>(
+    assigned: impl Iterator<Item = Assigned<A>>,
+    bits: u8,
+    network: impl Fn(A, u8) -> N,
+) -> impl Iterator<Item = (N, A)> {
+    let mut known = HashSet::new();
+    let mut networks: Vec<_> = assigned
+        .filter_map(|assigned| {
+            let host_bits = host_bits(assigned.length, assigned.peer.is_some(), bits)?;
+            let network = network(assigned.peer.unwrap_or(assigned.address), host_bits);
+            let new = known.insert(network);
+            new.then_some((assigned.length, (network, assigned.address)))
+        })
+        .collect();
+    networks.sort_by_key(|(length, _)| Reverse(*length));
+    networks.into_iter().map(|(_, network)| network)
 }
 
 /// How many bits of an address tell the host, if the prefix says anything about what is on the link: one of no bits
