@@ -1,7 +1,9 @@
 //! Checksums: which incoming ones are good, and that every outgoing one is right.
 
 use llamar_common::abi::Outcome;
-use llamar_common::testing::{A, AAAA, Checksum, FrameBuilder, checksum, complete_checksum};
+use llamar_common::testing::{
+    A, AAAA, Checksum, FrameBuilder, Query, Station, checksum, complete_checksum,
+};
 
 use crate::world::*;
 
@@ -34,15 +36,20 @@ fn wrong_udp_checksum_is_passed() {
 #[test]
 fn udp_checksum_may_be_left_out_over_ipv4_only() {
     // RFC 768; RFC 8200 8.1.
-    for (asker, source) in pairs() {
-        let query = query(asker, A).checksum(Checksum::Absent);
-        if asker.ip.is_ipv6() {
-            assert_passed(&world(), &query.build(), Outcome::LlmnrChecksum);
-        } else {
-            let (verdict, answer) = world().respond(ETH, &query.build(), HEADROOM);
-            assert!(verdict.reply, "{source:?}");
-            assert_sums(&answer);
-        }
+    for (asker, _) in pairs() {
+        assert_answered_without_a_sum_over_ipv4_only(query(asker, A));
+    }
+}
+
+#[track_caller]
+fn assert_answered_without_a_sum_over_ipv4_only(query: Query) {
+    let query = query.checksum(Checksum::Absent);
+    if query.sender().ip.is_ipv6() {
+        assert_passed(&world(), &query.build(), Outcome::LlmnrChecksum);
+    } else {
+        let (verdict, answer) = world().respond(ETH, &query.build(), HEADROOM);
+        assert!(verdict.reply, "{query:?}");
+        assert_sums(&answer);
     }
 }
 
@@ -99,30 +106,26 @@ fn checksums_of_answers_are_right_for_every_sum_of_the_query() {
 fn query_whose_checksum_is_sent_as_all_ones_is_answered() {
     // RFC 768.
     for (asker, _) in pairs() {
-        let plain = query(asker, A).id(0).build();
-        let at = if asker.ip.is_ipv4() { 40 } else { 60 };
-        let sum = u16::from_be_bytes([plain[at], plain[at + 1]]);
-        let frame = query(asker, A).id(sum).build();
+        let (query, at) = query_of_all_ones(asker);
+        let frame = query.build();
         assert_eq!(frame[at..at + 2], [0xff, 0xff]);
         assert!(world().respond(ETH, &frame, HEADROOM).0.reply);
     }
 }
 
+/// A query whose id makes its checksum 0, which is sent as 0xffff, and where that stands in the frame.
+fn query_of_all_ones(asker: Station) -> (Query, usize) {
+    let plain = query(asker, A).id(0).build();
+    let at = if asker.ip.is_ipv4() { 40 } else { 60 };
+    let sum = u16::from_be_bytes([plain[at], plain[at + 1]]);
+    (query(asker, A).id(sum), at)
+}
+
 #[test]
 fn query_whose_sum_is_right_without_a_checksum_has_none() {
     // RFC 8200 8.1: over IPv6 zero is no checksum, even where adding it up would do.
-    for (asker, source) in pairs() {
-        let plain = query(asker, A).id(0).build();
-        let at = if asker.ip.is_ipv4() { 40 } else { 60 };
-        let sum = u16::from_be_bytes([plain[at], plain[at + 1]]);
-        let query = query(asker, A).id(sum).checksum(Checksum::Absent);
-        if asker.ip.is_ipv6() {
-            assert_passed(&world(), &query.build(), Outcome::LlmnrChecksum);
-        } else {
-            let (verdict, answer) = world().respond(ETH, &query.build(), HEADROOM);
-            assert!(verdict.reply, "{source:?}");
-            assert_sums(&answer);
-        }
+    for (asker, _) in pairs() {
+        assert_answered_without_a_sum_over_ipv4_only(query_of_all_ones(asker).0);
     }
 }
 

@@ -4,6 +4,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use etherparse::{NetSlice, SlicedPacket, TransportSlice};
 use llamar_common::abi::{ARP_ASSIGNED, ARP_DECLARED, LinkKey, NO_LINK, Outcome};
+use llamar_common::respond::Verdict;
 use llamar_common::testing::{Arp, FrameBuilder, Mac, Query, Station, Tables};
 
 /// The interface.
@@ -152,25 +153,33 @@ pub fn assert_arp(world: &Tables, request: &Arp, expected: &Arp) {
 /// A frame on the untagged link is passed on as it came, and counted as such.
 #[track_caller]
 pub fn assert_passed(world: &Tables, frame: &[u8], outcome: Outcome) {
-    let (verdict, after) = world.respond(ETH, frame, HEADROOM);
-    assert_eq!(verdict.outcome, Some(outcome));
-    assert!(!verdict.reply, "answered");
     let place = if outcome == Outcome::NoLink {
         NO_LINK
     } else {
         slot(world, UNTAGGED)
     };
-    assert_eq!(verdict.slot, place, "counted elsewhere");
-    assert_eq!(hex(&after), hex(frame), "touched");
+    let came_out = world.respond(ETH, frame, HEADROOM);
+    assert_untouched(frame, came_out, Some(outcome), place);
 }
 
 /// A frame is passed on as it came, as traffic that is none of ours.
 #[track_caller]
 pub fn assert_ignored(world: &Tables, frame: &[u8]) {
-    let (verdict, after) = world.respond(ETH, frame, HEADROOM);
+    let came_out = world.respond(ETH, frame, HEADROOM);
+    assert_untouched(frame, came_out, None, NO_LINK);
+}
+
+/// What came out of a frame is the frame itself, passed on and counted in this place.
+#[track_caller]
+pub fn assert_untouched(
+    frame: &[u8],
+    (verdict, after): (Verdict, Vec<u8>),
+    outcome: Option<Outcome>,
+    place: u32,
+) {
     assert_eq!(
         (verdict.reply, verdict.outcome, verdict.slot),
-        (false, None, NO_LINK)
+        (false, outcome, place)
     );
     assert_eq!(hex(&after), hex(frame), "touched");
 }

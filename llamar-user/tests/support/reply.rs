@@ -83,13 +83,7 @@ impl Reply {
                 }
                 NetSlice::Arp(_) => return None,
             };
-        let vlan = packet
-            .link_exts
-            .iter()
-            .find_map(|extension| match extension {
-                LinkExtSlice::Vlan(tag) => Some(tag.vlan_identifier().value()),
-                _ => None,
-            });
+        let vlan = vlan_of(&packet);
         let link = 14 + if vlan.is_some() { 4 } else { 0 };
         assert_eq!(
             frame.len(),
@@ -169,13 +163,7 @@ impl Arp {
         else {
             return None;
         };
-        let vlan = packet
-            .link_exts
-            .iter()
-            .find_map(|extension| match extension {
-                LinkExtSlice::Vlan(tag) => Some(tag.vlan_identifier().value()),
-                _ => None,
-            });
+        let vlan = vlan_of(&packet);
         let mac = |bytes: &[u8]| bytes.try_into().ok();
         let ip = |bytes: &[u8]| <[u8; 4]>::try_from(bytes).ok().map(Ipv4Addr::from);
         Some(Self {
@@ -187,4 +175,15 @@ impl Arp {
             target: (mac(arp.target_hw_addr())?, ip(arp.target_protocol_addr())?),
         })
     }
+}
+
+/// VLAN id of the outermost tag.
+fn vlan_of(packet: &SlicedPacket<'_>) -> Option<u16> {
+    packet
+        .link_exts
+        .iter()
+        .find_map(|extension| match extension {
+            LinkExtSlice::Vlan(tag) => Some(tag.vlan_identifier().value()),
+            _ => None,
+        })
 }
