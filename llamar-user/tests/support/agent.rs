@@ -6,11 +6,14 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 
+use llamar_common::testing::Query;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
 use super::counters::Counters;
 use super::net::Namespace;
+use super::reply::Reply;
+use super::wire::Wire;
 use super::{wait_for, wait_until};
 
 /// The binary under test.
@@ -289,6 +292,14 @@ impl<'a> Agent<'a> {
                 return (result, counted);
             }
         }
+    }
+
+    /// Asks while the agent stands still, so that only the kernel path can answer.
+    #[track_caller]
+    pub fn asked_in_kernel(&self, wire: &Wire, query: &Query) -> Reply {
+        let (reply, counted) = self.asked_while_stopped(|| wire.ask(query));
+        assert_eq!(counted.of("llmnr-answered"), 1, "{counted:?}");
+        reply
     }
 
     fn listen_to_the_end(&mut self) {
