@@ -149,14 +149,19 @@ fn world_of_sums(frame: &[u8]) -> (bool, Vec<u8>) {
 }
 
 #[test]
-fn partial_sum_made_whole_is_the_complete_one() {
+fn partial_sum_made_whole_is_the_complete_one_and_a_wrong_one_stays_wrong() {
     // The builder's own sums: every test stands on them.
     for (asker, _) in pairs() {
         for query in [query(asker, A), query(asker, A).vlan(100)] {
             let mut frame = query.clone().checksum(Checksum::Partial).build();
             assert_ne!(frame, query.build());
+            let mut wrong = frame.clone();
+            let at = frame.len() - query.message().len() - 1;
+            wrong[at] ^= 1;
             complete_checksum(&mut frame);
             assert_eq!(hex(&frame), hex(&query.build()));
+            complete_checksum(&mut wrong);
+            assert_ne!(wrong, frame, "a wrong sum stays wrong");
         }
     }
 }
