@@ -1,5 +1,8 @@
 //! Bounded access to one Ethernet frame, in the kernel and on any host.
 
+/// Largest offset that a frame's content may decide.
+pub const OFFSET_MAX: usize = 255;
+
 /// One frame, readable and writable through windows of fixed size.
 ///
 /// A window borrows the frame, so none outlives a resize. Offsets count from the first byte of the frame.
@@ -10,7 +13,8 @@ pub trait Frame {
     /// The `N` bytes at a constant offset; `None` if the frame ends before them.
     fn window<const N: usize>(&self, at: usize) -> Option<&[u8; N]>;
 
-    /// The `N` bytes at an offset that the frame's content decides; at most 255.
+    /// The `N` bytes at an offset that the frame's content decides; at most
+    /// [`OFFSET_MAX`].
     fn window_at<const N: usize>(&self, at: usize) -> Option<&[u8; N]>;
 
     /// Like [`window`](Self::window), for writing.
@@ -21,6 +25,9 @@ pub trait Frame {
 
     /// Adds `by` bytes of any content in front of the frame. `false` if there is no room: then nothing changed.
     fn grow_head(&mut self, by: usize) -> bool;
+
+    /// Adds `by` bytes of any content behind the frame. `false` if there is no room: then nothing changed.
+    fn grow_tail(&mut self, by: usize) -> bool;
 
     /// Finds the frame anew, where it already is.
     ///
@@ -38,11 +45,12 @@ pub trait Frame {
     }
 }
 
-/// A frame in a buffer with room in front of it.
+/// A frame in a buffer with room in front of it and behind it.
 #[derive(Debug)]
 pub struct SliceFrame<'a> {
     buffer: &'a mut [u8],
     head: usize,
+    end: usize,
 }
 
 impl<'a> SliceFrame<'a> {
@@ -51,26 +59,35 @@ impl<'a> SliceFrame<'a> {
     /// # Panics
     /// If `headroom` is larger than the buffer.
     pub fn new(buffer: &'a mut [u8], headroom: usize) -> Self {
+        Self::with_tailroom(buffer, headroom, 0)
+    }
+
+    /// The frame that begins `headroom` bytes into `buffer` and ends `tailroom` bytes before it ends.
+    ///
+    /// # Panics
+    /// If the buffer is smaller than the room around the frame.
+    pub fn with_tailroom(buffer: &'a mut [u8], headroom: usize, tailroom: usize) -> Self {
+        let length = buffer.len();
         assert!(
-            headroom <= buffer.len(),
-            "a headroom of {headroom} in a buffer of {}",
-            buffer.len()
+            headroom + tailroom <= length,
+            "room for {headroom} and {tailroom} bytes in a buffer of {length}"
         );
         Self {
             buffer,
             head: headroom,
+            end: length - tailroom,
         }
     }
 
     /// The frame's bytes.
     pub fn bytes(&self) -> &[u8] {
-        &self.buffer[self.head..]
+        &self.buffer[self.head..self.end]
     }
 }
 
 impl Frame for SliceFrame<'_> {
     fn length(&self) -> usize {
-        self.buffer.len() - self.head
+        self.end - self.head
     }
 
     fn window<const N: usize>(&self, at: usize) -> Option<&[u8; N]> {
@@ -83,7 +100,7 @@ impl Frame for SliceFrame<'_> {
 
     fn window_mut<const N: usize>(&mut self, at: usize) -> Option<&mut [u8; N]> {
         self.buffer
-            .get_mut(self.head..)?
+            .get_mut(self.head..self.end)?
             .get_mut(at..)?
             .first_chunk_mut()
     }
@@ -96,6 +113,14 @@ impl Frame for SliceFrame<'_> {
         let room = self.head >= by;
         if room {
             self.head -= by;
+        }
+        room
+    }
+
+    fn grow_tail(&mut self, by: usize) -> bool {
+        let room = self.buffer.len() - self.end >= by;
+        if room {
+            self.end += by;
         }
         room
     }
@@ -113,6 +138,17 @@ mod tests {
         assert_eq!(frame.window::<2>(3), None);
         assert_eq!(frame.window_at::<0>(5), None);
         assert_eq!(frame.window_mut::<1>(usize::MAX), None);
+    }
+
+    #[test]
+    fn tail_grows_until_the_room_is_used() {
+        let mut buffer = [1, 2, 3, 4];
+        let mut frame = SliceFrame::with_tailroom(&mut buffer, 1, 2);
+        assert!(!frame.grow_tail(3));
+        assert_eq!(frame.bytes(), [2]);
+        assert_eq!(frame.window_mut::<2>(0), None);
+        assert!(frame.grow_tail(2));
+        assert_eq!((frame.bytes(), frame.length()), (&[2, 3, 4][..], 3));
     }
 
     #[test]

@@ -21,8 +21,11 @@ pub trait Records {
     /// The link of a frame with this VLAN id (0: none) and its place in the array of counters.
     fn link(&self, vlan: u16) -> Option<(u32, &Link)>;
 
-    /// Whether the link's entry is still the one that had this generation: nothing was written meanwhile.
-    fn settled(&self, link: &Link, generation: u32) -> bool;
+    /// The generation of a link's entry, read before anything else of it.
+    fn generation(&self, link: &Link) -> u32;
+
+    /// Whether the entry is still this link's, with this generation: nothing was written since that was read.
+    fn settled(&self, link: &Link, key: LinkKey, generation: u32) -> bool;
 
     /// The host that holds a name.
     fn host(&self, key: &NameKey) -> Option<&Host>;
@@ -77,8 +80,12 @@ impl<const AGENT: bool> Records for SliceRecords<'_, AGENT> {
             .map(|(slot, link)| (*slot, link))
     }
 
-    fn settled(&self, link: &Link, generation: u32) -> bool {
-        self.settled && link.generation == generation
+    fn generation(&self, link: &Link) -> u32 {
+        link.generation
+    }
+
+    fn settled(&self, link: &Link, key: LinkKey, generation: u32) -> bool {
+        self.settled && link.key() == key && link.generation == generation
     }
 
     fn host(&self, key: &NameKey) -> Option<&Host> {

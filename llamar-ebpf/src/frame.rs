@@ -7,9 +7,9 @@
 
 use core::arch::asm;
 
-use aya_ebpf::helpers::bpf_xdp_adjust_head;
+use aya_ebpf::helpers::{bpf_xdp_adjust_head, bpf_xdp_adjust_tail};
 use aya_ebpf::programs::XdpContext;
-use llamar_common::frame::Frame;
+use llamar_common::frame::{Frame, OFFSET_MAX};
 
 /// A frame in the kernel.
 pub struct XdpFrame<'a> {
@@ -42,7 +42,7 @@ impl<'a> XdpFrame<'a> {
     /// instruction the compiler can neither drop the bound nor compute the pointer twice.
     #[inline(always)]
     fn at_variable<const N: usize>(&self, at: usize) -> Option<usize> {
-        let start = self.data + (Self::opaque(at as u64) & 0xff) as usize;
+        let start = self.data + (Self::opaque(at as u64) & OFFSET_MAX as u64) as usize;
         let start = Self::opaque(start as u64) as usize;
         (start + N <= self.data_end).then_some(start)
     }
@@ -91,8 +91,17 @@ impl Frame for XdpFrame<'_> {
         // SAFETY: the context is the kernel's; pointers into the packet are read anew below.
         let grown = unsafe { bpf_xdp_adjust_head(self.context.ctx, -(by as i32)) } == 0;
         if grown {
-            self.data = self.context.data();
-            self.data_end = self.context.data_end();
+            self.renew();
+        }
+        grown
+    }
+
+    #[inline(always)]
+    fn grow_tail(&mut self, by: usize) -> bool {
+        // SAFETY: as in `grow_head`.
+        let grown = unsafe { bpf_xdp_adjust_tail(self.context.ctx, by as i32) } == 0;
+        if grown {
+            self.renew();
         }
         grown
     }

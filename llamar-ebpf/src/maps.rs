@@ -76,24 +76,40 @@ impl Records for KernelRecords {
     }
 
     #[inline(always)]
-    fn settled(&self, link: &Link, generation: u32) -> bool {
-        let mut now = &raw const link.generation;
-        // Everything read from the entry before this has been read before it: the asm counts as using memory.
-        // SAFETY: adds nothing to a register.
-        unsafe { asm!("{0} += 0", inout(reg) now) };
+    fn generation(&self, link: &Link) -> u32 {
         // SAFETY: the entry lives as long as its map; the agent writes the word as a whole.
-        unsafe { now.read_volatile() == generation }
+        let generation = unsafe { (&raw const link.generation).read_volatile() };
+        let mut generation = generation;
+        // What is read of the entry after this is read after the generation: the asm counts as using memory.
+        // SAFETY: adds nothing to a register.
+        unsafe { asm!("{0} += 0", inout(reg) generation) };
+        generation
+    }
+
+    #[inline(always)]
+    fn settled(&self, link: &Link, key: LinkKey, generation: u32) -> bool {
+        let mut link = &raw const *link;
+        // What was read of the entry before this has been read: as above.
+        // SAFETY: adds nothing to a register.
+        unsafe { asm!("{0} += 0", inout(reg) link) };
+        // SAFETY: as in `generation`; a place that was given to another link has another key.
+        unsafe {
+            (&raw const (*link).generation).read_volatile() == generation
+                && (&raw const (*link).ifindex).read_volatile() == key.ifindex
+                && (&raw const (*link).vlan).read_volatile() == key.vlan
+        }
     }
 
     #[inline(always)]
     fn host(&self, key: &NameKey) -> Option<&Host> {
-        // SAFETY: the kernel keeps an element's memory until the program has ended.
+        // SAFETY: the kernel keeps an element's memory mapped until the program has ended. It may give the memory of a
+        // removed element to a new one meanwhile, of the same type: then the answer is that other host's.
         unsafe { NAMES.get(key) }
     }
 
     #[inline(always)]
     fn arp(&self, key: &ArpKey) -> Option<&ArpHost> {
-        // SAFETY: the kernel keeps an element's memory until the program has ended.
+        // SAFETY: as in `host`.
         unsafe { ARP.get(key) }
     }
 

@@ -59,6 +59,7 @@ const PEERS: &[Peer] = &[
     Peer("arping", "arping", "sbin/arping", &["--help"]),
     Peer("iputils-arping", "iputils-arping", "bin/arping", &["-V"]),
     Peer("arp-scan", "arp-scan", "sbin/arp-scan", &["--version"]),
+    Peer("ethtool", "ethtool", "sbin/ethtool", &["--version"]),
     Peer("ndisc6", "ndisc6", "bin/ndisc6", &["--version"]),
     Peer("rdisc6", "ndisc6", "bin/rdisc6", &["--version"]),
     Peer("tshark", "tshark", "bin/tshark", &["--version"]),

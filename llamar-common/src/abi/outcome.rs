@@ -2,7 +2,7 @@
 
 /// What became of a frame. A counter for each lies in [`Counters`].
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-#[repr(u8)]
+#[repr(u32)]
 pub enum Outcome {
     /// ARP request answered.
     ArpAnswered,

@@ -1,6 +1,6 @@
 //! ARP requests (RFC 826) for addresses held on the link, as RFC 5227 and RFC 3927 want them answered.
 
-use super::{Arrival, Tag, Verdict, put_ethernet};
+use super::{Arrival, Ending, Tag, put_ethernet};
 use crate::abi::{ARP_ASSIGNED, ArpKey, LinkKey, Outcome, SENDERS_MAX, Sender};
 use crate::frame::Frame;
 use crate::records::{Records, World};
@@ -21,14 +21,14 @@ struct Request {
 }
 
 #[inline(always)]
-pub(super) fn respond<F: Frame, R: Records>(frame: &mut F, records: &R, tag: Tag) -> Verdict {
+pub(super) fn respond<F: Frame, R: Records>(frame: &mut F, records: &R, tag: Tag) -> Ending {
     match answer(frame, records, tag) {
         Ok(verdict) | Err(verdict) => verdict,
     }
 }
 
 #[inline(always)]
-fn answer<F: Frame, R: Records>(frame: &mut F, records: &R, tag: Tag) -> Result<Verdict, Verdict> {
+fn answer<F: Frame, R: Records>(frame: &mut F, records: &R, tag: Tag) -> Result<Ending, Ending> {
     let arrival = Arrival::find(records, tag.vlan())?;
     let other = arrival.pass(Outcome::ArpOther);
     let request = parse(frame, tag, &arrival).ok_or(other)?;
@@ -56,7 +56,7 @@ fn answer<F: Frame, R: Records>(frame: &mut F, records: &R, tag: Tag) -> Result<
     }
     arrival.vouch(records)?;
     write(frame, tag, &request, hardware, link_local).ok_or(other)?;
-    Ok(Verdict::reply(Outcome::ArpAnswered, arrival.slot))
+    Ok(Ending::reply(Outcome::ArpAnswered, arrival.slot))
 }
 
 /// A plain request from another station to us or to everybody that asks for somebody else's address.
@@ -94,7 +94,7 @@ fn meet<R: Records>(
     arrival: &Arrival<'_>,
     request: &Request,
     link_local: bool,
-) -> Result<(), Verdict> {
+) -> Result<(), Ending> {
     let slot = sender_slot(arrival.key, request.sender_protocol.to_le_bytes());
     let now = records.jiffies();
     let lease = records.control().map_or(0, |control| control.sender_lease);

@@ -1,13 +1,14 @@
 //! LLMNR queries for A and AAAA over UDP (RFC 4795), over IPv4 and IPv6, for names of one label.
 //!
-//! The frame grows at its head: headers and question are written anew in front, the records take the place
-//! where the question stood.
+//! The frame grows, mostly at its head: headers and question are written anew in front, and the records behind them.
 
 use self::reply::{Reply, write};
-use super::{Arrival, Tag, Verdict};
-use crate::abi::{ADDRESSES_MAX, LABEL_MAX, NameKey, NameState, Outcome};
+use super::{Arrival, Ending, Tag};
+use crate::abi::{
+    ADDRESSES_MAX, Host, LABEL_MAX, LINK_GENERIC, LINK_NATIVE, NameKey, NameState, Outcome,
+};
 use crate::frame::Frame;
-use crate::records::Records;
+use crate::records::{Records, World};
 use crate::wire::checksum::Sum;
 use crate::wire::{be16, dns, ethernet, le16, le48, le64, name, udp};
 
@@ -67,6 +68,20 @@ struct Query<A> {
     label: [u64; 8],
     /// Sum of the question from the label's length byte on.
     sum: Sum,
+    /// The datagram's checksum, as it lies in memory.
+    checksum: u16,
+    /// Sum of the whole datagram and its pseudo-header.
+    whole: Sum,
+}
+
+/// Where the frame takes room for the records.
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+enum Side {
+    /// In front: the cheaper way, and the only one where frames have no room behind them.
+    Head,
+    /// Behind; the checksum is left to whoever sends the frame on.
+    Tail,
 }
 
 /// Offset of the label's length byte in the UDP datagram; even, which the sums count on.
@@ -75,11 +90,7 @@ const LENGTH_BYTE: usize = udp::HEADER + dns::HEADER;
 const QUESTION_END: usize = 5;
 
 #[inline(always)]
-pub(super) fn respond<I: Ip, F: Frame, R: Records>(
-    frame: &mut F,
-    records: &R,
-    tag: Tag,
-) -> Verdict {
+pub(super) fn respond<I: Ip, F: Frame, R: Records>(frame: &mut F, records: &R, tag: Tag) -> Ending {
     match answer::<I, F, R>(frame, records, tag) {
         Ok(verdict) | Err(verdict) => verdict,
     }
@@ -90,16 +101,11 @@ fn answer<I: Ip, F: Frame, R: Records>(
     frame: &mut F,
     records: &R,
     tag: Tag,
-) -> Result<Verdict, Verdict> {
+) -> Result<Ending, Ending> {
     let packet = match I::parse(frame, tag.payload()) {
         Ok(packet) => packet,
-        Err(None) => return Err(Verdict::UNCOUNTED),
-        Err(Some(outcome)) => {
-            return Err(Verdict::pass(
-                outcome,
-                Arrival::find(records, tag.vlan())?.slot,
-            ));
-        }
+        Err(None) => return Err(Ending::UNCOUNTED),
+        Err(Some(outcome)) => return Err(Arrival::find(records, tag.vlan())?.pass(outcome)),
     };
     let arrival = Arrival::find(records, tag.vlan())?;
     // RFC 4795 2.5, 5.1: only an asker on the link is answered, from an address of that link. Looked up before the
@@ -107,7 +113,48 @@ fn answer<I: Ip, F: Frame, R: Records>(
     let source =
         I::source(arrival.link, packet.source).ok_or(arrival.pass(Outcome::LlmnrOffLink))?;
     let query = parse::<I, F>(frame, tag, packet, &arrival)?;
+    let side =
+        side::<R, _>(&query, &packet, &arrival).ok_or(arrival.pass(Outcome::LlmnrChecksum))?;
+    let (host, count) = host::<I, R>(records, &arrival, &query)?;
+    arrival.vouch(records)?;
 
+    let growth = match (count, query.kind) {
+        (0, _) => dns::SOA_RECORD,
+        (count, dns::A) => count * dns::A_RECORD,
+        (count, _) => count * dns::AAAA_RECORD,
+    };
+    let grown = match side {
+        Side::Head => frame.grow_head(growth),
+        Side::Tail => frame.grow_tail(growth),
+    };
+    if !grown {
+        return Err(arrival.pass(Outcome::NoRoom));
+    }
+    let reply = Reply {
+        source,
+        mac: arrival.mac,
+        count,
+        growth,
+        side,
+        link_scope: I::is_link_local(query.asker),
+    };
+    // From here on the old frame is gone; it was long enough for every window, so all of them are there.
+    let _ = write::<I, F>(frame, tag, &query, host, reply);
+    let outcome = if count == 0 {
+        Outcome::LlmnrEmpty
+    } else {
+        Outcome::LlmnrAnswered
+    };
+    Ok(Ending::reply(outcome, arrival.slot))
+}
+
+/// The host that is asked for and how many addresses of the type it has, if it is answered for here.
+#[inline(always)]
+fn host<'r, I: Ip, R: Records>(
+    records: &'r R,
+    arrival: &Arrival<'_>,
+    query: &Query<I::Address>,
+) -> Result<(&'r Host, usize), Ending> {
     let mut folded = query.label;
     for word in &mut folded {
         *word = name::fold(*word);
@@ -119,42 +166,14 @@ fn answer<I: Ip, F: Frame, R: Records>(
     if host.state != NameState::Unique as u8 {
         return Err(arrival.pass(Outcome::LlmnrNotUnique));
     }
-    let (count, record_length) = match query.kind {
-        dns::A => (host.a_count, dns::A_RECORD),
-        _ => (host.aaaa_count, dns::AAAA_RECORD),
+    let count = match query.kind {
+        dns::A => host.a_count,
+        _ => host.aaaa_count,
     };
-    let count = count as usize;
-    if count > ADDRESSES_MAX {
+    if count as usize > ADDRESSES_MAX {
         return Err(arrival.pass(Outcome::LlmnrTooMany));
     }
-    arrival.vouch(records)?;
-
-    let growth = if count == 0 {
-        dns::SOA_RECORD
-    } else {
-        count * record_length
-    };
-    if !frame.grow_head(growth) {
-        return Err(arrival.pass(Outcome::NoRoom));
-    }
-    let link_scope = I::is_link_local(query.asker);
-    let reply = Reply {
-        source,
-        mac: arrival.mac,
-        count,
-        growth,
-        link_scope,
-    };
-    // From here on the old frame is gone; it was long enough for every window, so all of them are there.
-    let _ = write::<I, F>(frame, tag, &query, host, reply);
-    Ok(Verdict::reply(
-        if count == 0 {
-            Outcome::LlmnrEmpty
-        } else {
-            Outcome::LlmnrAnswered
-        },
-        arrival.slot,
-    ))
+    Ok((host, count as usize))
 }
 
 /// Reads a query of the one form that is answered here; for any other, why it is passed.
@@ -164,23 +183,11 @@ fn parse<I: Ip, F: Frame>(
     tag: Tag,
     packet: Packet<I::Address>,
     arrival: &Arrival<'_>,
-) -> Result<Query<I::Address>, Verdict> {
-    let malformed = arrival.pass(Outcome::LlmnrMalformed);
+) -> Result<Query<I::Address>, Ending> {
     let other = arrival.pass(Outcome::LlmnrOther);
-    let header = frame.window::<{ ethernet::HEADER }>(0).ok_or(malformed)?;
-    let hardware = le48(header, ethernet::SOURCE);
-    if ethernet::is_group(hardware) || hardware == 0 || hardware == arrival.mac {
-        return Err(malformed);
-    }
     let at = tag.payload() + I::HEADER;
-    let head = frame.window::<{ LENGTH_BYTE + 1 }>(at).ok_or(malformed)?;
-    let port = le16(head, udp::SOURCE);
-    if port == 0
-        || be16(head, udp::LENGTH) != packet.length
-        || frame.length() != at + packet.length as usize
-    {
-        return Err(malformed);
-    }
+    let (hardware, head) =
+        head(frame, at, &packet, arrival.mac).ok_or(arrival.pass(Outcome::LlmnrMalformed))?;
     // RFC 4795 2.1.1: OPCODE, C and TC send a query to the agent; T, Z and RCODE are ignored.
     let flags = be16(head, udp::HEADER + dns::FLAGS);
     if flags & (dns::RESPONSE | dns::OPCODE | dns::CONFLICT | dns::TRUNCATED) != 0 {
@@ -197,28 +204,68 @@ fn parse<I: Ip, F: Frame>(
     {
         return Err(other);
     }
-    let sum = packet.sum.le64(le64(head, 0)).le64(le64(head, 8));
     let (label, kind, question) = question(frame, at + LENGTH_BYTE + 1, length).ok_or(other)?;
-
-    // An incoming checksum is complete, or left to a device that does not exist behind veth and virtio: then
-    // it is the pseudo-header's sum alone.
-    let checksum = le16(head, udp::CHECKSUM);
-    let good = sum.plus(question).fold() == 0xffff
-        || checksum == packet.sum.fold()
-        || (checksum == 0 && packet.checksum_optional);
-    if !good || (checksum == 0 && !packet.checksum_optional) {
-        return Err(arrival.pass(Outcome::LlmnrChecksum));
-    }
     Ok(Query {
         hardware,
         asker: packet.source,
-        port,
+        port: le16(head, udp::SOURCE),
         id: le16(head, udp::HEADER + dns::ID),
         kind,
         length,
         label,
         sum: question,
+        checksum: le16(head, udp::CHECKSUM),
+        whole: packet
+            .sum
+            .le64(le64(head, 0))
+            .le64(le64(head, 8))
+            .plus(question),
     })
+}
+
+/// The asker's hardware address, and the datagram from its header to the label's length byte, if the frame ends
+/// with the datagram and comes from another station.
+#[inline(always)]
+fn head<'f, F: Frame, A>(
+    frame: &'f F,
+    at: usize,
+    packet: &Packet<A>,
+    mac: u64,
+) -> Option<(u64, &'f [u8; LENGTH_BYTE + 1])> {
+    let header = frame.window::<{ ethernet::HEADER }>(0)?;
+    let hardware = le48(header, ethernet::SOURCE);
+    let head = frame.window::<{ LENGTH_BYTE + 1 }>(at)?;
+    let station = !ethernet::is_group(hardware) && hardware != 0 && hardware != mac;
+    let whole =
+        be16(head, udp::LENGTH) == packet.length && frame.length() == at + packet.length as usize;
+    (station && whole && le16(head, udp::SOURCE) != 0).then_some((hardware, head))
+}
+
+/// On which side the frame is to grow, by what its checksum is; `None` if that is wrong.
+///
+/// It is complete, or absent, or it is the pseudo-header's sum alone: a local sender's, for a device to complete.
+/// In the driver's mode such a frame is bytes like any other. In generic mode it carries the mark that says so,
+/// counted from its head, and whoever sends the answer on may complete that: then head and mark have to stay where
+/// they are, and the answer's checksum as partial as the query's.
+#[inline(always)]
+fn side<R: Records, A>(
+    query: &Query<A>,
+    packet: &Packet<A>,
+    arrival: &Arrival<'_>,
+) -> Option<Side> {
+    if query.checksum == 0 {
+        return packet.checksum_optional.then_some(Side::Head);
+    }
+    let complete = query.whole.fold() == 0xffff;
+    if query.checksum != packet.sum.fold() {
+        return complete.then_some(Side::Head);
+    }
+    match arrival.link.mode {
+        LINK_NATIVE => Some(Side::Head),
+        // Of a sum that may be either nothing is known.
+        LINK_GENERIC if !complete => Some(Side::Tail),
+        _ => matches!(R::WORLD, World::Agent).then_some(Side::Head),
+    }
 }
 
 /// The label at `at`, the question's type and its sum, for a single label in class IN and type A or AAAA.

@@ -29,9 +29,25 @@ pub struct Verdict {
     pub slot: u32,
 }
 
-impl Verdict {
+/// A [`Verdict`] on its way out. Words only: a `bool` brings padding along, which the compiler moves over the
+/// kernel's stack in pieces that are not aligned.
+#[derive(Clone, Copy)]
+struct Ending {
+    act: Act,
+    outcome: Option<Outcome>,
+    slot: u32,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+#[repr(u32)]
+enum Act {
+    Pass,
+    Reply,
+}
+
+impl Ending {
     const UNCOUNTED: Self = Self {
-        reply: false,
+        act: Act::Pass,
         outcome: None,
         slot: NO_LINK,
     };
@@ -39,7 +55,7 @@ impl Verdict {
     #[inline(always)]
     const fn pass(outcome: Outcome, slot: u32) -> Self {
         Self {
-            reply: false,
+            act: Act::Pass,
             outcome: Some(outcome),
             slot,
         }
@@ -48,7 +64,7 @@ impl Verdict {
     #[inline(always)]
     const fn reply(outcome: Outcome, slot: u32) -> Self {
         Self {
-            reply: true,
+            act: Act::Reply,
             outcome: Some(outcome),
             slot,
         }
@@ -58,8 +74,18 @@ impl Verdict {
 /// Answers a frame in place, or leaves it as it is.
 #[inline(always)]
 pub fn respond<F: Frame, R: Records>(frame: &mut F, records: &R) -> Verdict {
+    let Ending { act, outcome, slot } = dispatch(frame, records);
+    Verdict {
+        reply: act == Act::Reply,
+        outcome,
+        slot,
+    }
+}
+
+#[inline(always)]
+fn dispatch<F: Frame, R: Records>(frame: &mut F, records: &R) -> Ending {
     let Some(header) = frame.window::<{ ethernet::HEADER }>(0) else {
-        return Verdict::UNCOUNTED;
+        return Ending::UNCOUNTED;
     };
     let destination = le48(header, ethernet::DESTINATION);
     match be16(header, ethernet::ETHER_TYPE) {
@@ -71,19 +97,19 @@ pub fn respond<F: Frame, R: Records>(frame: &mut F, records: &R) -> Verdict {
             llmnr::respond::<llmnr::V6, _, _>(frame, records, Tag::None)
         }
         ethernet::VLAN => tagged(frame, records, destination),
-        _ => Verdict::UNCOUNTED,
+        _ => Ending::UNCOUNTED,
     }
 }
 
 /// The same for a frame with one 802.1Q tag. Frames with two, and priority tags (VLAN id 0), go to the stack.
 #[inline(always)]
-fn tagged<F: Frame, R: Records>(frame: &mut F, records: &R, destination: u64) -> Verdict {
+fn tagged<F: Frame, R: Records>(frame: &mut F, records: &R, destination: u64) -> Ending {
     let Some(tag) = frame.window::<{ ethernet::TAG }>(ethernet::HEADER) else {
-        return Verdict::UNCOUNTED;
+        return Ending::UNCOUNTED;
     };
     let control = be16(tag, 0);
     if control & ethernet::VLAN_ID == 0 || control & ethernet::VLAN_ID == ethernet::VLAN_ID {
-        return Verdict::UNCOUNTED;
+        return Ending::UNCOUNTED;
     }
     let tag_control = Tag::Vlan(control);
     match be16(tag, 2) {
@@ -94,7 +120,7 @@ fn tagged<F: Frame, R: Records>(frame: &mut F, records: &R, destination: u64) ->
         ethernet::IPV6 if destination == GROUP_V6 => {
             llmnr::respond::<llmnr::V6, _, _>(frame, records, tag_control)
         }
-        _ => Verdict::UNCOUNTED,
+        _ => Ending::UNCOUNTED,
     }
 }
 
@@ -137,13 +163,13 @@ struct Arrival<'a> {
 
 impl<'a> Arrival<'a> {
     #[inline(always)]
-    fn find<R: Records>(records: &'a R, vlan: u16) -> Result<Self, Verdict> {
+    fn find<R: Records>(records: &'a R, vlan: u16) -> Result<Self, Ending> {
         let Some((slot, link)) = records.link(vlan) else {
-            return Err(Verdict::pass(Outcome::NoLink, NO_LINK));
+            return Err(Ending::pass(Outcome::NoLink, NO_LINK));
         };
-        let generation = link.generation;
+        let generation = records.generation(link);
         if generation & 1 != 0 {
-            return Err(Verdict::pass(Outcome::NoLink, slot));
+            return Err(Ending::pass(Outcome::NoLink, slot));
         }
         Ok(Self {
             slot,
@@ -156,26 +182,26 @@ impl<'a> Arrival<'a> {
 
     /// The last check before a frame is touched: the agent lives, and the link is still what was read.
     #[inline(always)]
-    fn vouch<R: Records>(&self, records: &R) -> Result<(), Verdict> {
+    fn vouch<R: Records>(&self, records: &R) -> Result<(), Ending> {
         if R::WORLD == World::Kernel {
             let alive = match records.control() {
                 Some(control) => records.jiffies().wrapping_sub(control.beat) < control.lease,
                 None => false,
             };
             if !alive {
-                return Err(Verdict::pass(Outcome::NoHeartbeat, self.slot));
+                return Err(Ending::pass(Outcome::NoHeartbeat, self.slot));
             }
         }
-        if records.settled(self.link, self.generation) {
+        if records.settled(self.link, self.key, self.generation) {
             Ok(())
         } else {
-            Err(Verdict::pass(Outcome::NoLink, self.slot))
+            Err(Ending::pass(Outcome::NoLink, self.slot))
         }
     }
 
     #[inline(always)]
-    const fn pass(&self, outcome: Outcome) -> Verdict {
-        Verdict::pass(outcome, self.slot)
+    const fn pass(&self, outcome: Outcome) -> Ending {
+        Ending::pass(outcome, self.slot)
     }
 }
 

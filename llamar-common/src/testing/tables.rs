@@ -7,8 +7,8 @@ use std::vec::Vec;
 
 use super::Mac;
 use crate::abi::{
-    ADDRESSES_MAX, ArpHost, ArpKey, Control, Host, LINK_PROBES, Link, LinkKey, NameKey, NameState,
-    Prefix4, Prefix6, SENDERS_MAX, Sender, link_slot,
+    ADDRESSES_MAX, ArpHost, ArpKey, Control, Host, LINK_NATIVE, LINK_PROBES, Link, LinkKey,
+    NameKey, NameState, Prefix4, Prefix6, SENDERS_MAX, Sender, link_slot,
 };
 use crate::frame::SliceFrame;
 use crate::records::SliceRecords;
@@ -67,6 +67,7 @@ impl Tables {
             ifindex: key.ifindex,
             vlan: key.vlan,
             mac,
+            mode: LINK_NATIVE,
             ..Link::EMPTY
         };
         for &(address, length) in addresses {
@@ -144,14 +145,17 @@ impl Tables {
     }
 }
 
+/// Room behind a frame: enough for every answer.
+const TAILROOM: usize = 256;
+
 fn answer<const AGENT: bool>(
     records: &SliceRecords<'_, AGENT>,
     frame: &[u8],
     headroom: usize,
 ) -> (Verdict, Vec<u8>) {
-    let mut buffer = vec![0xee; headroom + frame.len()];
-    buffer[headroom..].copy_from_slice(frame);
-    let mut frame = SliceFrame::new(&mut buffer, headroom);
+    let mut buffer = vec![0xee; headroom + frame.len() + TAILROOM];
+    buffer[headroom..headroom + frame.len()].copy_from_slice(frame);
+    let mut frame = SliceFrame::with_tailroom(&mut buffer, headroom, TAILROOM);
     let verdict = respond(&mut frame, records);
     (verdict, frame.bytes().into())
 }

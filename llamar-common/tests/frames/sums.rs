@@ -1,8 +1,8 @@
 //! Checksums: which incoming ones are good, and that every outgoing one is right.
 
-use llamar_common::abi::Outcome;
+use llamar_common::abi::{LINK_GENERIC, Outcome};
 use llamar_common::testing::{
-    A, AAAA, Checksum, FrameBuilder, Query, Station, checksum, complete_checksum,
+    A, AAAA, Checksum, FrameBuilder, Query, Station, Tables, checksum, complete_checksum,
 };
 
 use crate::world::*;
@@ -19,6 +19,50 @@ fn query_that_carries_the_sum_of_its_pseudo_header_is_answered_with_a_whole_one(
             assert_eq!(hex(&answer), hex(&expected));
             assert_sums(&answer);
         }
+    }
+}
+
+/// The links of the world, run in this mode.
+fn world_in(mode: u32) -> Tables {
+    let mut world = world();
+    for (_, link) in &mut world.links {
+        link.mode = mode;
+    }
+    world
+}
+
+#[test]
+fn partial_sum_in_generic_mode_is_answered_with_a_partial_one_behind_the_same_head() {
+    // RFC 4795 2.3: section 1.6, 5. Whoever completes the sum counts from the frame's head.
+    for (asker, _) in pairs() {
+        for kind in [A, AAAA] {
+            let partial = query(asker, kind).checksum(Checksum::Partial).build();
+            // Without room in front, so that the frame can only have grown behind.
+            let (verdict, mut answer) = world_in(LINK_GENERIC).respond(ETH, &partial, 0);
+            assert!(verdict.reply);
+            complete_checksum(&mut answer);
+            let (_, expected) = world().respond(ETH, &query(asker, kind).build(), HEADROOM);
+            assert_eq!(hex(&answer), hex(&expected));
+        }
+    }
+}
+
+#[test]
+fn complete_sum_in_generic_mode_is_answered_with_a_complete_one() {
+    for (asker, _) in pairs() {
+        let frame = query(asker, A).build();
+        let (verdict, answer) = world_in(LINK_GENERIC).respond(ETH, &frame, HEADROOM);
+        let (_, expected) = world().respond(ETH, &frame, HEADROOM);
+        assert!(verdict.reply);
+        assert_eq!(hex(&answer), hex(&expected));
+    }
+}
+
+#[test]
+fn partial_sum_in_an_unknown_mode_is_passed() {
+    for (asker, _) in pairs() {
+        let frame = query(asker, A).checksum(Checksum::Partial).build();
+        assert_passed(&world_in(0), &frame, Outcome::LlmnrChecksum);
     }
 }
 

@@ -233,7 +233,11 @@ impl Records for AgentRecords<'_> {
         (vlan == self.vlan && self.served.up).then_some((0, &self.link))
     }
 
-    fn settled(&self, _link: &Link, _generation: u32) -> bool {
+    fn generation(&self, link: &Link) -> u32 {
+        link.generation
+    }
+
+    fn settled(&self, _link: &Link, _key: LinkKey, _generation: u32) -> bool {
         true
     }
 

@@ -548,6 +548,27 @@ fn tagged_queries_that_cross_a_bridge_are_warned_of_and_not_answered_without_xdp
 }
 
 #[test]
+fn answer_whose_checksum_a_port_completes_in_software_arrives_whole() {
+    let scene = or_skip!(Scene::new(Path::GenericBridge));
+    let asker = or_skip!(Peer::find("llmnr-query"));
+    let ethtool = or_skip!(Peer::find("ethtool"));
+    // The asker's stack leaves its checksums to a device; the port that the answer leaves by does not have one.
+    ethtool.output_in(&scene.host, &["-K", "port0", "tx", "off"]);
+    let agent = Agent::start(&scene.host, &scene.arguments(&["--name", "casa"]));
+    for (over, kind) in [
+        (Over::Ipv4, "A"),
+        (Over::Ipv4, "AAAA"),
+        (Over::Ipv6, "A"),
+        (Over::Ipv6, "AAAA"),
+    ] {
+        let ask = || llmnr_query(&asker, &scene.peer, over, "casa", kind, 3000);
+        let (addresses, counted) = agent.asked_while_stopped(ask);
+        assert_eq!(addresses.len(), 2, "{kind} {over:?}");
+        assert_eq!(counted.of("llmnr-answered"), 1);
+    }
+}
+
+#[test]
 fn answer_through_a_bridge_leaves_by_the_port_of_the_asker_alone() {
     let net = or_skip!(Net::new());
     let scene = or_skip!(Scene::bare_in(&net, Path::GenericBridge)).with_addresses();

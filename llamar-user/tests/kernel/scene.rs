@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use llamar_common::abi::{ARP_ASSIGNED, ARP_DECLARED, LinkKey, NameState};
+use llamar_common::abi::{ARP_ASSIGNED, ARP_DECLARED, LINK_GENERIC, LinkKey, NameState};
 use llamar_common::testing::{Mac, Station, Tables};
 
 use crate::dice::Dice;
@@ -48,6 +48,8 @@ impl Scene {
         scene.serve(LinkKey::new(right, 0), &mut dice, &many());
         scene.serve(LinkKey::new(right, 4094), &mut dice, &[]);
         scene.serve(LinkKey::new(left, 200), &mut dice, &few());
+        scene.tables.links[1].1.mode = LINK_GENERIC;
+        scene.tables.links[3].1.mode = 0;
         scene.tables.links[4].1.generation |= 1;
         for key in [LinkKey::new(LOOPBACK, 0), LinkKey::new(right, 5)] {
             scene.arenas.push(arena(key, mac(key), &few()));

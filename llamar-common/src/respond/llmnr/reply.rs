@@ -1,12 +1,12 @@
-//! The answer to a query, written into a frame that has grown at its head.
+//! The answer to a query, written into the frame that has grown for it.
 
 use super::super::{Tag, put_ethernet};
-use super::{Ip, LENGTH_BYTE, QUESTION_END, Query};
-use crate::abi::{ADDRESSES_MAX, Host};
-use crate::frame::Frame;
+use super::{Ip, LENGTH_BYTE, QUESTION_END, Query, Side};
+use crate::abi::{ADDRESSES_MAX, Host, LABEL_MAX};
+use crate::frame::{Frame, OFFSET_MAX};
 use crate::wire::checksum::Sum;
 use crate::wire::dns::Record;
-use crate::wire::{dns, put, udp};
+use crate::wire::{dns, ethernet, ip, put, udp};
 
 /// What an answer takes besides the query and the host.
 #[derive(Clone, Copy)]
@@ -19,9 +19,24 @@ pub(super) struct Reply<A> {
     pub(super) count: usize,
     /// By how much the frame has grown.
     pub(super) growth: usize,
+    /// Where it has grown.
+    pub(super) side: Side,
     /// Whether the asker has a link-local address.
     pub(super) link_scope: bool,
 }
+
+// The furthest record of the longest name lies within what a variable offset may be.
+const _: () = assert!(
+    ethernet::HEADER
+        + ethernet::TAG
+        + ip::v6::HEADER
+        + LENGTH_BYTE
+        + 1
+        + LABEL_MAX
+        + QUESTION_END
+        + (ADDRESSES_MAX - 1) * dns::AAAA_RECORD
+        <= OFFSET_MAX
+);
 
 /// Writes the whole answer into the grown frame.
 #[inline(always)]
@@ -35,7 +50,7 @@ pub(super) fn write<I: Ip, F: Frame>(
     put_ethernet(frame, tag, query.hardware, reply.mac, I::ETHER_TYPE)?;
     let at = tag.payload();
     let length = (LENGTH_BYTE + 1 + query.length + QUESTION_END + reply.growth) as u16;
-    let sum = I::put(frame, at, reply.source, query.asker, length)?;
+    let pseudo = I::put(frame, at, reply.source, query.asker, length)?;
     let at = at + I::HEADER;
     put_question(frame, at + LENGTH_BYTE, query)?;
     // The verifier comes here once for each number of words in the label. Of a length that it sees read from
@@ -49,7 +64,7 @@ pub(super) fn write<I: Ip, F: Frame>(
         host,
         &reply,
     )?;
-    let sum = sum.plus(query.sum).plus(records.moved(label % 2 == 1));
+    let sum = pseudo.plus(query.sum).plus(records.moved(label % 2 == 1));
 
     let head = frame.window_mut::<LENGTH_BYTE>(at)?;
     let ports = udp::LLMNR.swap_bytes() as u64
@@ -57,8 +72,11 @@ pub(super) fn write<I: Ip, F: Frame>(
         | (length.swap_bytes() as u64) << 32;
     let message = query.id as u64 | (dns::RESPONSE.swap_bytes() as u64) << 16;
     let counts = counts(reply.count);
-    let sum = sum.le64(ports).le64(message).le64(counts).udp_checksum();
-    put(head, 0, (ports | (sum as u64) << 48).to_le_bytes());
+    let checksum = match reply.side {
+        Side::Head => sum.le64(ports).le64(message).le64(counts).udp_checksum(),
+        Side::Tail => pseudo.fold(),
+    };
+    put(head, 0, (ports | (checksum as u64) << 48).to_le_bytes());
     put(head, udp::HEADER, (message as u32).to_le_bytes());
     put(head, udp::HEADER + dns::COUNTS, counts.to_le_bytes());
     Some(())
