@@ -13,8 +13,9 @@ use tracing::{debug, error, info, warn};
 
 use crate::config::{self, Config, ConfigError, Defaults, Flags};
 use crate::datapath::{Instance, Lock};
+use crate::dns::Question;
 use crate::link::{Change, Watch, WatchError};
-use crate::llmnr::{self, Asked, Ignored};
+use crate::llmnr::{self, Asked, Ignored, Response};
 use crate::net::{Datagram, Groups};
 use crate::state::{Desired, desired};
 
@@ -73,9 +74,12 @@ pub async fn run(options: Options) -> Result<(), RunError> {
     let config = config::load(&options.flags, &options.defaults).map_err(RunError::Config)?;
     let mut signals = Signals::open()?;
     let mut agent = Agent::start(options, config).await?;
-    let result = agent.serve(&mut signals).await;
-    agent.stop()?;
-    Ok(result?)
+    let served = agent.serve(&mut signals).await;
+    let stopped = agent.stop();
+    if let (Err(_), Err(error)) = (&served, &stopped) {
+        error!("{error:#}");
+    }
+    Ok(served.and(stopped)?)
 }
 
 struct Signals {
@@ -139,15 +143,9 @@ impl Agent {
         start::check_interfaces(&config, &links, options.wait)?;
         let groups = Groups::bind()?;
         let desired = Arc::new(desired(&config, &links));
+        let control = Control::open(options.instance.socket())?;
         let mut kernel = KernelPath::open(&lock, &config)?;
         kernel.start(&config, &links, &desired)?;
-        let control = match Control::open(options.instance.socket()) {
-            Ok(control) => control,
-            Err(error) => {
-                kernel.close()?;
-                return Err(error);
-            }
-        };
         let mut heartbeat = interval(HEARTBEAT);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut agent = Self {
@@ -175,7 +173,6 @@ impl Agent {
         let mut buffer = vec![0; MESSAGE_MAX];
         loop {
             let event = tokio::select! {
-                biased;
                 _ = signals.terminate.recv() => Event::End,
                 _ = signals.interrupt.recv() => Event::End,
                 _ = self.heartbeat.tick() => Event::Beat,
@@ -250,6 +247,8 @@ impl Agent {
     fn reload(&mut self) {
         match config::load(&self.options.flags, &self.options.defaults) {
             Ok(config) => {
+                // A million names take their time; the lease goes on.
+                self.kernel.beat();
                 info!("configuration read again");
                 for note in &config.notes {
                     info!("{note}");
@@ -262,6 +261,7 @@ impl Agent {
                 }
                 self.config = config;
                 self.pass(true);
+                self.kernel.beat();
             }
             Err(reason) => {
                 for line in reason.to_string().lines() {
@@ -309,47 +309,41 @@ impl Agent {
             to: datagram.to,
             device: datagram.device,
         };
-        match llmnr::respond(&*self.desired, &asked) {
-            Ok(response) => {
-                let question = &response.question;
-                debug!(
-                    "Received {} query from {} for {}.",
-                    question.kind_name(),
-                    datagram.from,
-                    question.name
-                );
-                let sent = self.groups.send(
-                    &response.message,
-                    datagram.from,
-                    response.source,
-                    datagram.device,
-                );
-                match sent {
-                    Ok(()) => {
-                        debug!("Responding.");
-                        self.count(key, Outcome::LlmnrAnswered.as_str());
-                    }
-                    Err(error) => {
-                        debug!(
-                            "respond to {} from {}: {error}",
-                            datagram.from, response.source
-                        );
-                        self.count(key, "llmnr-send-failed");
-                    }
-                }
-            }
+        let outcome = match llmnr::respond(&*self.desired, &asked) {
+            Ok(response) => self.send(datagram, &response),
             Err(Ignored::Destination) => {
                 debug!("Ignored unicast UDP query from {}.", datagram.from);
-                self.count(key, "llmnr-ignored");
+                "llmnr-ignored"
             }
             Err(reason) => {
                 debug!("Ignored a message from {}: {reason}.", datagram.from);
-                let name = if reason.is_malformed() {
-                    "llmnr-malformed"
-                } else {
-                    "llmnr-ignored"
-                };
-                self.count(key, name);
+                match reason {
+                    Ignored::Name => Outcome::LlmnrForeign.as_str(),
+                    Ignored::OffLink => Outcome::LlmnrOffLink.as_str(),
+                    reason if reason.is_malformed() => Outcome::LlmnrMalformed.as_str(),
+                    _ => "llmnr-ignored",
+                }
+            }
+        };
+        self.count(key, outcome);
+    }
+
+    /// Sends a response and says what to count.
+    fn send(&self, datagram: &Datagram, response: &Response) -> &'static str {
+        let Question { name, .. } = &response.question;
+        let (kind, asker) = (response.question.kind_name(), datagram.from);
+        debug!("Received {kind} query from {asker} for {name}.");
+        let sent = self
+            .groups
+            .send(&response.message, asker, response.source, datagram.device);
+        match sent {
+            Ok(()) => {
+                debug!("Responding.");
+                Outcome::LlmnrAnswered.as_str()
+            }
+            Err(error) => {
+                debug!("respond to {asker} from {}: {error}", response.source);
+                "llmnr-send-failed"
             }
         }
     }
