@@ -281,7 +281,7 @@ impl Agent {
         let _ = asked.answer.send(answer.map_err(|error| error.to_string()));
     }
 
-    fn status(&self) -> crate::cli::report::StatusReport {
+    fn status(&self) -> crate::report::StatusReport {
         report::status(&report::Seen {
             instance: &self.options.instance.name,
             started: self.started,

@@ -8,9 +8,9 @@ use llamar_common::abi::{ADDRESSES_MAX, LinkKey, NameState};
 
 use super::Counts;
 use super::kernel::KernelPath;
-use crate::cli::report::{AgentRow, LinkRow, NameRow, NamesReport, StatusReport, outcomes};
 use crate::dns::Name;
 use crate::link::Links;
+use crate::report::{AgentRow, LinkRow, NameRow, NamesReport, StatusReport, outcomes};
 use crate::state::{Addresses, Desired, Served};
 
 /// Every name on every link.

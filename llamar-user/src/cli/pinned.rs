@@ -6,11 +6,11 @@ use std::net::IpAddr;
 use llamar_common::abi::{ADDRESSES_MAX, Counters, Host, LinkKey, NameKey, NameState};
 use nix::net::if_::if_indextoname;
 
-use super::report::{LinkRow, NameRow, NamesReport, StatusReport, outcomes};
 use crate::config::XdpMode;
 use crate::datapath::read::{Pinned, PinnedLink};
 use crate::datapath::{DatapathError, Instance};
 use crate::dns::Name;
+use crate::report::{LinkRow, NameRow, NamesReport, StatusReport, outcomes};
 
 /// The names that a former agent has left.
 pub fn names(instance: &Instance) -> Result<NamesReport, DatapathError> {
