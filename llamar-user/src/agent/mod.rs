@@ -238,8 +238,8 @@ impl Agent {
         let links = self.watch.links();
         self.desired = Arc::new(desired(&self.config, links));
         self.kernel.follow(&self.config, links, &self.desired, full);
-        self.members.follow(&self.groups, &self.desired);
-        self.proxies.follow(&self.desired);
+        self.members.follow(&self.groups, &self.desired, full);
+        self.proxies.follow(&self.desired, full);
         let desired = &self.desired;
         self.counts.retain(|key, _| desired.links.contains_key(key));
         self.voice
@@ -274,7 +274,7 @@ impl Agent {
 
     fn tell(&self, asked: control::Asked) {
         let answer = match asked.request {
-            Request::Names => serde_json::to_string(&report::names(&self.desired)),
+            Request::Names => serde_json::to_string(&report::names(&self.desired, &self.kernel)),
             Request::Status => serde_json::to_string(&self.status()),
         };
         // A client that has gone away wants no answer.
