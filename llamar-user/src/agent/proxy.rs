@@ -57,6 +57,15 @@ struct Proxy {
     reader: JoinHandle<()>,
 }
 
+impl Proxy {
+    /// Whether the interface of the socket was deleted, be there another of its index by now. Receiving does not tell:
+    /// it fails once, as when the interface goes down. Sending does, and no frame of no bytes is ever sent.
+    fn is_lost(&self) -> bool {
+        let refused = self.socket.send(&[]);
+        self.reader.is_finished() || refused.is_err_and(|error| is_final(&error))
+    }
+}
+
 impl Drop for Proxy {
     fn drop(&mut self) {
         self.reader.abort();
@@ -85,9 +94,8 @@ impl Proxies {
             let most = needed.entry(device).or_insert(need);
             *most = need.max(*most);
         }
-        self.sockets.retain(|device, proxy| {
-            needed.get(device) == Some(&proxy.need) && !proxy.reader.is_finished()
-        });
+        self.sockets
+            .retain(|device, proxy| needed.get(device) == Some(&proxy.need) && !proxy.is_lost());
         self.failed.retain(|device| needed.contains_key(device));
         for (device, need) in needed {
             if !self.sockets.contains_key(&device) && !self.failed.contains(&device) {
