@@ -1,5 +1,6 @@
 //! llamar's agent and tools. Protocol engines (`dns`, `llmnr`) and the state they serve (`config`, `state`)
-//! do no IO; `link`, `net` and `datapath` do nothing else; `agent` joins them, `cli` shows them to people.
+//! do no IO; `link`, `net` and `datapath` do nothing else; `agent` joins them, `report` is what it and the
+//! tools have to show, `cli` shows it to people.
 
 pub mod agent;
 pub mod cli;
@@ -9,4 +10,5 @@ pub mod dns;
 pub mod link;
 pub mod llmnr;
 pub mod net;
+pub mod report;
 pub mod state;

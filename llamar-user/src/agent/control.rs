@@ -5,6 +5,7 @@ use std::io::{self, BufRead as _, BufReader, Write as _};
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixStream as BlockingStream;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
@@ -12,7 +13,8 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{UnixListener, UnixStream};
-use tokio::sync::{mpsc, oneshot};
+use tokio::sync::{Semaphore, mpsc, oneshot};
+use tokio::time::timeout;
 use tracing::debug;
 
 /// What can be asked.
@@ -33,8 +35,12 @@ pub struct Asked {
     pub answer: oneshot::Sender<Result<String, String>>,
 }
 
-/// How long a client may take to send its line.
+/// How long a client may take to send its line, and again to read the answer.
 const PATIENCE: Duration = Duration::from_secs(5);
+/// How long a client waits for an agent that may be busy.
+const CLIENT_PATIENCE: Duration = Duration::from_secs(30);
+/// Clients that are served at a time; each may hold an answer of a million names.
+const CLIENTS_MAX: usize = 8;
 /// Longest request in bytes.
 const REQUEST_MAX: u64 = 4096;
 /// Requests that wait for the agent.
@@ -49,6 +55,10 @@ pub struct Control {
 impl Control {
     /// Listens. The caller holds the instance's lock, so a file that is there is a dead agent's.
     pub fn open(path: PathBuf) -> anyhow::Result<Self> {
+        Self::listen(path, PATIENCE)
+    }
+
+    fn listen(path: PathBuf, patience: Duration) -> anyhow::Result<Self> {
         let what = || format!("open the control socket {}", path.display());
         match fs::remove_file(&path) {
             Err(error) if error.kind() != io::ErrorKind::NotFound => {
@@ -57,10 +67,14 @@ impl Control {
             _ => {}
         }
         let listener = UnixListener::bind(&path).with_context(what)?;
-        fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).with_context(what)?;
         let (sender, asked) = mpsc::channel(WAITING_MAX);
-        tokio::spawn(accept(listener, sender));
-        Ok(Self { path, asked })
+        // From here on the file goes with this value, on failure too.
+        let control = Self { path, asked };
+        let mode = fs::Permissions::from_mode(0o600);
+        fs::set_permissions(&control.path, mode)
+            .with_context(|| format!("open the control socket {}", control.path.display()))?;
+        tokio::spawn(accept(listener, sender, patience));
+        Ok(control)
     }
 
     /// The next request. Cancelling loses none.
@@ -80,15 +94,18 @@ impl Drop for Control {
     }
 }
 
-async fn accept(listener: UnixListener, sender: mpsc::Sender<Asked>) {
-    loop {
+async fn accept(listener: UnixListener, sender: mpsc::Sender<Asked>, patience: Duration) {
+    let clients = Arc::new(Semaphore::new(CLIENTS_MAX));
+    // Nobody closes the semaphore. Clients beyond it wait in the socket's backlog.
+    while let Ok(place) = Arc::clone(&clients).acquire_owned().await {
         match listener.accept().await {
             Ok((stream, _)) => {
                 let sender = sender.clone();
                 tokio::spawn(async move {
-                    if let Err(error) = serve(stream, sender).await {
+                    if let Err(error) = serve(stream, sender, patience).await {
                         debug!("control client: {error:#}");
                     }
+                    drop(place);
                 });
             }
             Err(error) => {
@@ -99,11 +116,16 @@ async fn accept(listener: UnixListener, sender: mpsc::Sender<Asked>) {
     }
 }
 
-async fn serve(mut stream: UnixStream, sender: mpsc::Sender<Asked>) -> anyhow::Result<()> {
+async fn serve(
+    mut stream: UnixStream,
+    sender: mpsc::Sender<Asked>,
+    patience: Duration,
+) -> anyhow::Result<()> {
     let (reader, mut writer) = stream.split();
     let mut line = String::new();
     let mut reader = tokio::io::BufReader::new(reader.take(REQUEST_MAX));
-    tokio::time::timeout(PATIENCE, reader.read_line(&mut line)).await??;
+    let asking = timeout(patience, reader.read_line(&mut line)).await;
+    asking.context("receive the request")??;
     let answer = match serde_json::from_str(&line) {
         Ok(request) => {
             let (answer, answered) = oneshot::channel();
@@ -116,7 +138,9 @@ async fn serve(mut stream: UnixStream, sender: mpsc::Sender<Asked>) -> anyhow::R
         Ok(value) => format!("{{\"ok\":{value}}}\n"),
         Err(reason) => format!("{}\n", serde_json::json!({ "error": reason })),
     };
-    writer.write_all(reply.as_bytes()).await?;
+    // A client that does not read must not hold a long answer for good.
+    let answering = timeout(patience, writer.write_all(reply.as_bytes())).await;
+    answering.context("send the answer")??;
     Ok(())
 }
 
@@ -129,6 +153,15 @@ enum Reply<T> {
 
 /// Asks the agent at a socket; `None` if there is none.
 pub fn ask<T: DeserializeOwned>(path: &Path, request: Request) -> anyhow::Result<Option<T>> {
+    let line = serde_json::to_string(&request)?;
+    ask_within(path, &line, CLIENT_PATIENCE)
+}
+
+fn ask_within<T: DeserializeOwned>(
+    path: &Path,
+    line: &str,
+    patience: Duration,
+) -> anyhow::Result<Option<T>> {
     let what = || format!("ask the agent at {}", path.display());
     let mut stream = match BlockingStream::connect(path) {
         Ok(stream) => stream,
@@ -145,15 +178,118 @@ pub fn ask<T: DeserializeOwned>(path: &Path, request: Request) -> anyhow::Result
         }
         Err(error) => return Err(error).with_context(what),
     };
-    stream.set_read_timeout(Some(PATIENCE)).with_context(what)?;
-    let line = serde_json::to_string(&request)?;
-    writeln!(stream, "{line}").with_context(what)?;
-    let mut reply = String::new();
-    BufReader::new(stream)
-        .read_line(&mut reply)
+    stream.set_read_timeout(Some(patience)).with_context(what)?;
+    stream
+        .set_write_timeout(Some(patience))
         .with_context(what)?;
+    let mut reply = String::new();
+    let exchange =
+        writeln!(stream, "{line}").and_then(|()| BufReader::new(stream).read_line(&mut reply));
+    match exchange {
+        Err(error) if error.kind() == io::ErrorKind::WouldBlock => {
+            bail!("{}: the agent does not answer", what())
+        }
+        Err(error) => return Err(error).with_context(what),
+        Ok(0) => bail!("{}: the agent ended without an answer", what()),
+        Ok(_) => {}
+    }
     match serde_json::from_str(&reply).with_context(what)? {
         Reply::Ok(value) => Ok(Some(value)),
         Reply::Error(reason) => bail!("{}: {reason}", what()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SOON: Duration = Duration::from_millis(300);
+    const LONG: Duration = Duration::from_secs(20);
+
+    /// Answers every request with `value` while a client does its work.
+    async fn with_agent<T: Send + 'static>(
+        value: &str,
+        client: impl FnOnce(&Path) -> T + Send + 'static,
+    ) -> T {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("socket");
+        let mut control = Control::listen(path.clone(), SOON).unwrap();
+        let mut client = tokio::task::spawn_blocking(move || client(&path));
+        loop {
+            tokio::select! {
+                done = &mut client => return done.unwrap(),
+                asked = control.next() => {
+                    let _ = asked.answer.send(Ok(value.to_owned()));
+                }
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn a_request_gets_its_answer() {
+        let answer = with_agent("[1,2]", |path| ask::<Vec<u8>>(path, Request::Names)).await;
+        assert_eq!(answer.unwrap(), Some(vec![1, 2]));
+    }
+
+    #[tokio::test]
+    async fn a_bad_request_is_told_so() {
+        let answer = with_agent("[]", |path| ask_within::<Vec<u8>>(path, "what", LONG)).await;
+        let reason = format!("{:#}", answer.unwrap_err());
+        assert!(reason.contains("request \"what\": "), "{reason}");
+    }
+
+    #[tokio::test]
+    async fn clients_that_never_read_do_not_keep_others_waiting() {
+        let long = format!("\"{}\"", "x".repeat(8 << 20));
+        let length = long.len() - 2;
+        let answer = with_agent(&long, |path| {
+            let silent: Vec<BlockingStream> = (0..CLIENTS_MAX)
+                .map(|_| {
+                    let mut stream = BlockingStream::connect(path).unwrap();
+                    writeln!(stream, "\"names\"").unwrap();
+                    stream
+                })
+                .collect();
+            let answer = ask_within::<String>(path, "\"names\"", LONG);
+            drop(silent);
+            answer
+        });
+        assert_eq!(answer.await.unwrap().unwrap().len(), length);
+    }
+
+    #[tokio::test]
+    async fn an_agent_that_does_not_answer_is_named() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("socket");
+        let _control = Control::open(path.clone()).unwrap();
+        let client =
+            tokio::task::spawn_blocking(move || ask_within::<String>(&path, "\"names\"", SOON));
+        let reason = format!("{:#}", client.await.unwrap().unwrap_err());
+        assert!(reason.ends_with(": the agent does not answer"), "{reason}");
+    }
+
+    #[test]
+    fn where_no_agent_runs_there_is_no_answer() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("socket");
+        assert_eq!(ask::<String>(&path, Request::Status).unwrap(), None);
+        // Stale: whoever listened is gone, its file is not.
+        drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+        assert!(path.exists());
+        assert_eq!(ask::<String>(&path, Request::Status).unwrap(), None);
+    }
+
+    #[tokio::test]
+    async fn a_dead_agents_file_is_replaced_and_ours_goes_with_us() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("socket");
+        drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+        let control = Control::open(path.clone()).unwrap();
+        assert_eq!(
+            fs::metadata(&path).unwrap().permissions().mode() & 0o777,
+            0o600
+        );
+        drop(control);
+        assert!(!path.exists());
     }
 }

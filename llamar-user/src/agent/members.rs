@@ -7,43 +7,117 @@ use tracing::{debug, warn};
 use crate::net::Groups;
 use crate::state::Desired;
 
-/// The interfaces that were told to join, and whether they were up.
+/// The interfaces that were told to join.
 #[derive(Debug, Default)]
 pub struct Members {
-    joined: BTreeMap<u32, bool>,
+    told: BTreeMap<u32, Member>,
+}
+
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct Member {
+    up: bool,
+    /// Joining has failed since it came up; that was said.
+    failed: bool,
 }
 
 impl Members {
-    /// Joins on every interface that is served, anew when one comes up again, and leaves on the others.
-    pub fn follow(&mut self, groups: &Groups, desired: &Desired) {
+    /// Joins on every interface that is served, anew when one comes up again, and leaves on the others. `again` tries
+    /// once more where joining failed before.
+    pub fn follow(&mut self, groups: &Groups, desired: &Desired, again: bool) {
         let served = desired
             .links
             .values()
             .filter_map(|served| Some((served.device?, served.up)));
         let served: BTreeMap<u32, bool> = served.collect();
-        for device in self
-            .joined
-            .keys()
-            .filter(|device| !served.contains_key(device))
-        {
+        for device in self.gone(&served) {
             // Gone interfaces too: the socket counts their memberships until they are left.
-            groups.leave(*device);
+            groups.leave(device);
         }
-        self.joined.retain(|device, _| served.contains_key(device));
-        for (device, up) in served {
-            let was_up = self.joined.insert(device, up);
-            // RFC 4795 2: a switch that snoops forgets a group while the link is down.
-            if was_up != Some(up) && up {
-                match groups.join(device) {
-                    Ok(()) => debug!("joined 224.0.0.252 and ff02::1:3 on interface {device}"),
-                    Err(error) => {
-                        self.joined.remove(&device);
-                        warn!(
-                            "join 224.0.0.252 and ff02::1:3 on interface {device}: {error}; tried again at the next change"
-                        );
-                    }
-                }
+        for device in self.due(&served, again) {
+            let result = groups.join(device);
+            let first = self.joined(device, result.is_ok());
+            match result {
+                Ok(()) => debug!("joined 224.0.0.252 and ff02::1:3 on interface {device}"),
+                Err(error) if first => warn!(
+                    "join 224.0.0.252 and ff02::1:3 on interface {device}: {error}; tried again every minute"
+                ),
+                Err(error) => debug!("join on interface {device} again: {error}"),
             }
         }
+    }
+
+    /// Forgets the interfaces that are served no more, and gives them.
+    fn gone(&mut self, served: &BTreeMap<u32, bool>) -> Vec<u32> {
+        let told = self.told.keys().copied();
+        let gone: Vec<u32> = told.filter(|device| !served.contains_key(device)).collect();
+        self.told.retain(|device, _| served.contains_key(device));
+        gone
+    }
+
+    /// The interfaces on which to join now.
+    fn due(&mut self, served: &BTreeMap<u32, bool>, again: bool) -> Vec<u32> {
+        let mut due = Vec::new();
+        for (&device, &up) in served {
+            let member = self.told.entry(device).or_default();
+            // RFC 4795 2: a switch that snoops forgets a group while the link is down.
+            if member.up != up {
+                *member = Member { up, failed: false };
+                if up {
+                    due.push(device);
+                }
+            } else if member.failed && again {
+                due.push(device);
+            }
+        }
+        due
+    }
+
+    /// Notes how joining went; whether it is the first failure since the interface came up.
+    fn joined(&mut self, device: u32, well: bool) -> bool {
+        let member = self.told.entry(device).or_default();
+        let first = !well && !member.failed;
+        member.failed = !well;
+        first
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interface_joins_whenever_it_comes_up() {
+        let mut members = Members::default();
+        for (up, due) in [
+            (false, false),
+            (true, true),
+            (true, false),
+            (false, false),
+            (true, true),
+        ] {
+            let served = BTreeMap::from([(2, up)]);
+            assert_eq!(members.due(&served, true), Vec::from_iter(due.then_some(2)));
+            assert!(!due || !members.joined(2, true));
+        }
+        assert_eq!(members.gone(&BTreeMap::new()), [2]);
+        assert!(members.gone(&BTreeMap::new()).is_empty());
+    }
+
+    #[test]
+    fn a_failure_is_said_once_and_tried_again_at_full_passes() {
+        let mut members = Members::default();
+        let up = BTreeMap::from([(2, true)]);
+        assert_eq!(members.due(&up, false), [2]);
+        assert!(members.joined(2, false));
+        assert!(members.due(&up, false).is_empty());
+        assert_eq!(members.due(&up, true), [2]);
+        assert!(!members.joined(2, false));
+        // It went down and came up: that is news.
+        assert!(members.due(&BTreeMap::from([(2, false)]), true).is_empty());
+        assert_eq!(members.due(&up, false), [2]);
+        assert!(members.joined(2, false));
+        // It succeeded, so another failure would be news.
+        assert!(!members.joined(2, true));
+        assert!(members.due(&up, true).is_empty());
     }
 }

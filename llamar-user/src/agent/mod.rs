@@ -235,8 +235,8 @@ impl Agent {
         let links = self.watch.links();
         self.desired = Arc::new(desired(&self.config, links));
         self.kernel.follow(&self.config, links, &self.desired, full);
-        self.members.follow(&self.groups, &self.desired);
-        self.proxies.follow(&self.desired);
+        self.members.follow(&self.groups, &self.desired, full);
+        self.proxies.follow(&self.desired, full);
         let desired = &self.desired;
         self.counts.retain(|key, _| desired.links.contains_key(key));
         self.voice
@@ -274,14 +274,14 @@ impl Agent {
 
     fn tell(&self, asked: control::Asked) {
         let answer = match asked.request {
-            Request::Names => serde_json::to_string(&report::names(&self.desired)),
+            Request::Names => serde_json::to_string(&report::names(&self.desired, &self.kernel)),
             Request::Status => serde_json::to_string(&self.status()),
         };
         // A client that has gone away wants no answer.
         let _ = asked.answer.send(answer.map_err(|error| error.to_string()));
     }
 
-    fn status(&self) -> crate::cli::report::StatusReport {
+    fn status(&self) -> crate::report::StatusReport {
         report::status(&report::Seen {
             instance: &self.options.instance.name,
             started: self.started,

@@ -4,6 +4,7 @@
 
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::sync::Arc;
 
 use llamar_common::abi::{
@@ -56,6 +57,15 @@ struct Proxy {
     reader: JoinHandle<()>,
 }
 
+impl Proxy {
+    /// Whether the interface of the socket was deleted, be there another of its index by now. Receiving does not tell:
+    /// it fails once, as when the interface goes down. Sending does, and no frame of no bytes is ever sent.
+    fn is_lost(&self) -> bool {
+        let refused = self.socket.send(&[]);
+        self.reader.is_finished() || refused.is_err_and(|error| is_final(&error))
+    }
+}
+
 impl Drop for Proxy {
     fn drop(&mut self) {
         self.reader.abort();
@@ -74,15 +84,18 @@ impl Proxies {
         }
     }
 
-    /// Opens the sockets that are needed and closes the others.
-    pub fn follow(&mut self, desired: &Desired) {
+    /// Opens the sockets that are needed and closes the others. `again` tries once more what failed before.
+    pub fn follow(&mut self, desired: &Desired, again: bool) {
+        if again {
+            self.failed.clear();
+        }
         let mut needed: BTreeMap<u32, Need> = BTreeMap::new();
         for (device, need) in desired.links.iter().filter_map(needs) {
             let most = needed.entry(device).or_insert(need);
             *most = need.max(*most);
         }
         self.sockets
-            .retain(|device, proxy| needed.get(device) == Some(&proxy.need));
+            .retain(|device, proxy| needed.get(device) == Some(&proxy.need) && !proxy.is_lost());
         self.failed.retain(|device| needed.contains_key(device));
         for (device, need) in needed {
             if !self.sockets.contains_key(&device) && !self.failed.contains(&device) {
@@ -109,7 +122,9 @@ impl Proxies {
             }
             Err(error) => {
                 self.failed.insert(device);
-                warn!("{error}; what only this socket could answer is left to the kernel path");
+                warn!(
+                    "{error}; what the agent would answer over it stays unanswered from here; tried again within a minute"
+                );
             }
         }
     }
@@ -131,8 +146,11 @@ impl Proxies {
         buffer.extend_from_slice(&received.frame);
         let mut frame = SliceFrame::new(&mut buffer, HEADROOM);
         let verdict = respond(&mut frame, &records);
+        let key = records.key;
         if !verdict.reply {
-            return None;
+            // A host that claims an address of ours gets no answer, but is to be seen.
+            let conflict = verdict.outcome == Some(Outcome::ArpConflict);
+            return conflict.then_some((key, Outcome::ArpConflict));
         }
         if let Err(error) = proxy.socket.send(frame.bytes()) {
             debug!(
@@ -141,7 +159,7 @@ impl Proxies {
             );
             return None;
         }
-        Some((records.key, verdict.outcome?))
+        Some((key, verdict.outcome?))
     }
 }
 
@@ -177,13 +195,23 @@ async fn read(device: u32, socket: Arc<PacketSocket>, sender: mpsc::Sender<Recei
                     frame: frame.to_vec(),
                 });
             }
-            // The interface went down or away: following the links closes the socket or leaves it to come back.
+            Err(error) if is_final(&error) => {
+                debug!(
+                    "packet socket of interface {device}: {error}; opened anew at the next pass"
+                );
+                return;
+            }
             Err(error) => {
                 debug!("receive on the packet socket of interface {device}: {error}");
                 tokio::time::sleep(std::time::Duration::from_millis(100)).await;
             }
         }
     }
+}
+
+/// Whether a socket has lost its interface; one that only went down comes back.
+fn is_final(error: &io::Error) -> bool {
+    matches!(error.raw_os_error(), Some(libc::ENODEV | libc::ENXIO))
 }
 
 /// The records for one frame.
@@ -265,4 +293,80 @@ impl Records for AgentRecords<'_> {
     }
 
     fn remember(&self, _slot: u32, _sender: Sender) {}
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use llamar_common::abi::ARP_ASSIGNED;
+
+    use super::*;
+
+    fn served(device: Option<u32>, arp: &[([u8; 4], u16)]) -> Served {
+        let mac = [2, 0, 0, 0, 0, 1];
+        let host = |&(address, origin)| (address, ArpHost { mac, origin });
+        Served {
+            interface: "eth0".into(),
+            device,
+            mac,
+            up: true,
+            prefixes4: Vec::new(),
+            prefixes6: Vec::new(),
+            own: Vec::<IpAddr>::new().into(),
+            ttl: 30,
+            names: crate::state::Names::default(),
+            arp: arp.iter().map(host).collect(),
+        }
+    }
+
+    fn need(key: LinkKey, served: &Served) -> Option<(u32, Need)> {
+        needs((&key, served))
+    }
+
+    #[test]
+    fn assigned_addresses_are_the_stacks_to_answer_for() {
+        let link = served(Some(2), &[([192, 0, 2, 1], ARP_ASSIGNED)]);
+        assert!(need(LinkKey::new(2, 0), &link).is_none());
+        assert!(need(LinkKey::new(2, 0), &served(Some(2), &[])).is_none());
+    }
+
+    #[test]
+    fn proxied_and_link_local_addresses_need_arp() {
+        for host in [
+            ([192, 0, 2, 9], ARP_DECLARED),
+            ([169, 254, 3, 4], ARP_ASSIGNED),
+        ] {
+            let link = served(Some(2), &[([192, 0, 2, 1], ARP_ASSIGNED), host]);
+            assert!(need(LinkKey::new(2, 0), &link) == Some((2, Need::Arp)));
+        }
+    }
+
+    #[test]
+    fn a_vlan_interface_is_where_its_socket_is() {
+        let link = served(Some(7), &[([192, 0, 2, 9], ARP_DECLARED)]);
+        assert!(need(LinkKey::new(2, 100), &link) == Some((7, Need::Arp)));
+    }
+
+    #[test]
+    fn a_vlan_without_an_interface_needs_everything_on_its_parent() {
+        let link = served(None, &[]);
+        assert!(need(LinkKey::new(2, 100), &link) == Some((2, Need::ArpAndLlmnr)));
+    }
+
+    #[test]
+    fn a_link_that_is_down_needs_nothing() {
+        let link = Served {
+            up: false,
+            ..served(None, &[([192, 0, 2, 9], ARP_DECLARED)])
+        };
+        assert!(need(LinkKey::new(2, 100), &link).is_none());
+    }
+
+    #[test]
+    fn only_a_lost_interface_ends_a_socket() {
+        let ends = |number| is_final(&io::Error::from_raw_os_error(number));
+        assert!(ends(libc::ENODEV) && ends(libc::ENXIO));
+        assert!(!ends(libc::ENETDOWN) && !ends(libc::ENOBUFS));
+    }
 }

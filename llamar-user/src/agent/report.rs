@@ -8,18 +8,17 @@ use llamar_common::abi::{ADDRESSES_MAX, LinkKey, NameState};
 
 use super::Counts;
 use super::kernel::KernelPath;
-use crate::cli::report::{AgentRow, LinkRow, NameRow, NamesReport, StatusReport, outcomes};
 use crate::dns::Name;
 use crate::link::Links;
+use crate::report::{AgentRow, LinkRow, NameRow, NamesReport, StatusReport, outcomes};
 use crate::state::{Addresses, Desired, Served};
 
 /// Every name on every link.
-pub fn names(desired: &Desired) -> NamesReport {
+pub fn names(desired: &Desired, kernel: &KernelPath) -> NamesReport {
     let rows = desired.links.iter().flat_map(|(key, served)| {
-        served
-            .names
-            .iter()
-            .map(|(name, addresses)| row(*key, served, name, addresses))
+        let attached = kernel.attached(key.ifindex).is_some();
+        let names = served.names.iter();
+        names.map(move |(name, addresses)| row(*key, served, name, addresses, attached))
     });
     NamesReport {
         agent: true,
@@ -27,7 +26,13 @@ pub fn names(desired: &Desired) -> NamesReport {
     }
 }
 
-fn row(key: LinkKey, served: &Served, name: &Name, addresses: &Addresses) -> NameRow {
+fn row(
+    key: LinkKey,
+    served: &Served,
+    name: &Name,
+    addresses: &Addresses,
+    attached: bool,
+) -> NameRow {
     let fits = addresses.a.len() <= ADDRESSES_MAX && addresses.aaaa.len() <= ADDRESSES_MAX;
     let all = addresses.a.iter().copied().map(IpAddr::V4);
     NameRow {
@@ -40,7 +45,10 @@ fn row(key: LinkKey, served: &Served, name: &Name, addresses: &Addresses) -> Nam
             .collect(),
         ttl: addresses.ttl,
         state: addresses.state,
-        kernel: fits && name.single_label().is_some() && addresses.state == NameState::Unique,
+        kernel: attached
+            && fits
+            && name.single_label().is_some()
+            && addresses.state == NameState::Unique,
     }
 }
 

@@ -1,5 +1,6 @@
 //! `llamar check`: judges a configuration without serving anything.
 
+use std::io::{self, Write};
 use std::path::PathBuf;
 
 use tracing::info;
@@ -7,6 +8,7 @@ use tracing::info;
 use super::{Failure, misconfigured};
 use crate::config::{self, Config, Defaults, Flags};
 use crate::dns::Name;
+use crate::report::print;
 
 /// Arguments of `llamar check`.
 #[derive(Debug, clap::Args)]
@@ -27,36 +29,44 @@ pub fn check(args: &Args) -> Result<(), Failure> {
     for note in &config.notes {
         info!("{note}");
     }
-    show(&config);
+    if config.interfaces.is_empty() {
+        info!("names no interface: give --iface to llamar run");
+    }
+    print(|out| show(&config, out))?;
     Ok(())
 }
 
-fn show(config: &Config) {
+fn show(config: &Config, out: &mut impl Write) -> io::Result<()> {
     match &config.file {
-        Some(file) => println!("{}: valid", file.display()),
-        None => println!("no configuration file: defaults"),
+        Some(file) => writeln!(out, "{}: valid", file.display())?,
+        None => writeln!(out, "no configuration file: defaults")?,
     }
     for (name, interface) in &config.interfaces {
-        println!(
+        writeln!(
+            out,
             "{name}: names {}, ttl {}, xdp {}, {} names held for others here, {} addresses proxied",
             joined(&interface.names),
             interface.ttl,
             interface.xdp,
             interface.hosts.len(),
             interface.proxy_arp.len()
-        );
+        )?;
         for (id, vlan) in &interface.vlans {
-            println!(
+            writeln!(
+                out,
                 "{name} VLAN {id}: names {}, {} addresses, {} names held for others here, {} addresses proxied",
                 joined(&vlan.names),
                 vlan.addresses.len(),
                 vlan.hosts.len(),
                 vlan.proxy_arp.len()
-            );
+            )?;
         }
     }
     let (held, room) = (config.hosts.len(), config.max_names);
-    println!("{held} names held for others on every link, room for {room} in the kernel path");
+    writeln!(
+        out,
+        "{held} names held for others on every link, room for {room} in the kernel path"
+    )
 }
 
 fn joined(names: &[Name]) -> String {

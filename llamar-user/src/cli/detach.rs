@@ -1,8 +1,11 @@
 //! `llamar detach`: takes the kernel path of an agent that is gone off its interfaces.
 
+use std::io::Write as _;
+
 use super::Failure;
 use super::pinned::interface;
 use crate::datapath::{self, Instance};
+use crate::report::print;
 
 /// Arguments of `llamar detach`.
 #[derive(Debug, clap::Args)]
@@ -16,14 +19,16 @@ pub struct Args {
 pub fn detach(args: &Args) -> Result<(), Failure> {
     let instance = Instance::new(args.instance.as_deref())?;
     let removed = datapath::detach_all(&instance)?;
-    if removed.pins == 0 {
-        println!(
-            "nothing is attached or pinned for instance {}",
-            instance.name
-        );
-    }
-    for ifindex in removed.interfaces {
-        println!("detached from {}", interface(ifindex));
-    }
+    print(|out| {
+        if removed.pins == 0 {
+            writeln!(
+                out,
+                "nothing is attached or pinned for instance {}",
+                instance.name
+            )?;
+        }
+        let mut interfaces = removed.interfaces.iter();
+        interfaces.try_for_each(|ifindex| writeln!(out, "detached from {}", interface(*ifindex)))
+    })?;
     Ok(())
 }

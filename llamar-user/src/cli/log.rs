@@ -1,7 +1,7 @@
 //! The log on stderr: one line per event, `llamar: ` in front, the level where it is not plain information.
 
 use std::fmt;
-use std::io::IsTerminal as _;
+use std::io::{IsTerminal as _, Write as _};
 
 use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::EnvFilter;
@@ -20,7 +20,20 @@ pub fn start(verbose: u8) {
         1 => "info,llamar_user=debug,llamar_ebpf=debug",
         _ => "debug",
     };
-    let filter = EnvFilter::try_from_env(FILTER).unwrap_or_else(|_| EnvFilter::new(level));
+    let filter = match EnvFilter::try_from_env(FILTER) {
+        Ok(filter) => filter,
+        Err(error) => {
+            if let Some(value) = std::env::var_os(FILTER) {
+                // Nobody to tell is no reason not to go on.
+                let _ = writeln!(
+                    std::io::stderr(),
+                    "llamar: warning: {FILTER}={}: {error}; logging as without it",
+                    value.display()
+                );
+            }
+            EnvFilter::new(level)
+        }
+    };
     tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())

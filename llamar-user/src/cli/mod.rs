@@ -13,7 +13,6 @@ mod detach;
 mod log;
 mod names;
 mod pinned;
-pub mod report;
 mod run;
 mod status;
 

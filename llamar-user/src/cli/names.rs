@@ -1,9 +1,9 @@
 //! `llamar names`: what is answered for, from the agent or, where none runs, from the pinned maps.
 
-use super::report::NamesReport;
 use super::{Failure, pinned};
 use crate::agent::control::{Request, ask};
 use crate::datapath::Instance;
+use crate::report::NamesReport;
 
 /// Arguments of `llamar names` and `llamar status`.
 #[derive(Debug, clap::Args)]

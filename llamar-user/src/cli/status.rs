@@ -1,10 +1,10 @@
 //! `llamar status`: the links and what became of the frames on them, from the agent or from the pinned maps.
 
 use super::names::Args;
-use super::report::StatusReport;
 use super::{Failure, pinned};
 use crate::agent::control::{Request, ask};
 use crate::datapath::Instance;
+use crate::report::StatusReport;
 
 /// Prints the standing of every link.
 pub fn status(args: &Args) -> Result<(), Failure> {

@@ -59,7 +59,7 @@ pub(super) fn aligned<'a, const N: usize>(
 }
 
 /// Writes to standard output, until nobody reads any more.
-pub(super) fn print(
+pub fn print(
     write: impl FnOnce(&mut BufWriter<io::StdoutLock<'static>>) -> io::Result<()>,
 ) -> io::Result<()> {
     let mut out = BufWriter::new(io::stdout().lock());

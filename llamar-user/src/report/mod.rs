@@ -10,7 +10,8 @@ use std::net::IpAddr;
 use llamar_common::abi::{Counters, NameState, Outcome};
 use serde::{Deserialize, Serialize};
 
-use self::layout::{aligned, json, print, span, table};
+pub use self::layout::print;
+use self::layout::{aligned, json, span, table};
 
 mod layout;
 
