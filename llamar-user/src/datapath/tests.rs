@@ -10,7 +10,7 @@ use std::time::Duration;
 
 use aya::programs::{TestRun, TestRunOptions, Xdp, XdpMode as AyaMode};
 use llamar_common::abi::{
-    ARP_ASSIGNED, ArpHost, Link as LinkEntry, NO_LINK, Outcome, Plain, Sender,
+    ARP_ASSIGNED, ArpHost, Control, Link as LinkEntry, NO_LINK, Outcome, Plain, Sender,
 };
 use llamar_common::respond::sender_slot;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
@@ -428,6 +428,27 @@ fn a_path_that_fell_silent_stays_silent_until_its_maps_are_true_again() {
         path.apply(&desired(7, &["casa"], 1));
         path.beat().unwrap();
         assert!(path.feed.maps().control().unwrap().beat_ns > left.beat_ns);
+    });
+}
+
+#[test]
+fn measuring_the_kernels_clock_does_not_wake_a_silent_path() {
+    on_ground(|ground| {
+        let lock = ground.instance().lock().unwrap();
+        let path = ground.open(&lock);
+        let measured = path.feed.maps().control().unwrap();
+        assert_eq!((measured.beat, measured.beat_ns), (0, 0));
+        assert_ne!(measured.lease, 0);
+        let other = Control {
+            beat: 5,
+            beat_ns: 5,
+            lease: 7,
+            ..Control::default()
+        };
+        path.feed.maps().set_control(&other).unwrap();
+        drop(path);
+        let path = ground.open(&lock);
+        assert_eq!(path.feed.maps().control().unwrap(), measured);
     });
 }
 
