@@ -699,3 +699,24 @@ fn without_an_agent_the_pins_tell_names_links_and_counters_and_can_be_removed() 
         assert!(!instance.run_dir.exists());
     });
 }
+
+#[test]
+fn a_link_that_cannot_be_detached_does_not_keep_the_others_attached() {
+    on_ground(|ground| {
+        let lock = ground.instance().lock().unwrap();
+        let va = ground.link("va");
+        let mut path = ground.open(&lock);
+        path.attach(&va, XdpMode::Auto).unwrap();
+        // The first to be looked at, and no link.
+        let odd = ground.pins().join("link_0");
+        let other = aya::maps::HashMap::<_, u32, u64>::create(16, 0).unwrap();
+        other.pin(&odd).unwrap();
+        let error = path.close().unwrap_err();
+        assert!(
+            matches!(&error, DatapathError::Io { path, .. } if *path == odd),
+            "{error:?}"
+        );
+        assert_eq!(running(va.index).unwrap(), None);
+        assert_eq!(files(&ground.pins()), ["link_0"]);
+    });
+}
