@@ -215,9 +215,19 @@ impl Datapath {
 /// Removes the kernel path of an instance that no agent serves, of whatever layout.
 pub fn detach_all(instance: &Instance) -> Result<Removed, DatapathError> {
     let lock = instance.lock()?;
+    // Where no BPF file system is seen, nothing can be said about what is attached.
+    Pins::of(lock.instance()).check_bpffs()?;
+    remove_leftovers(&lock)
+}
+
+/// Removes what a dead agent of the instance has left in the kernel, of whatever layout, for one that runs without
+/// the kernel path. No BPF file system or no pins are nothing to do.
+pub fn remove_leftovers(lock: &Lock) -> Result<Removed, DatapathError> {
     let pins = Pins::of(lock.instance());
-    pins.check_bpffs()?;
-    pins.remove_all()
+    match pins.check_bpffs() {
+        Err(DatapathError::NoBpffs(_)) => Ok(Removed::default()),
+        there => there.and_then(|()| pins.remove_all()),
+    }
 }
 
 /// Capacity of the names' map, and what to say if it is not the one that is asked for. Makes way for a new map.

@@ -720,3 +720,27 @@ fn a_link_that_cannot_be_detached_does_not_keep_the_others_attached() {
         assert_eq!(files(&ground.pins()), ["link_0"]);
     });
 }
+
+#[test]
+fn what_a_dead_agent_left_is_removed_for_one_without_the_kernel_path() {
+    on_ground(|ground| {
+        let instance = ground.instance();
+        let lock = instance.lock().unwrap();
+        assert_eq!(remove_leftovers(&lock).unwrap(), Removed::default());
+        let va = ground.link("va");
+        ground.open(&lock).attach(&va, XdpMode::Auto).unwrap();
+        let removed = remove_leftovers(&lock).unwrap();
+        assert_eq!(removed.interfaces, [va.index]);
+        assert_eq!(removed.pins, map::ALL.len() + 1);
+        assert_eq!(running(va.index).unwrap(), None);
+        assert_eq!(files(&ground.bpffs()), Vec::<String>::new());
+        drop(lock);
+
+        let nowhere = Instance {
+            bpffs: ground.directory.path().to_owned(),
+            ..instance
+        };
+        let lock = nowhere.lock().unwrap();
+        assert_eq!(remove_leftovers(&lock).unwrap(), Removed::default());
+    });
+}
