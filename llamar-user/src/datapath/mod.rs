@@ -161,6 +161,27 @@ impl Datapath {
         Ok(())
     }
 
+    /// Looks whether the links are still on their interfaces: one that was detached by somebody, or whose interface is
+    /// gone or was made anew, is forgotten, so that [`attach`](Self::attach) puts the program there again.
+    pub fn recheck(&mut self) {
+        let pins = &self.pins;
+        self.held.retain(|&ifindex, held| {
+            let info = held.link.info();
+            let lost = matches!(&info, Ok(info) if info.ifindex == 0);
+            if lost && remove_file(&pins.link(ifindex)).is_ok() {
+                return false;
+            }
+            let program = held.attached.as_ref().map(|attached| attached.program);
+            let whole =
+                info.is_ok_and(|info| info.ifindex == ifindex && program == Some(info.program));
+            if !whole {
+                // What there is instead, attaching finds out.
+                held.attached = None;
+            }
+            true
+        });
+    }
+
     /// The interfaces on which a link of ours is, by index; `None` where it holds a former agent's program still.
     pub fn attached(&self) -> impl Iterator<Item = (u32, Option<&Attached>)> {
         let held = self.held.iter();

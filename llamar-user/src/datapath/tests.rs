@@ -300,6 +300,46 @@ fn a_mode_that_is_changed_is_attached_anew() {
 }
 
 #[test]
+fn a_link_that_was_lost_is_noticed_and_repaired() {
+    on_ground(|ground| {
+        let lock = ground.instance().lock().unwrap();
+        let mut path = ground.open(&lock);
+        let va = ground.link("va");
+        let first = path.attach(&va, XdpMode::Auto).unwrap();
+        path.recheck();
+        let held: Vec<_> = path.attached().collect();
+        assert_eq!(held, [(va.index, Some(&first))]);
+
+        let pin = ground.pins().join(format!("link_{}", va.index));
+        XdpLink::open(&pin).unwrap().detach().unwrap();
+        path.recheck();
+        assert_eq!(path.attached().count(), 0);
+        let second = path.attach(&va, XdpMode::Auto).unwrap();
+        assert_eq!(running(va.index).unwrap().unwrap().id, second.program);
+
+        ip("link del va");
+        let again = format!("link add va index {} type veth peer name vb", va.index);
+        ip(&again);
+        path.recheck();
+        assert_eq!(path.attached().count(), 0);
+        let third = path.attach(&va, XdpMode::Auto).unwrap();
+        assert_ne!(third.link, second.link);
+        assert_eq!(running(va.index).unwrap().unwrap().id, third.program);
+
+        // Somebody else's program in our link.
+        let mut programs = Programs(&mut path.ebpf);
+        let beat = programs.load(program::BEAT).unwrap();
+        let link = XdpLink::open(&pin).unwrap();
+        link.replace(std::os::fd::AsFd::as_fd(beat.fd().unwrap()))
+            .unwrap();
+        path.recheck();
+        assert_eq!(path.attached().collect::<Vec<_>>(), [(va.index, None)]);
+        let fourth = path.attach(&va, XdpMode::Auto).unwrap();
+        assert_eq!(running(va.index).unwrap().unwrap().id, fourth.program);
+    });
+}
+
+#[test]
 fn a_driver_without_native_mode_is_an_error_or_in_auto_mode_a_warning() {
     on_ground(|ground| {
         ip("link add name br0 type bridge");
