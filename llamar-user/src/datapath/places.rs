@@ -10,7 +10,7 @@ pub trait LinkTable {
     /// The entry at a place.
     fn link(&self, place: u32) -> Result<Link, String>;
 
-    /// Replaces the entry at a place, its generation first.
+    /// Replaces the entry at a place. A reader may see any part of it before any other.
     fn set_link(&mut self, place: u32, link: &Link) -> Result<(), String>;
 
     /// Starts the counters of a place at zero.
@@ -161,7 +161,8 @@ impl Places {
 }
 
 /// Replaces an entry so that a reader which finds the generation even, and the same before and after reading, has
-/// read one whole entry: the generation becomes odd, then the contents change, then it becomes even again.
+/// read one whole entry: the generation becomes odd, then the contents change under it, then it becomes even again.
+/// Each write is a system call that copies in no promised order; that one is over before the next begins.
 fn replace(
     place: u32,
     entry: &mut Link,
