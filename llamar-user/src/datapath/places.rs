@@ -132,6 +132,26 @@ impl Places {
         failed
     }
 
+    /// Whether a link has a place.
+    pub fn has(&self, key: &LinkKey) -> bool {
+        self.by_link.contains_key(key)
+    }
+
+    /// Makes the entries of an interface tell no mode; costs nothing where they tell none.
+    pub fn forget_mode(&mut self, ifindex: u32, table: &mut impl LinkTable) -> Vec<String> {
+        let mut failed = Vec::new();
+        let all = LinkKey::new(ifindex, 0)..=LinkKey::new(ifindex, u16::MAX);
+        let places: Vec<u32> = self.by_link.range(all).map(|(_, &place)| place).collect();
+        for place in places {
+            let goal = Link {
+                mode: 0,
+                ..self.entries[place as usize]
+            };
+            self.write(place, &goal, table, &mut failed);
+        }
+        failed
+    }
+
     fn write(
         &mut self,
         place: u32,
@@ -199,6 +219,8 @@ pub fn shown(key: LinkKey) -> String {
 
 #[cfg(test)]
 mod tests {
+    use llamar_common::abi::LINK_NATIVE;
+
     use super::*;
 
     /// A links' map that remembers every write.
@@ -320,6 +342,23 @@ mod tests {
         pass(&mut taken_over, &links, &mut table);
         assert_eq!(table.writes.len(), writes);
         assert_eq!(table.cleared.len(), 2);
+    }
+
+    #[test]
+    fn a_forgotten_mode_is_written_once_for_every_vlan_of_the_interface() {
+        let mut table = Recorder::new();
+        let mut places = Places::read(&table).unwrap();
+        let keys = [LinkKey::new(3, 0), LinkKey::new(3, 9), LinkKey::new(4, 0)];
+        let mut links = wanted(&keys, 1);
+        links.values_mut().for_each(|link| link.mode = LINK_NATIVE);
+        pass(&mut places, &links, &mut table);
+        let writes = table.writes.len();
+        assert_eq!(places.forget_mode(3, &mut table), Vec::<String>::new());
+        let modes = keys.map(|key| table.entries[places.by_link[&key] as usize].mode);
+        assert_eq!(modes, [0, 0, LINK_NATIVE]);
+        assert_eq!(table.writes.len(), writes + 6);
+        places.forget_mode(3, &mut table);
+        assert_eq!(table.writes.len(), writes + 6);
     }
 
     #[test]

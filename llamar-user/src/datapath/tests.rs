@@ -10,7 +10,8 @@ use std::time::Duration;
 
 use aya::programs::{TestRun, TestRunOptions, Xdp, XdpMode as AyaMode};
 use llamar_common::abi::{
-    ARP_ASSIGNED, ArpHost, Control, Link as LinkEntry, NO_LINK, Outcome, Plain, Sender,
+    ARP_ASSIGNED, ArpHost, Control, LINK_GENERIC, LINK_NATIVE, Link as LinkEntry, NO_LINK, Outcome,
+    Plain, Sender,
 };
 use llamar_common::respond::sender_slot;
 use nix::mount::{MntFlags, MsFlags, mount, umount2};
@@ -164,6 +165,12 @@ fn desired(ifindex: u32, names: &[&str], host: u8) -> Arc<Desired> {
     })
 }
 
+/// What the links' map tells of how the program is run on each interface.
+fn modes(path: &Datapath) -> Vec<(u32, u32)> {
+    let links = path.feed.maps().links.all().unwrap().into_iter();
+    links.map(|(_, link)| (link.ifindex, link.mode)).collect()
+}
+
 fn labels(path: &Datapath) -> Vec<String> {
     let names = path.names().unwrap().into_iter();
     let mut labels: Vec<_> = names
@@ -296,6 +303,74 @@ fn a_mode_that_is_changed_is_attached_anew() {
         assert_ne!(native.link, generic.link);
         assert_eq!(native.kind, XdpKind::Native);
         assert_eq!(running(va.index).unwrap().unwrap().kind, XdpKind::Native);
+    });
+}
+
+#[test]
+fn a_mode_that_is_changed_while_attached_is_attached_anew_and_back() {
+    on_ground(|ground| {
+        let lock = ground.instance().lock().unwrap();
+        let mut path = ground.open(&lock);
+        let va = ground.link("va");
+        let mut link = 0;
+        for (mode, kind) in [
+            (XdpMode::Generic, XdpKind::Generic),
+            (XdpMode::Native, XdpKind::Native),
+            (XdpMode::Auto, XdpKind::Generic),
+            (XdpMode::Native, XdpKind::Native),
+            (XdpMode::Generic, XdpKind::Generic),
+        ] {
+            let attached = path.attach(&va, mode).unwrap();
+            assert_eq!((attached.mode, attached.kind), (mode, kind));
+            assert_ne!(attached.link, link);
+            link = attached.link;
+            let here = running(va.index).unwrap().unwrap();
+            assert_eq!((here.kind, here.id), (kind, attached.program));
+        }
+        let card = Link { kind: None, ..va };
+        let auto = path.attach(&card, XdpMode::Auto).unwrap();
+        assert_eq!(auto.kind, XdpKind::Native, "native mode is tried");
+        let native = path.attach(&card, XdpMode::Native).unwrap();
+        assert_eq!(
+            (native.link, native.mode),
+            (auto.link, XdpMode::Native),
+            "what fits already stays"
+        );
+    });
+}
+
+#[test]
+fn a_links_entry_tells_how_the_program_is_run_and_unchanged_names_cost_nothing() {
+    on_ground(|ground| {
+        let lock = ground.instance().lock().unwrap();
+        let mut path = ground.open(&lock);
+        let va = ground.link("va");
+        let wanted = desired(va.index, &["casa"], 1);
+        path.apply(&wanted);
+        assert_eq!(modes(&path), [(va.index, 0)]);
+        path.attach(&va, XdpMode::Generic).unwrap();
+        // Names that somebody changed stay: they are not even read.
+        let (key, _) = path.names().unwrap()[0];
+        map_of(ground, map::NAMES).delete(key.bytes()).unwrap();
+        assert_eq!(path.apply(&wanted), Report::default());
+        assert_eq!(labels(&path), Vec::<String>::new());
+        assert_eq!(modes(&path), [(va.index, LINK_GENERIC)]);
+        path.attach(&va, XdpMode::Native).unwrap();
+        assert_eq!(modes(&path), [(va.index, 0)], "no wrong word");
+        path.apply(&wanted);
+        assert_eq!(modes(&path), [(va.index, LINK_NATIVE)]);
+        drop(path);
+
+        let mut path = ground.open(&lock);
+        path.apply(&wanted);
+        assert_eq!(
+            modes(&path),
+            [(va.index, LINK_NATIVE)],
+            "a former agent's program"
+        );
+        path.detach(va.index).unwrap();
+        path.apply(&wanted);
+        assert_eq!(modes(&path), [(va.index, 0)]);
     });
 }
 
@@ -570,10 +645,13 @@ fn a_full_map_holds_what_fits_and_tells_how_many_names_it_leaves_out() {
         let names = ["a", "b", "c", "d", "e", "f"];
         let report = path.apply(&desired(7, &names, 1));
         assert_eq!((report.full, report.errors), (Some(2), vec![]));
+        assert_eq!(path.names_held(), 4);
         assert_eq!(path.names().unwrap().len(), 4);
         let report = path.apply(&desired(7, &["f", "g"], 1));
         assert_eq!(report.full, None);
         assert_eq!(labels(&path), ["f", "g"]);
+        assert_eq!(path.names_held(), 2);
+        assert!(path.placed(&LinkKey::new(7, 0)) && !path.placed(&LinkKey::new(7, 1)));
     });
 }
 
