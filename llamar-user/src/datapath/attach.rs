@@ -5,8 +5,9 @@ use std::os::fd::{AsFd, BorrowedFd};
 use std::path::Path;
 
 use aya::programs::{Xdp, loaded_programs};
-use llamar_common::abi::program;
+use llamar_common::abi::{LINK_GENERIC, LINK_NATIVE, program};
 
+use super::Held;
 use super::bpf::{XdpKind, XdpLink};
 use super::error::{AttachError, DatapathError};
 use super::pins::remove_file;
@@ -17,6 +18,8 @@ use crate::link::Link;
 /// An interface with our program.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attached {
+    /// The mode that was asked for.
+    pub mode: XdpMode,
     /// How the program is run.
     pub kind: XdpKind,
     /// Whether it is the program for frames in several buffers.
@@ -35,6 +38,14 @@ impl XdpKind {
         match self {
             Self::Native => XdpMode::Native.as_str(),
             Self::Generic => XdpMode::Generic.as_str(),
+        }
+    }
+
+    /// The kind as the links' map has it.
+    pub const fn mode(self) -> u32 {
+        match self {
+            Self::Native => LINK_NATIVE,
+            Self::Generic => LINK_GENERIC,
         }
     }
 }
@@ -101,28 +112,35 @@ impl Programs<'_> {
     }
 }
 
-/// Puts our program on an interface. `held` is our link there from before, in this process or another.
+/// Puts our program on an interface. `held` is our link there from before, in this process or another. Calls `anew`
+/// before the program is attached anew instead of being replaced as it is run.
 pub fn attach(
     programs: &mut Programs<'_>,
     link: &Link,
     mode: XdpMode,
     pin: &Path,
-    held: Option<XdpLink>,
+    held: Option<Held>,
+    mut anew: impl FnMut(),
 ) -> Result<(XdpLink, Attached), AttachError> {
     let one = Interface {
         link,
         pin,
+        mode,
         modes: Modes::of(mode, link),
     };
     if mode == XdpMode::Off {
         return Err(AttachError::Off(link.name.clone()));
     }
-    if let Some(held) = held {
-        if let Some(now) = one.state_of(&held)? {
-            if one.modes.accept(now.kind) {
-                return one.take_over(programs, held, now.kind);
+    if let Some(Held { link, attached }) = held {
+        if let Some(now) = one.state_of(&link)? {
+            let other = attached.is_some_and(|attached| attached.mode != mode);
+            // Where something else is asked for now, native mode may do though it was not tried before.
+            let better = other && one.modes.native && now.kind == XdpKind::Generic;
+            if one.modes.accept(now.kind) && !better {
+                return one.take_over(programs, link, now.kind);
             }
-            held.detach()
+            anew();
+            link.detach()
                 .map_err(one.failed("detach to change the mode"))?;
         }
         remove_file(pin).map_err(one.refused())?;
@@ -130,6 +148,7 @@ pub fn attach(
     if let Some(foreign) = running(link.index).map_err(one.failed("ask for its XDP program"))? {
         return Err(one.foreign(foreign));
     }
+    anew();
     one.create(programs)
 }
 
@@ -163,6 +182,7 @@ impl Modes {
 struct Interface<'a> {
     link: &'a Link,
     pin: &'a Path,
+    mode: XdpMode,
     modes: Modes,
 }
 
@@ -266,6 +286,7 @@ impl Interface<'_> {
     ) -> Result<(XdpLink, Attached), AttachError> {
         let info = link.info().map_err(self.failed("look at the link"))?;
         let attached = Attached {
+            mode: self.mode,
             kind,
             frags,
             link: info.id,

@@ -28,7 +28,7 @@ pub fn stamp(program: &Xdp) -> Result<(), ProgramError> {
 }
 
 /// Sets the leases. Takes [`APART`], except where a former agent has found out already how long a jiffy is; then
-/// the former beat stays as it is, so that a path which has fallen silent stays silent.
+/// the former beat stays as it is. A path which has fallen silent stays silent in both cases.
 pub fn set_leases(program: &Xdp, maps: &Maps) -> io::Result<()> {
     let found = maps.control()?;
     let control = match known_hz(&found) {
@@ -42,7 +42,10 @@ pub fn set_leases(program: &Xdp, maps: &Maps) -> io::Result<()> {
             let hz = hz_between(first, second).ok_or_else(|| {
                 io::Error::other("the heartbeat program does not read the kernel's clocks")
             })?;
-            leases(second, hz)
+            // The measuring beats are no sign of life: the maps may not be true yet. They go before the leases
+            // come, as nobody promises in which order one write reaches a reader.
+            maps.set_control(&Control::default())?;
+            leases(Control::default(), hz)
         }
     };
     if control != found {

@@ -78,12 +78,37 @@ impl Feed {
         }
     }
 
-    /// Makes the maps hold what is desired.
-    pub fn apply(&mut self, desired: &Arc<Desired>) -> Report {
+    /// How many names the map holds as far as is known: 0 before the first [`apply`](Self::apply).
+    pub fn names_held(&self) -> usize {
+        let applied = self.applied.as_ref();
+        applied.map_or(0, |applied| applied.names_known.held)
+    }
+
+    /// Whether a link has its place in the links' map.
+    pub fn placed(&self, key: &LinkKey) -> bool {
+        self.places.has(key)
+    }
+
+    /// Makes the entries of an interface tell no mode, before its program is run in another.
+    pub fn forget_mode(&mut self, ifindex: u32) {
+        // An entry that is not written stays odd, which silences it until the next pass writes it.
+        self.places.forget_mode(ifindex, &mut self.maps.links);
+    }
+
+    /// Makes the maps hold what is desired. `modes` tells by interface how the program is run there, as
+    /// [`Link::mode`] has it; it is not known where there is none.
+    pub fn apply(&mut self, desired: &Arc<Desired>, modes: &BTreeMap<u32, u32>) -> Report {
+        let mode = |key: LinkKey| modes.get(&key.ifindex).copied().unwrap_or(0);
         let links: BTreeMap<LinkKey, Link> = desired
             .links
             .iter()
-            .map(|(&key, served)| (key, served.link(key)))
+            .map(|(&key, served)| {
+                let link = Link {
+                    mode: mode(key),
+                    ..served.link(key)
+                };
+                (key, link)
+            })
             .collect();
         let plan = self.places.plan(links.keys());
         let mut report = Report {

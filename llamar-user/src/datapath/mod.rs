@@ -85,6 +85,16 @@ impl Held {
             attached: None,
         }
     }
+
+    /// How the program is run, also a former agent's; asks the kernel for that one.
+    fn kind(&self, ifindex: u32) -> Option<XdpKind> {
+        if let Some(attached) = &self.attached {
+            return Some(attached.kind);
+        }
+        let info = self.link.info().ok()?;
+        let here = running(ifindex).ok()??;
+        (info.ifindex == ifindex && info.program == here.id).then_some(here.kind)
+    }
 }
 
 impl Datapath {
@@ -130,12 +140,15 @@ impl Datapath {
     }
 
     /// Puts the program on an interface, or replaces a former agent's there without a gap. Never replaces anybody
-    /// else's.
+    /// else's. On an interface that has it already, another mode detaches and attaches anew. The next
+    /// [`apply`](Self::apply) tells the kernel path how it is run.
     pub fn attach(&mut self, link: &Link, mode: XdpMode) -> Result<Attached, AttachError> {
         let pin = self.pins.link(link.index);
-        let held = self.held.remove(&link.index).map(|held| held.link);
+        let held = self.held.remove(&link.index);
         let programs = &mut Programs(&mut self.ebpf);
-        let (held, result) = match attach::attach(programs, link, mode, &pin, held) {
+        // It may be run in another way from then on, and a wrong word is worse than none.
+        let anew = || self.feed.forget_mode(link.index);
+        let (held, result) = match attach::attach(programs, link, mode, &pin, held, anew) {
             Ok((link, attached)) => (Some(Held::new(link)), Ok(attached)),
             // What is pinned still is, and the next attempt goes on from there.
             Err(error) => (XdpLink::open(&pin).ok().map(Held::new), Err(error)),
@@ -161,6 +174,27 @@ impl Datapath {
         Ok(())
     }
 
+    /// Looks whether the links are still on their interfaces: one that was detached by somebody, or whose interface is
+    /// gone or was made anew, is forgotten, so that [`attach`](Self::attach) puts the program there again.
+    pub fn recheck(&mut self) {
+        let pins = &self.pins;
+        self.held.retain(|&ifindex, held| {
+            let info = held.link.info();
+            let lost = matches!(&info, Ok(info) if info.ifindex == 0);
+            if lost && remove_file(&pins.link(ifindex)).is_ok() {
+                return false;
+            }
+            let program = held.attached.as_ref().map(|attached| attached.program);
+            let whole =
+                info.is_ok_and(|info| info.ifindex == ifindex && program == Some(info.program));
+            if !whole {
+                // What there is instead, attaching finds out.
+                held.attached = None;
+            }
+            true
+        });
+    }
+
     /// The interfaces on which a link of ours is, by index; `None` where it holds a former agent's program still.
     pub fn attached(&self) -> impl Iterator<Item = (u32, Option<&Attached>)> {
         let held = self.held.iter();
@@ -181,7 +215,15 @@ impl Datapath {
 
     /// Makes the maps hold what is desired. Lost and changed entries go first, then new ones come; see `diff.rs`.
     pub fn apply(&mut self, desired: &Arc<Desired>) -> Report {
-        self.feed.apply(desired)
+        let modes = self.modes();
+        self.feed.apply(desired, &modes)
+    }
+
+    /// How the program is run on each interface where that is known, as the links' map has it.
+    fn modes(&self) -> BTreeMap<u32, u32> {
+        let held = self.held.iter();
+        held.filter_map(|(&ifindex, held)| Some((ifindex, held.kind(ifindex)?.mode())))
+            .collect()
     }
 
     /// Makes the next [`apply`](Self::apply) compare with what the maps hold instead of what was applied last.
@@ -192,6 +234,17 @@ impl Datapath {
     /// How many names the kernel path has room for.
     pub fn capacity(&self) -> usize {
         self.feed.maps().names.capacity()
+    }
+
+    /// How many names the kernel path holds, as far as is known: 0 before the first [`apply`](Self::apply).
+    pub fn names_held(&self) -> usize {
+        self.feed.names_held()
+    }
+
+    /// Whether a link has its place in the kernel path; before the first [`apply`](Self::apply), whether a former
+    /// agent gave it one.
+    pub fn placed(&self, key: &LinkKey) -> bool {
+        self.feed.placed(key)
     }
 
     /// The frames counted for each link, and under `None` those that belong to no link.
@@ -215,9 +268,19 @@ impl Datapath {
 /// Removes the kernel path of an instance that no agent serves, of whatever layout.
 pub fn detach_all(instance: &Instance) -> Result<Removed, DatapathError> {
     let lock = instance.lock()?;
+    // Where no BPF file system is seen, nothing can be said about what is attached.
+    Pins::of(lock.instance()).check_bpffs()?;
+    remove_leftovers(&lock)
+}
+
+/// Removes what a dead agent of the instance has left in the kernel, of whatever layout, for one that runs without
+/// the kernel path. No BPF file system or no pins are nothing to do.
+pub fn remove_leftovers(lock: &Lock) -> Result<Removed, DatapathError> {
     let pins = Pins::of(lock.instance());
-    pins.check_bpffs()?;
-    pins.remove_all()
+    match pins.check_bpffs() {
+        Err(DatapathError::NoBpffs(_)) => Ok(Removed::default()),
+        there => there.and_then(|()| pins.remove_all()),
+    }
 }
 
 /// Capacity of the names' map, and what to say if it is not the one that is asked for. Makes way for a new map.

@@ -185,27 +185,20 @@ impl Pins {
     }
 
     /// Detaches and removes everything of the instance, whatever its layout; gives back the interfaces detached
-    /// from, and how many pins there were.
+    /// from, and how many pins there were. What fails stops nothing else; the first failure is told at the end.
     pub fn remove_all(&self) -> Result<Removed, DatapathError> {
         let mut removed = Removed::default();
+        let mut failures = Vec::new();
         for directory in entries(&self.root())? {
-            let mut pins = entries(&directory)?;
-            // Programs go before the maps that they use.
-            pins.sort_unstable_by_key(|pin| ifindex_of(pin).is_none());
-            for pin in pins {
-                if let Some(ifindex) = ifindex_of(&pin) {
-                    let link = XdpLink::open(&pin)
-                        .map_err(DatapathError::io("open the pinned link", &pin))?;
-                    link.detach().map_err(DatapathError::io("detach", &pin))?;
-                    removed.interfaces.push(ifindex);
-                }
-                remove_file(&pin)?;
-                removed.pins += 1;
+            match entries(&directory) {
+                Ok(pins) => remove_pins(pins, &mut removed, &mut failures),
+                Err(error) => failures.push(error),
             }
-            fs::remove_dir(&directory).map_err(DatapathError::io("remove", &directory))?;
+            let gone = fs::remove_dir(&directory);
+            failures.extend(gone.map_err(DatapathError::io("remove", &directory)).err());
         }
         self.remove_empty();
-        Ok(removed)
+        failures.into_iter().next().map_or(Ok(removed), Err)
     }
 
     /// Removes the directories as far as they are empty.
@@ -253,6 +246,30 @@ impl Drop for Attempt<'_> {
         }
         self.pins.remove_empty();
     }
+}
+
+/// Removes pins, those of links with what they hold; a link that cannot be detached keeps its pin.
+fn remove_pins(mut pins: Vec<PathBuf>, removed: &mut Removed, failures: &mut Vec<DatapathError>) {
+    // Programs go before the maps that they use.
+    pins.sort();
+    pins.sort_by_key(|pin| ifindex_of(pin).is_none());
+    for pin in pins {
+        let ifindex = ifindex_of(&pin);
+        let detached = ifindex.map_or(Ok(()), |_| detach(&pin));
+        if detached.is_ok() {
+            removed.interfaces.extend(ifindex);
+        }
+        match detached.and_then(|()| remove_file(&pin)) {
+            Ok(()) => removed.pins += 1,
+            Err(error) => failures.push(error),
+        }
+    }
+}
+
+/// Takes off its interface what a pinned link holds.
+fn detach(pin: &Path) -> Result<(), DatapathError> {
+    let link = XdpLink::open(pin).map_err(DatapathError::io("open the pinned link", pin))?;
+    link.detach().map_err(DatapathError::io("detach", pin))
 }
 
 /// Removes a pin; that it is gone already is fine.

@@ -10,7 +10,7 @@ pub trait LinkTable {
     /// The entry at a place.
     fn link(&self, place: u32) -> Result<Link, String>;
 
-    /// Replaces the entry at a place, its generation first.
+    /// Replaces the entry at a place. A reader may see any part of it before any other.
     fn set_link(&mut self, place: u32, link: &Link) -> Result<(), String>;
 
     /// Starts the counters of a place at zero.
@@ -132,6 +132,26 @@ impl Places {
         failed
     }
 
+    /// Whether a link has a place.
+    pub fn has(&self, key: &LinkKey) -> bool {
+        self.by_link.contains_key(key)
+    }
+
+    /// Makes the entries of an interface tell no mode; costs nothing where they tell none.
+    pub fn forget_mode(&mut self, ifindex: u32, table: &mut impl LinkTable) -> Vec<String> {
+        let mut failed = Vec::new();
+        let all = LinkKey::new(ifindex, 0)..=LinkKey::new(ifindex, u16::MAX);
+        let places: Vec<u32> = self.by_link.range(all).map(|(_, &place)| place).collect();
+        for place in places {
+            let goal = Link {
+                mode: 0,
+                ..self.entries[place as usize]
+            };
+            self.write(place, &goal, table, &mut failed);
+        }
+        failed
+    }
+
     fn write(
         &mut self,
         place: u32,
@@ -161,7 +181,8 @@ impl Places {
 }
 
 /// Replaces an entry so that a reader which finds the generation even, and the same before and after reading, has
-/// read one whole entry: the generation becomes odd, then the contents change, then it becomes even again.
+/// read one whole entry: the generation becomes odd, then the contents change under it, then it becomes even again.
+/// Each write is a system call that copies in no promised order; that one is over before the next begins.
 fn replace(
     place: u32,
     entry: &mut Link,
@@ -198,6 +219,8 @@ pub fn shown(key: LinkKey) -> String {
 
 #[cfg(test)]
 mod tests {
+    use llamar_common::abi::LINK_NATIVE;
+
     use super::*;
 
     /// A links' map that remembers every write.
@@ -319,6 +342,23 @@ mod tests {
         pass(&mut taken_over, &links, &mut table);
         assert_eq!(table.writes.len(), writes);
         assert_eq!(table.cleared.len(), 2);
+    }
+
+    #[test]
+    fn a_forgotten_mode_is_written_once_for_every_vlan_of_the_interface() {
+        let mut table = Recorder::new();
+        let mut places = Places::read(&table).unwrap();
+        let keys = [LinkKey::new(3, 0), LinkKey::new(3, 9), LinkKey::new(4, 0)];
+        let mut links = wanted(&keys, 1);
+        links.values_mut().for_each(|link| link.mode = LINK_NATIVE);
+        pass(&mut places, &links, &mut table);
+        let writes = table.writes.len();
+        assert_eq!(places.forget_mode(3, &mut table), Vec::<String>::new());
+        let modes = keys.map(|key| table.entries[places.by_link[&key] as usize].mode);
+        assert_eq!(modes, [0, 0, LINK_NATIVE]);
+        assert_eq!(table.writes.len(), writes + 6);
+        places.forget_mode(3, &mut table);
+        assert_eq!(table.writes.len(), writes + 6);
     }
 
     #[test]

@@ -137,6 +137,10 @@ impl<K: Plain, V: Plain> Table<K, V> for Hash<K, V> {
                     &values[from * size_of::<V>()..],
                 )
             },
+            |at| {
+                let (key, value) = &entries[at];
+                self.map.update(key.bytes(), value.bytes())
+            },
         )
     }
 
@@ -149,6 +153,7 @@ impl<K: Plain, V: Plain> Table<K, V> for Hash<K, V> {
                 self.map
                     .delete_batch(keys.len() - from, &bytes[from * size_of::<K>()..])
             },
+            |at| self.map.delete(keys[at].bytes()).map(drop),
         )
     }
 }
@@ -161,31 +166,48 @@ fn bytes<'a, P: Plain>(values: impl Iterator<Item = &'a P>) -> Vec<u8> {
     })
 }
 
-/// Calls `step` with the number of the first key to be done until all `count` are done or refused; a key that is
-/// not there to be removed is done.
+/// Calls `batch` with the number of the first key to be done until all `count` are done or refused; a key that is
+/// not there to be removed is done. An error of `batch` comes with the number of keys done before it; where that is
+/// all of them, the kernel did not get as far as telling, and `one` is called for each.
 fn in_batches<K>(
     count: usize,
     key: impl Fn(usize) -> K,
-    mut step: impl FnMut(usize) -> Result<(), (usize, io::Error)>,
+    mut batch: impl FnMut(usize) -> Result<(), (usize, io::Error)>,
+    mut one: impl FnMut(usize) -> io::Result<()>,
 ) -> Vec<(K, Refusal)> {
     let mut refused = Vec::new();
     let mut from = 0;
     while from < count {
-        let Err((done, error)) = step(from) else {
+        let Err((done, error)) = batch(from) else {
             break;
         };
         let at = from + done;
         if at >= count {
+            let refusals = (from..count).filter_map(|at| {
+                let error = one(at).err()?;
+                refusal(error, || one(at)).map(|why| (key(at), why))
+            });
+            refused.extend(refusals);
             break;
         }
-        match error.raw_os_error() {
-            Some(libc::ENOENT) => {}
-            Some(libc::E2BIG) => refused.push((key(at), Refusal::Full)),
-            _ => refused.push((key(at), Refusal::Failed(error.to_string()))),
-        }
+        refused.extend(refusal(error, || one(at)).map(|why| (key(at), why)));
         from = at + 1;
     }
     refused
+}
+
+/// Why a key is refused, if it is: where memory was short it is tried once `again`.
+fn refusal(error: io::Error, again: impl FnOnce() -> io::Result<()>) -> Option<Refusal> {
+    // A map without preallocation takes memory of a pool that the kernel refills in the background.
+    let error = match error.raw_os_error() {
+        Some(libc::ENOMEM) => again().err()?,
+        _ => error,
+    };
+    match error.raw_os_error() {
+        Some(libc::ENOENT) => None,
+        Some(libc::E2BIG) => Some(Refusal::Full),
+        _ => Some(Refusal::Failed(error.to_string())),
+    }
 }
 
 /// The links' map and the counters of its places.
@@ -283,14 +305,59 @@ mod tests {
                 match from {
                     0 => Err((3, error(libc::ENOENT))),
                     4 => Err((0, error(libc::E2BIG))),
-                    5 => Err((4, error(libc::ENOMEM))),
+                    5 => Err((4, error(libc::EIO))),
                     _ => Ok(()),
                 }
             },
+            |_| panic!("nothing to be done singly"),
         );
         assert_eq!(calls, [0, 4, 5]);
         assert_eq!(refused[0], (4, Refusal::Full));
         assert!(matches!(&refused[1], (9, Refusal::Failed(_))));
         assert_eq!(refused.len(), 2);
+    }
+    #[test]
+    fn an_error_that_tells_no_number_is_no_success_and_every_key_is_done_singly() {
+        let mut singly = Vec::new();
+        let refused = in_batches(
+            6,
+            |at| at,
+            |from| match from {
+                0 => Err((1, error(libc::ENOENT))),
+                _ => Err((4, error(libc::EFAULT))),
+            },
+            |at| {
+                singly.push(at);
+                match at {
+                    3 => Err(error(libc::E2BIG)),
+                    4 => Err(error(libc::ENOENT)),
+                    _ => Ok(()),
+                }
+            },
+        );
+        assert_eq!(singly, [2, 3, 4, 5]);
+        assert_eq!(refused, [(3, Refusal::Full)]);
+    }
+
+    #[test]
+    fn a_key_for_which_memory_was_short_is_tried_once_more() {
+        let mut singly = Vec::new();
+        let refused = in_batches(
+            4,
+            |at| at,
+            |from| match from {
+                0 | 2 => Err((1, error(libc::ENOMEM))),
+                _ => Ok(()),
+            },
+            |at| {
+                singly.push(at);
+                match at {
+                    3 => Err(error(libc::ENOMEM)),
+                    _ => Ok(()),
+                }
+            },
+        );
+        assert_eq!(singly, [1, 3]);
+        assert!(matches!(&refused[..], [(3, Refusal::Failed(_))]));
     }
 }

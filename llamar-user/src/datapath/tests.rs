@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use aya::programs::{TestRun, TestRunOptions, Xdp, XdpMode as AyaMode};
 use llamar_common::abi::{
-    ARP_ASSIGNED, ArpHost, Link as LinkEntry, NO_LINK, Outcome, Plain, Sender,
+    ARP_ASSIGNED, ArpHost, Control, LINK_GENERIC, LINK_NATIVE, Link as LinkEntry, NO_LINK, Outcome,
+    Plain, Sender,
 };
 use llamar_common::respond::sender_slot;
 use llamar_common::testing::skip;
@@ -145,6 +146,12 @@ fn desired(ifindex: u32, names: &[&str], host: u8) -> Arc<Desired> {
         links: BTreeMap::from([(LinkKey::new(ifindex, 0), served)]),
         warnings: Vec::new(),
     })
+}
+
+/// What the links' map tells of how the program is run on each interface.
+fn modes(path: &Datapath) -> Vec<(u32, u32)> {
+    let links = path.feed.maps().links.all().unwrap().into_iter();
+    links.map(|(_, link)| (link.ifindex, link.mode)).collect()
 }
 
 fn labels(path: &Datapath) -> Vec<String> {
@@ -283,6 +290,114 @@ fn a_mode_that_is_changed_is_attached_anew() {
 }
 
 #[test]
+fn a_mode_that_is_changed_while_attached_is_attached_anew_and_back() {
+    on_ground(|ground| {
+        let lock = ground.instance().lock().unwrap();
+        let mut path = ground.open(&lock);
+        let va = ground.link("va");
+        let mut link = 0;
+        for (mode, kind) in [
+            (XdpMode::Generic, XdpKind::Generic),
+            (XdpMode::Native, XdpKind::Native),
+            (XdpMode::Auto, XdpKind::Generic),
+            (XdpMode::Native, XdpKind::Native),
+            (XdpMode::Generic, XdpKind::Generic),
+        ] {
+            let attached = path.attach(&va, mode).unwrap();
+            assert_eq!((attached.mode, attached.kind), (mode, kind));
+            assert_ne!(attached.link, link);
+            link = attached.link;
+            let here = running(va.index).unwrap().unwrap();
+            assert_eq!((here.kind, here.id), (kind, attached.program));
+        }
+        let card = Link { kind: None, ..va };
+        let auto = path.attach(&card, XdpMode::Auto).unwrap();
+        assert_eq!(auto.kind, XdpKind::Native, "native mode is tried");
+        let native = path.attach(&card, XdpMode::Native).unwrap();
+        assert_eq!(
+            (native.link, native.mode),
+            (auto.link, XdpMode::Native),
+            "what fits already stays"
+        );
+    });
+}
+
+#[test]
+fn a_links_entry_tells_how_the_program_is_run_and_unchanged_names_cost_nothing() {
+    on_ground(|ground| {
+        let lock = ground.instance().lock().unwrap();
+        let mut path = ground.open(&lock);
+        let va = ground.link("va");
+        let wanted = desired(va.index, &["casa"], 1);
+        path.apply(&wanted);
+        assert_eq!(modes(&path), [(va.index, 0)]);
+        path.attach(&va, XdpMode::Generic).unwrap();
+        // Names that somebody changed stay: they are not even read.
+        let (key, _) = path.names().unwrap()[0];
+        map_of(ground, map::NAMES).delete(key.bytes()).unwrap();
+        assert_eq!(path.apply(&wanted), Report::default());
+        assert_eq!(labels(&path), Vec::<String>::new());
+        assert_eq!(modes(&path), [(va.index, LINK_GENERIC)]);
+        path.attach(&va, XdpMode::Native).unwrap();
+        assert_eq!(modes(&path), [(va.index, 0)], "no wrong word");
+        path.apply(&wanted);
+        assert_eq!(modes(&path), [(va.index, LINK_NATIVE)]);
+        drop(path);
+
+        let mut path = ground.open(&lock);
+        path.apply(&wanted);
+        assert_eq!(
+            modes(&path),
+            [(va.index, LINK_NATIVE)],
+            "a former agent's program"
+        );
+        path.detach(va.index).unwrap();
+        path.apply(&wanted);
+        assert_eq!(modes(&path), [(va.index, 0)]);
+    });
+}
+
+#[test]
+fn a_link_that_was_lost_is_noticed_and_repaired() {
+    on_ground(|ground| {
+        let lock = ground.instance().lock().unwrap();
+        let mut path = ground.open(&lock);
+        let va = ground.link("va");
+        let first = path.attach(&va, XdpMode::Auto).unwrap();
+        path.recheck();
+        let held: Vec<_> = path.attached().collect();
+        assert_eq!(held, [(va.index, Some(&first))]);
+
+        let pin = ground.pins().join(format!("link_{}", va.index));
+        XdpLink::open(&pin).unwrap().detach().unwrap();
+        path.recheck();
+        assert_eq!(path.attached().count(), 0);
+        let second = path.attach(&va, XdpMode::Auto).unwrap();
+        assert_eq!(running(va.index).unwrap().unwrap().id, second.program);
+
+        ip("link del va");
+        let again = format!("link add va index {} type veth peer name vb", va.index);
+        ip(&again);
+        path.recheck();
+        assert_eq!(path.attached().count(), 0);
+        let third = path.attach(&va, XdpMode::Auto).unwrap();
+        assert_ne!(third.link, second.link);
+        assert_eq!(running(va.index).unwrap().unwrap().id, third.program);
+
+        // Somebody else's program in our link.
+        let mut programs = Programs(&mut path.ebpf);
+        let beat = programs.load(program::BEAT).unwrap();
+        let link = XdpLink::open(&pin).unwrap();
+        link.replace(std::os::fd::AsFd::as_fd(beat.fd().unwrap()))
+            .unwrap();
+        path.recheck();
+        assert_eq!(path.attached().collect::<Vec<_>>(), [(va.index, None)]);
+        let fourth = path.attach(&va, XdpMode::Auto).unwrap();
+        assert_eq!(running(va.index).unwrap().unwrap().id, fourth.program);
+    });
+}
+
+#[test]
 fn a_driver_without_native_mode_is_an_error_or_in_auto_mode_a_warning() {
     on_ground(|ground| {
         ip("link add name br0 type bridge");
@@ -415,6 +530,27 @@ fn a_path_that_fell_silent_stays_silent_until_its_maps_are_true_again() {
 }
 
 #[test]
+fn measuring_the_kernels_clock_does_not_wake_a_silent_path() {
+    on_ground(|ground| {
+        let lock = ground.instance().lock().unwrap();
+        let path = ground.open(&lock);
+        let measured = path.feed.maps().control().unwrap();
+        assert_eq!((measured.beat, measured.beat_ns), (0, 0));
+        assert_ne!(measured.lease, 0);
+        let other = Control {
+            beat: 5,
+            beat_ns: 5,
+            lease: 7,
+            ..Control::default()
+        };
+        path.feed.maps().set_control(&other).unwrap();
+        drop(path);
+        let path = ground.open(&lock);
+        assert_eq!(path.feed.maps().control().unwrap(), measured);
+    });
+}
+
+#[test]
 fn counters_are_summed_over_the_processors() {
     on_ground(|ground| {
         let lock = ground.instance().lock().unwrap();
@@ -492,10 +628,13 @@ fn a_full_map_holds_what_fits_and_tells_how_many_names_it_leaves_out() {
         let names = ["a", "b", "c", "d", "e", "f"];
         let report = path.apply(&desired(7, &names, 1));
         assert_eq!((report.full, report.errors), (Some(2), vec![]));
+        assert_eq!(path.names_held(), 4);
         assert_eq!(path.names().unwrap().len(), 4);
         let report = path.apply(&desired(7, &["f", "g"], 1));
         assert_eq!(report.full, None);
         assert_eq!(labels(&path), ["f", "g"]);
+        assert_eq!(path.names_held(), 2);
+        assert!(path.placed(&LinkKey::new(7, 0)) && !path.placed(&LinkKey::new(7, 1)));
     });
 }
 
@@ -659,5 +798,50 @@ fn without_an_agent_the_pins_tell_names_links_and_counters_and_can_be_removed() 
         assert_eq!(files(&ground.bpffs()), Vec::<String>::new());
         assert_eq!(detach_all(&instance).unwrap(), Removed::default());
         assert!(!instance.run_dir.exists());
+    });
+}
+
+#[test]
+fn a_link_that_cannot_be_detached_does_not_keep_the_others_attached() {
+    on_ground(|ground| {
+        let lock = ground.instance().lock().unwrap();
+        let va = ground.link("va");
+        let mut path = ground.open(&lock);
+        path.attach(&va, XdpMode::Auto).unwrap();
+        // The first to be looked at, and no link.
+        let odd = ground.pins().join("link_0");
+        let other = aya::maps::HashMap::<_, u32, u64>::create(16, 0).unwrap();
+        other.pin(&odd).unwrap();
+        let error = path.close().unwrap_err();
+        assert!(
+            matches!(&error, DatapathError::Io { path, .. } if *path == odd),
+            "{error:?}"
+        );
+        assert_eq!(running(va.index).unwrap(), None);
+        assert_eq!(files(&ground.pins()), ["link_0"]);
+    });
+}
+
+#[test]
+fn what_a_dead_agent_left_is_removed_for_one_without_the_kernel_path() {
+    on_ground(|ground| {
+        let instance = ground.instance();
+        let lock = instance.lock().unwrap();
+        assert_eq!(remove_leftovers(&lock).unwrap(), Removed::default());
+        let va = ground.link("va");
+        ground.open(&lock).attach(&va, XdpMode::Auto).unwrap();
+        let removed = remove_leftovers(&lock).unwrap();
+        assert_eq!(removed.interfaces, [va.index]);
+        assert_eq!(removed.pins, map::ALL.len() + 1);
+        assert_eq!(running(va.index).unwrap(), None);
+        assert_eq!(files(&ground.bpffs()), Vec::<String>::new());
+        drop(lock);
+
+        let nowhere = Instance {
+            bpffs: ground.directory.path().to_owned(),
+            ..instance
+        };
+        let lock = nowhere.lock().unwrap();
+        assert_eq!(remove_leftovers(&lock).unwrap(), Removed::default());
     });
 }
