@@ -81,7 +81,10 @@ fn parse<F: Frame>(frame: &F, tag: Tag, arrival: &Arrival<'_>) -> Option<Request
         && sender != arrival.mac;
     // RFC 5227 1.1: an announcement asks for the sender's own address.
     let asks = request.sender_protocol != request.target_protocol;
-    (plain && for_us && sincere && asks).then_some(request)
+    // Nobody has an address in 127/8 or above 223 (RFC 1122 3.2.1.3); the stack ignores such senders too.
+    let [first, ..] = request.sender_protocol.to_le_bytes();
+    let station = first != 127 && first < 224;
+    (plain && for_us && sincere && asks && station).then_some(request)
 }
 
 /// Lets the stack see a sender from time to time, so that it learns the address as RFC 826 asks.

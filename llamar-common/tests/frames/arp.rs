@@ -177,6 +177,14 @@ fn sender_hardware_address_that_is_no_other_stations_is_passed() {
 }
 
 #[test]
+fn sender_protocol_address_that_no_station_has_is_passed() {
+    for address in [[127, 0, 0, 1], [224, 0, 0, 1], [240, 0, 0, 1], [255; 4]] {
+        let request = Arp::request(peer(Ipv4Addr::from(address)), OUR_V4);
+        assert_passed(&world(), &request.build(), Outcome::ArpOther);
+    }
+}
+
+#[test]
 fn sender_hardware_address_that_is_not_the_frames_source_is_passed() {
     // RFC 826: C3, the answer would go to a station that did not ask.
     assert_passed(

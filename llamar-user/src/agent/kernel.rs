@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use anyhow::Context as _;
-use llamar_common::abi::{Counters, LinkKey};
-use tracing::{debug, error, warn};
+use llamar_common::abi::{Counters, LinkKey, NameKey};
+use tracing::{debug, error, info, warn};
 
 use crate::config::{Config, XdpMode};
 use crate::datapath::{self, Attached, Datapath, Lock, Report};
@@ -18,39 +18,37 @@ pub struct KernelPath {
     datapath: Option<Datapath>,
     /// Interfaces on which attaching failed; tried again at a full pass.
     failed: BTreeSet<u32>,
+    /// Whether the map of names has no room for all.
+    full: bool,
     /// What was said last of writing the maps.
     complaints: Vec<String>,
     beating: bool,
 }
 
 impl KernelPath {
-    /// Opens the maps and programs unless no interface wants them.
+    /// Opens the maps and programs unless no interface wants them; then what a dead agent has left is removed.
     pub fn open(lock: &Lock, config: &Config) -> anyhow::Result<Self> {
-        let modes = config.interfaces.values().map(|interface| interface.xdp);
-        let wanted = modes.into_iter().any(|mode| mode != XdpMode::Off);
-        let datapath = if wanted {
-            let object = datapath::object().context(
-                "built without the kernel path: cargo xtask build makes a binary that has it, --xdp off runs without",
-            )?;
-            let datapath = Datapath::open(lock, config.max_names, object)
-                .context("start the kernel path (--xdp off runs without it)")?;
-            for warning in datapath.warnings() {
-                warn!("{warning}");
-            }
-            Some(datapath)
+        let datapath = if wants_any(config) {
+            Some(open(lock, config)?)
         } else {
+            match datapath::remove_leftovers(lock) {
+                Ok(removed) if removed.pins == 0 => {}
+                Ok(_) => info!("removed the kernel path that a former agent has left"),
+                Err(error) => warn!("remove what a former agent may have left: {error}"),
+            }
             None
         };
         Ok(Self {
             datapath,
             failed: BTreeSet::new(),
+            full: false,
             complaints: Vec::new(),
             beating: true,
         })
     }
 
-    /// Fills the maps and attaches to every interface that is there. On failure nothing of a first start stays
-    /// behind, and what a former agent has left goes on as it was.
+    /// Fills the maps and attaches to every interface that is there. On failure nothing that is new stays behind;
+    /// what a former agent has left answers on until its lease ends.
     pub fn start(
         &mut self,
         config: &Config,
@@ -60,34 +58,68 @@ impl KernelPath {
         let Some(datapath) = &mut self.datapath else {
             return Ok(());
         };
-        let first = datapath.attached().next().is_none();
+        let before: BTreeSet<u32> = datapath.attached().map(|(ifindex, _)| ifindex).collect();
         let report = datapath.apply(desired);
         self.complain(&report);
-        let result = self.attach_all(config, links);
-        if result.is_err() && first {
-            self.datapath
-                .take()
-                .map_or(Ok(()), |datapath| datapath.close().map(drop))?;
+        let result = self.attach_all(config, links, desired);
+        if result.is_err() {
+            self.roll_back(&before);
         }
         result
     }
 
-    fn attach_all(&mut self, config: &Config, links: &Links) -> anyhow::Result<()> {
+    fn attach_all(
+        &mut self,
+        config: &Config,
+        links: &Links,
+        desired: &Arc<Desired>,
+    ) -> anyhow::Result<()> {
         let Some(datapath) = &mut self.datapath else {
             return Ok(());
         };
         datapath.beat()?;
         for (link, mode) in wanted(config, links) {
+            if mode == XdpMode::Auto && hides_known_tags(link, config, links) {
+                self.failed.insert(link.index);
+                continue;
+            }
             let attached = datapath.attach(link, mode)?;
             tell(&attached, link, config, links);
         }
+        // Only now is it known how the program is run on each link.
+        datapath.apply(desired);
         Ok(())
+    }
+
+    /// Takes the program off the interfaces that no former agent had it on.
+    fn roll_back(&mut self, before: &BTreeSet<u32>) {
+        let Some(mut datapath) = self.datapath.take() else {
+            return;
+        };
+        if before.is_empty() {
+            if let Err(error) = datapath.close() {
+                warn!("{error}");
+            }
+            return;
+        }
+        let held = datapath.attached().map(|(ifindex, _)| ifindex);
+        let new: Vec<u32> = held.filter(|ifindex| !before.contains(ifindex)).collect();
+        for ifindex in new {
+            if let Err(error) = datapath.detach(ifindex) {
+                warn!("detach from interface {ifindex}: {error}");
+            }
+        }
     }
 
     /// Writes what is to be answered, attaches to interfaces that appeared and detaches from those that are not
     /// served any more. `again` compares with what the maps really hold and tries once more what failed before.
     pub fn follow(&mut self, config: &Config, links: &Links, desired: &Arc<Desired>, again: bool) {
         let Some(datapath) = &mut self.datapath else {
+            if again && wants_any(config) {
+                warn!(
+                    "every interface had xdp off when llamar started: start it anew to have the kernel path"
+                );
+            }
             return;
         };
         if again {
@@ -95,12 +127,14 @@ impl KernelPath {
             datapath.distrust();
         }
         let report = datapath.apply(desired);
+        // A link that somebody has detached, or whose interface was made anew, is one to be attached.
+        datapath.recheck();
         let wanted: BTreeMap<u32, (&Link, XdpMode)> = wanted(config, links)
             .map(|(link, mode)| (link.index, (link, mode)))
             .collect();
-        let held: BTreeMap<u32, bool> = datapath
+        let held: BTreeMap<u32, Option<XdpMode>> = datapath
             .attached()
-            .map(|(ifindex, attached)| (ifindex, attached.is_some()))
+            .map(|(ifindex, attached)| (ifindex, attached.map(|attached| attached.mode)))
             .collect();
         for ifindex in held.keys().filter(|ifindex| !wanted.contains_key(ifindex)) {
             if let Err(error) = datapath.detach(*ifindex) {
@@ -108,24 +142,36 @@ impl KernelPath {
             }
         }
         self.failed.retain(|ifindex| wanted.contains_key(ifindex));
+        let mut changed = false;
         for (ifindex, (link, mode)) in wanted {
-            if held.get(&ifindex) == Some(&true) || self.failed.contains(&ifindex) {
+            if held.get(&ifindex) == Some(&Some(mode)) || self.failed.contains(&ifindex) {
+                continue;
+            }
+            if mode == XdpMode::Auto && hides_known_tags(link, config, links) {
+                self.failed.insert(ifindex);
                 continue;
             }
             match datapath.attach(link, mode) {
-                Ok(attached) => tell(&attached, link, config, links),
+                Ok(attached) => {
+                    changed = true;
+                    tell(&attached, link, config, links);
+                }
                 Err(error) => {
                     warn!("{error}; {} is served from userspace", link.name);
                     self.failed.insert(ifindex);
                 }
             }
         }
+        if changed {
+            datapath.apply(desired);
+        }
         self.complain(&report);
     }
 
     /// Says what could not be written, once.
     fn complain(&mut self, report: &Report) {
-        let capacity = self.datapath.as_ref().map_or(0, Datapath::capacity);
+        self.full = report.full.is_some();
+        let capacity = self.capacity();
         let full = report.full.map(|left_out| {
             format!("the kernel path's map is full: {left_out} names beyond max-names = {capacity} are answered from userspace")
         });
@@ -201,6 +247,32 @@ impl KernelPath {
         self.datapath.as_ref().map_or(0, Datapath::capacity)
     }
 
+    /// Whether our program is on a link's interface and knows the link.
+    pub fn serves(&self, key: &LinkKey) -> bool {
+        let placed = self
+            .datapath
+            .as_ref()
+            .is_some_and(|datapath| datapath.placed(key));
+        placed && self.attached(key.ifindex).is_some()
+    }
+
+    /// What the map of names holds, where not everything finds room in it.
+    pub fn held_names(&self) -> Option<BTreeSet<NameKey>> {
+        let datapath = self.datapath.as_ref().filter(|_| self.full)?;
+        match datapath.names() {
+            Ok(names) => Some(names.into_iter().map(|(key, _)| key).collect()),
+            Err(error) => {
+                warn!("{error}");
+                None
+            }
+        }
+    }
+
+    /// Names that the map holds.
+    pub fn names_held(&self) -> usize {
+        self.datapath.as_ref().map_or(0, Datapath::names_held)
+    }
+
     /// Detaches, unpins and removes the maps.
     pub fn close(self) -> anyhow::Result<()> {
         match self.datapath {
@@ -210,28 +282,54 @@ impl KernelPath {
     }
 }
 
+/// Whether the kernel path is to answer on any interface.
+pub fn wants_any(config: &Config) -> bool {
+    let mut interfaces = config.interfaces.values();
+    interfaces.any(|interface| interface.xdp != XdpMode::Off)
+}
+
+fn open(lock: &Lock, config: &Config) -> anyhow::Result<Datapath> {
+    let object = datapath::object().context(
+        "built without the kernel path: cargo xtask build makes a binary that has it, --xdp off runs without",
+    )?;
+    let datapath = Datapath::open(lock, config.max_names, object)
+        .context("start the kernel path (--xdp off runs without it)")?;
+    for warning in datapath.warnings() {
+        warn!("{warning}");
+    }
+    Ok(datapath)
+}
+
 /// Says what the administrator should know of an interface that the kernel path is on.
 fn tell(attached: &Attached, link: &Link, config: &Config, links: &Links) {
     if let Some(warning) = &attached.warning {
         warn!("{warning}");
     }
     let name = &link.name;
-    // Frames come to a bridge when its ports have taken their tags off; a device may do so as well. The program sees
-    // them as frames of the untagged link, and nothing that it can read tells.
+    // Frames come to a bridge when its ports have taken their tags off. The program sees them as frames of the
+    // untagged link, and nothing that it can read tells.
     if link.kind.as_deref() == Some("bridge") {
         warn!(
             "{name} is a bridge: a tagged query that crosses it reaches the kernel path without its tag and is answered as an untagged one; where that matters use --xdp off or serve the ports"
         );
-    } else if rx_vlan_offload(name) == Some(true) {
-        let hint = format!(
+    } else if !hides_known_tags(link, config, links) && rx_vlan_offload(name) == Some(true) {
+        debug!(
             "{name} takes VLAN tags off before the kernel path sees frames: tagged queries are answered as untagged ones until `ethtool -K {name} rxvlan off`"
         );
-        if has_vlans(link, config, links) {
-            warn!("{hint}");
-        } else {
-            debug!("{hint}");
-        }
     }
+}
+
+/// Whether an interface with VLANs takes their tags off before the program sees frames; says what to do then. The
+/// program would answer for the wrong link.
+fn hides_known_tags(link: &Link, config: &Config, links: &Links) -> bool {
+    let hides = has_vlans(link, config, links) && rx_vlan_offload(&link.name) == Some(true);
+    if hides {
+        let name = &link.name;
+        warn!(
+            "{name} has VLANs and takes their tags off before the kernel path sees frames, which it would answer as untagged ones: served from userspace unless --xdp native or generic insists; `ethtool -K {name} rxvlan off` mends it"
+        );
+    }
+    hides
 }
 
 /// Whether VLANs are known to be on an interface.

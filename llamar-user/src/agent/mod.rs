@@ -8,11 +8,10 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 use llamar_common::abi::{LinkKey, Outcome};
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::time::{Interval, MissedTickBehavior, interval};
 use tracing::{debug, error, info, warn};
 
 use crate::config::{self, Config, ConfigError, Defaults, Flags};
-use crate::datapath::{Instance, Lock};
+use crate::datapath::{self, Instance, Lock};
 use crate::dns::Question;
 use crate::link::{Change, Watch, WatchError};
 use crate::llmnr::{self, Asked, Ignored, Response};
@@ -20,15 +19,18 @@ use crate::net::{Datagram, Groups};
 use crate::state::{Desired, desired};
 
 pub mod control;
+mod heartbeat;
 mod kernel;
 mod members;
 mod proxy;
 mod report;
 mod start;
+mod tagged;
 mod voice;
 mod zone;
 
 use control::{Control, Request};
+use heartbeat::Heartbeat;
 use kernel::KernelPath;
 use members::Members;
 use proxy::Proxies;
@@ -122,7 +124,7 @@ struct Agent {
     control: Control,
     voice: Voice,
     counts: Counts,
-    heartbeat: Interval,
+    heartbeat: Heartbeat,
     beats: u64,
     started: Instant,
     /// Given up last: it is what makes this the only agent of its instance.
@@ -138,16 +140,19 @@ impl Agent {
         for note in &config.notes {
             info!("{note}");
         }
+        // Before anything else: who lacks a right learns which, not where it showed first.
+        if kernel::wants_any(&config) {
+            datapath::check_privileges()?;
+        }
         let lock = options.instance.lock()?;
         let (watch, links) = Watch::open().await?;
         start::check_interfaces(&config, &links, options.wait)?;
         let groups = Groups::bind()?;
         let desired = Arc::new(desired(&config, &links));
+        let heartbeat = Heartbeat::every(HEARTBEAT).context("start the heartbeat")?;
         let control = Control::open(options.instance.socket())?;
         let mut kernel = KernelPath::open(&lock, &config)?;
         kernel.start(&config, &links, &desired)?;
-        let mut heartbeat = interval(HEARTBEAT);
-        heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut agent = Self {
             options,
             config,
@@ -175,7 +180,10 @@ impl Agent {
             let event = tokio::select! {
                 _ = signals.terminate.recv() => Event::End,
                 _ = signals.interrupt.recv() => Event::End,
-                _ = self.heartbeat.tick() => Event::Beat,
+                tick = self.heartbeat.tick() => {
+                    tick.context("wait for the heartbeat")?;
+                    Event::Beat
+                }
                 change = self.watch.changed() => Event::Links(change),
                 _ = signals.reload.recv() => Event::Reload,
                 asked = self.control.next() => Event::Asked(asked),
@@ -294,7 +302,7 @@ impl Agent {
 
     fn frame(&mut self, received: proxy::Received) {
         if let Some((key, outcome)) = self.proxies.answer(&self.desired, received) {
-            self.count(key, outcome.as_str());
+            self.count(key, outcome);
         }
     }
 
@@ -311,18 +319,13 @@ impl Agent {
         };
         let outcome = match llmnr::respond(&*self.desired, &asked) {
             Ok(response) => self.send(datagram, &response),
-            Err(Ignored::Destination) => {
-                debug!("Ignored unicast UDP query from {}.", datagram.from);
-                "llmnr-ignored"
-            }
             Err(reason) => {
-                debug!("Ignored a message from {}: {reason}.", datagram.from);
-                match reason {
-                    Ignored::Name => Outcome::LlmnrForeign.as_str(),
-                    Ignored::OffLink => Outcome::LlmnrOffLink.as_str(),
-                    reason if reason.is_malformed() => Outcome::LlmnrMalformed.as_str(),
-                    _ => "llmnr-ignored",
+                if reason == Ignored::Destination {
+                    debug!("Ignored unicast UDP query from {}.", datagram.from);
+                } else {
+                    debug!("Ignored a message from {}: {reason}.", datagram.from);
                 }
+                count_of(reason)
             }
         };
         self.count(key, outcome);
@@ -350,5 +353,15 @@ impl Agent {
 
     fn count(&mut self, key: LinkKey, what: &'static str) {
         *self.counts.entry(key).or_default().entry(what).or_default() += 1;
+    }
+}
+
+/// What an unanswered message is counted as: the same as in the kernel where that has a word for it.
+fn count_of(reason: Ignored) -> &'static str {
+    match reason {
+        Ignored::Name => Outcome::LlmnrForeign.as_str(),
+        Ignored::OffLink => Outcome::LlmnrOffLink.as_str(),
+        reason if reason.is_malformed() => Outcome::LlmnrMalformed.as_str(),
+        _ => "llmnr-ignored",
     }
 }

@@ -18,6 +18,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tracing::{debug, warn};
 
+use super::tagged;
 use crate::dns::Name;
 use crate::net::{PacketSocket, arp_and_llmnr_filter, arp_filter};
 use crate::state::{Desired, Served};
@@ -139,27 +140,18 @@ impl Proxies {
     }
 
     /// Answers a frame if it is to be answered from here, and says what was done.
-    pub fn answer(&self, desired: &Desired, received: Received) -> Option<(LinkKey, Outcome)> {
+    pub fn answer(&self, desired: &Desired, received: Received) -> Option<(LinkKey, &'static str)> {
         let proxy = self.sockets.get(&received.device)?;
         let records = AgentRecords::new(desired, received.device, &received.frame)?;
-        let mut buffer = vec![0; HEADROOM];
-        buffer.extend_from_slice(&received.frame);
-        let mut frame = SliceFrame::new(&mut buffer, HEADROOM);
-        let verdict = respond(&mut frame, &records);
-        let key = records.key;
-        if !verdict.reply {
-            // A host that claims an address of ours gets no answer, but is to be seen.
-            let conflict = verdict.outcome == Some(Outcome::ArpConflict);
-            return conflict.then_some((key, Outcome::ArpConflict));
-        }
-        if let Err(error) = proxy.socket.send(frame.bytes()) {
-            debug!(
-                "answer over the packet socket of interface {}: {error}",
-                received.device
-            );
+        let (answer, outcome) = records.answer(&received.frame);
+        if let Some(answer) = answer
+            && let Err(error) = proxy.socket.send(&answer)
+        {
+            let device = received.device;
+            debug!("answer over the packet socket of interface {device}: {error}");
             return None;
         }
-        Some((key, verdict.outcome?))
+        Some((records.key, outcome?))
     }
 }
 
@@ -251,6 +243,30 @@ impl<'a> AgentRecords<'a> {
             vlan,
             host: OnceCell::new(),
         })
+    }
+}
+
+impl AgentRecords<'_> {
+    /// The frame that answers another, if any does, and what to count.
+    fn answer(&self, frame: &[u8]) -> (Option<Vec<u8>>, Option<&'static str>) {
+        let mut buffer = vec![0; HEADROOM];
+        buffer.extend_from_slice(frame);
+        let mut in_place = SliceFrame::new(&mut buffer, HEADROOM);
+        let verdict = respond(&mut in_place, self);
+        if verdict.reply {
+            let answer = in_place.bytes().to_vec();
+            return (Some(answer), verdict.outcome.map(Outcome::as_str));
+        }
+        match verdict.outcome {
+            // A host that claims an address of ours gets no answer, but is to be seen.
+            Some(Outcome::ArpConflict) => (None, Some(Outcome::ArpConflict.as_str())),
+            _ if self.vlan == 0 => (None, None),
+            _ => match tagged::answer(self.served, frame) {
+                Some(Ok(answer)) => (Some(answer), Some(Outcome::LlmnrAnswered.as_str())),
+                Some(Err(reason)) => (None, Some(super::count_of(reason))),
+                None => (None, None),
+            },
+        }
     }
 }
 

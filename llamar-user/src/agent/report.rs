@@ -1,10 +1,10 @@
 //! What the agent tells of itself over the control socket.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 use std::time::Instant;
 
-use llamar_common::abi::{ADDRESSES_MAX, LinkKey, NameState};
+use llamar_common::abi::{ADDRESSES_MAX, LinkKey, NameKey, NameState};
 
 use super::Counts;
 use super::kernel::KernelPath;
@@ -13,42 +13,55 @@ use crate::link::Links;
 use crate::report::{AgentRow, LinkRow, NameRow, NamesReport, StatusReport, outcomes};
 use crate::state::{Addresses, Desired, Served};
 
-/// Every name on every link.
+/// Every name on every link, links and names in order.
 pub fn names(desired: &Desired, kernel: &KernelPath) -> NamesReport {
-    let rows = desired.links.iter().flat_map(|(key, served)| {
-        let attached = kernel.attached(key.ifindex).is_some();
+    let held = kernel.held_names();
+    let mut rows = Vec::new();
+    for (key, served) in &desired.links {
+        let serves = kernel.serves(key);
         let names = served.names.iter();
-        names.map(move |(name, addresses)| row(*key, served, name, addresses, attached))
-    });
+        let start = rows.len();
+        rows.extend(names.map(|(name, addresses)| NameRow {
+            kernel: serves && is_held(*key, name, addresses, held.as_ref()),
+            ..row(*key, served, name, addresses)
+        }));
+        rows[start..].sort_by(|one: &NameRow, other| one.name.cmp(&other.name));
+    }
     NamesReport {
         agent: true,
-        names: rows.collect(),
+        names: rows,
     }
 }
 
-fn row(
+/// Whether the kernel path's map has an entry that is answered from. `held` tells what it has where not all fits.
+fn is_held(
     key: LinkKey,
-    served: &Served,
     name: &Name,
     addresses: &Addresses,
-    attached: bool,
-) -> NameRow {
+    held: Option<&BTreeSet<NameKey>>,
+) -> bool {
     let fits = addresses.a.len() <= ADDRESSES_MAX && addresses.aaaa.len() <= ADDRESSES_MAX;
-    let all = addresses.a.iter().copied().map(IpAddr::V4);
+    let Some(key) = name
+        .single_label()
+        .and_then(|label| NameKey::new(key, label))
+    else {
+        return false;
+    };
+    fits && addresses.state == NameState::Unique && held.is_none_or(|held| held.contains(&key))
+}
+
+fn row(key: LinkKey, served: &Served, name: &Name, addresses: &Addresses) -> NameRow {
+    let a = addresses.a.iter().copied().map(IpAddr::V4);
+    let aaaa = addresses.aaaa.iter().copied().map(IpAddr::V6);
     NameRow {
         name: name.to_string(),
         interface: served.interface.clone(),
         ifindex: key.ifindex,
         vlan: key.vlan,
-        addresses: all
-            .chain(addresses.aaaa.iter().copied().map(IpAddr::V6))
-            .collect(),
+        addresses: a.chain(aaaa).collect(),
         ttl: addresses.ttl,
         state: addresses.state,
-        kernel: attached
-            && fits
-            && name.single_label().is_some()
-            && addresses.state == NameState::Unique,
+        kernel: false,
     }
 }
 
@@ -99,7 +112,7 @@ pub fn status(seen: &Seen<'_>) -> StatusReport {
         }),
         links: links.collect(),
         no_link: frames(None),
-        names_used: seen.desired.kernel_names().count() as u64,
+        names_used: seen.kernel.names_held() as u64,
         names_capacity: seen.kernel.capacity() as u64,
     }
 }

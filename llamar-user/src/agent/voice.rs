@@ -63,7 +63,7 @@ fn say(name: &str, standing: &Standing) {
     match standing {
         Standing::Missing => warn!("{name}: does not exist; served when it appears"),
         Standing::Unfit => warn!("{name}: is not an Ethernet interface; not served"),
-        Standing::Down => warn!("{name}: is down; served when it comes up"),
+        Standing::Down => warn!("{name}: is down or has no carrier; served when it comes up"),
         Standing::Ready { mode, names } => {
             info!("{name}: ready, xdp {mode}, names {}", names.join(", "));
         }

@@ -25,16 +25,20 @@ pub fn link_of(desired: &Desired, device: u32) -> Option<(LinkKey, &Served)> {
         .map(|(key, served)| (*key, served))
 }
 
+/// The host that has a name on a link.
+pub fn found<'a>(served: &'a Served, name: &Name) -> Option<Found<'a>> {
+    let addresses = served.names.get(name)?;
+    Some(Found {
+        a: &addresses.a,
+        aaaa: &addresses.aaaa,
+        ttl: addresses.ttl,
+        state: addresses.state,
+    })
+}
+
 impl Zone for Desired {
     fn find(&self, device: u32, name: &Name) -> Option<Found<'_>> {
-        let (_, served) = link_of(self, device)?;
-        let addresses = served.names.get(name)?;
-        Some(Found {
-            a: &addresses.a,
-            aaaa: &addresses.aaaa,
-            ttl: addresses.ttl,
-            state: addresses.state,
-        })
+        found(link_of(self, device)?.1, name)
     }
 
     fn source_for(&self, device: u32, asker: IpAddr) -> Option<IpAddr> {

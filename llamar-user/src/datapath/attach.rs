@@ -33,6 +33,14 @@ pub struct Attached {
 }
 
 impl XdpKind {
+    /// The word by which `ip link set` takes such a program off.
+    pub const fn ip_word(self) -> &'static str {
+        match self {
+            Self::Native => "xdpdrv",
+            Self::Generic => "xdpgeneric",
+        }
+    }
+
     /// The mode as it is written.
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -327,6 +335,7 @@ impl Interface<'_> {
             interface: self.link.name.clone(),
             id: foreign.id,
             name: name_of(foreign.id),
+            kind: foreign.kind,
         }
     }
 

@@ -3,6 +3,7 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
+use super::bpf::XdpKind;
 use super::instance::InstanceError;
 
 /// Why there is no kernel path.
@@ -98,7 +99,8 @@ pub enum AttachError {
     Off(String),
     /// Somebody else's program is there.
     #[error(
-        "{interface} already runs the XDP program '{name}' (id {id}), which is not this agent's: detach it (ip link set dev {interface} xdp off), or use --xdp off"
+        "{interface} already runs the XDP program '{name}' (id {id}), which is not this agent's: detach it (ip link set dev {interface} {} off), or use --xdp off",
+        kind.ip_word()
     )]
     Foreign {
         /// Name of the interface.
@@ -107,6 +109,8 @@ pub enum AttachError {
         id: u32,
         /// Name of the program.
         name: String,
+        /// How it is run.
+        kind: XdpKind,
     },
     /// The pinned link is on an interface of another network namespace.
     #[error(

@@ -105,11 +105,7 @@ impl Datapath {
     /// warning says so.
     pub fn open(lock: &Lock, max_names: u32, object: &[u8]) -> Result<Self, DatapathError> {
         let pins = Pins::of(lock.instance());
-        let status = Path::new("/proc/thread-self/status");
-        let missing = privilege::missing().map_err(DatapathError::io("read", status))?;
-        if let Some(missing) = missing {
-            return Err(DatapathError::Privilege(missing));
-        }
+        check_privileges()?;
         pins.check_bpffs()?;
         let found = pins.examine()?;
         let (capacity, warning) = capacity(&pins, found, max_names)?;
@@ -271,6 +267,15 @@ pub fn detach_all(instance: &Instance) -> Result<Removed, DatapathError> {
     // Where no BPF file system is seen, nothing can be said about what is attached.
     Pins::of(lock.instance()).check_bpffs()?;
     remove_leftovers(&lock)
+}
+
+/// Whether this process may load and attach; the error names the capabilities that it lacks.
+pub fn check_privileges() -> Result<(), DatapathError> {
+    let status = Path::new("/proc/thread-self/status");
+    match privilege::missing().map_err(DatapathError::io("read", status))? {
+        Some(missing) => Err(DatapathError::Privilege(missing)),
+        None => Ok(()),
+    }
 }
 
 /// Removes what a dead agent of the instance has left in the kernel, of whatever layout, for one that runs without

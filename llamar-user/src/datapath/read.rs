@@ -32,10 +32,13 @@ pub struct PinnedLink {
 }
 
 impl Pinned {
-    /// The pins of an instance; `None` if there are none.
+    /// The pins of an instance; `None` if there are none, as where no BPF file system is mounted.
     pub fn open(instance: &Instance) -> Result<Option<Self>, DatapathError> {
         let pins = Pins::of(instance);
-        pins.check_bpffs()?;
+        match pins.check_bpffs() {
+            Err(DatapathError::NoBpffs(_)) => return Ok(None),
+            checked => checked?,
+        }
         pins.check_shapes(Access::Read)?;
         if !pins.complete() {
             return Ok(None);

@@ -5,7 +5,6 @@ pub mod packet;
 pub mod udp;
 
 pub use holder::{Holder, Holders};
-#[cfg(feature = "trace")]
 pub(crate) use packet::register;
 pub use packet::{PacketSocket, Received, arp_and_llmnr_filter, arp_filter};
 pub use udp::{BindError, Datagram, Groups};

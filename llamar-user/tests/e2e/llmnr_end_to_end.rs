@@ -522,6 +522,53 @@ fn vlan_is_answered_on(path: Path) {
     wire.assert_unanswered(&untagged, &answered.id(0x54));
 }
 
+/// What the kernel path passes up on a VLAN without an interface is answered all the same.
+fn vlan_is_answered_from_userspace_on(path: Path) {
+    let scene = or_skip!(Scene::new(path));
+    let config = config_file(
+        r#"
+        [interface.eth0]
+        names = ["casa"]
+        [interface.eth0.vlan.100]
+        names = ["casa100"]
+        addresses = ["10.0.100.1/24", "fd64::1/64"]
+        [interface.eth0.vlan.100.hosts]
+        many = ["10.0.100.11", "10.0.100.12", "10.0.100.13", "10.0.100.14", "10.0.100.15"]
+        "two.labels" = "10.0.100.20"
+        "#,
+    );
+    let _agent = Agent::start(&scene.host, &scene.arguments(&["--config", &config.path]));
+    let wire = scene.wire();
+    let own: IpAddr = [10, 0, 100, 1].into();
+    for from in [[10, 0, 100, 2].into(), "fd64::2".parse::<IpAddr>().unwrap()] {
+        let ask = |name: &str| FrameBuilder::llmnr(asker(from)).question(name, A).vlan(100);
+        let reply = wire.ask(&ask("casa100").flags(0x0200).id(1));
+        reply.message.assert_answers("casa100", A, 30, &[own]);
+        let many: Vec<IpAddr> = (11..16).map(|last| [10, 0, 100, last].into()).collect();
+        let query = ask("many").id(2);
+        let reply = wire.ask(&query);
+        reply.message.assert_answers("many", A, 30, &many);
+        let source = if from.is_ipv4() {
+            own
+        } else {
+            "fd64::1".parse().unwrap()
+        };
+        reply.assert_headers(&query, HOST_MAC, source);
+        let nobody = ask("nobody.labels").id(3);
+        wire.assert_unanswered(&nobody, &ask("two.labels").id(4));
+    }
+}
+
+#[test]
+fn tagged_query_that_only_userspace_answers_is_answered_beside_the_kernel_path() {
+    vlan_is_answered_from_userspace_on(Path::GenericVeth);
+}
+
+#[test]
+fn tagged_query_that_only_userspace_answers_is_answered_without_xdp() {
+    vlan_is_answered_from_userspace_on(Path::Userspace);
+}
+
 #[test]
 fn tagged_query_is_answered_for_a_configured_vlan_on_a_native_veth() {
     vlan_is_answered_on(Path::NativeVeth);

@@ -1,0 +1,181 @@
+//! LLMNR on a VLAN that has no interface here: no UDP socket sees its queries, so the responder's messages are taken
+//! from whole frames and put into such. What `llamar_common::respond` answers itself never comes here.
+
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use llamar_common::wire::checksum::Sum;
+use llamar_common::wire::ip::{LIFETIME, UDP, v4, v6};
+use llamar_common::wire::{be16, chunk, ethernet, put, udp};
+
+use crate::dns::Name;
+use crate::llmnr::{Asked, Found, Ignored, Zone, respond};
+use crate::state::Served;
+
+/// Length of the Ethernet header and the tag.
+const LINK_HEADER: usize = ethernet::HEADER + ethernet::TAG;
+
+/// The frame that answers a tagged query, if the link's names are asked for.
+pub fn answer(served: &Served, frame: &[u8]) -> Option<Result<Vec<u8>, Ignored>> {
+    let query = Datagram::read(frame)?;
+    let asked = Asked {
+        message: query.message,
+        from: query.from,
+        to: query.to,
+        device: 0,
+    };
+    Some(respond(&OneLink(served), &asked).map(|response| {
+        let mut answer = frame[..LINK_HEADER].to_vec();
+        put(&mut answer, ethernet::DESTINATION, query.hardware);
+        put(&mut answer, ethernet::SOURCE, served.mac);
+        append_ip(&mut answer, response.source, query.from, &response.message);
+        answer
+    }))
+}
+
+/// A link as the responder asks for it.
+struct OneLink<'a>(&'a Served);
+
+impl Zone for OneLink<'_> {
+    fn find(&self, _device: u32, name: &Name) -> Option<Found<'_>> {
+        super::zone::found(self.0, name)
+    }
+
+    fn source_for(&self, _device: u32, asker: IpAddr) -> Option<IpAddr> {
+        self.0.source_for(asker)
+    }
+}
+
+/// A UDP datagram for the port of LLMNR in a tagged frame.
+struct Datagram<'a> {
+    hardware: ethernet::Mac,
+    from: SocketAddr,
+    to: IpAddr,
+    message: &'a [u8],
+}
+
+impl<'a> Datagram<'a> {
+    fn read(frame: &'a [u8]) -> Option<Self> {
+        let header = frame.get(..LINK_HEADER)?;
+        let packet = &frame[LINK_HEADER..];
+        let (from, to, datagram) = match be16(header, ethernet::HEADER + 2) {
+            ethernet::IPV4 => read_v4(packet)?,
+            ethernet::IPV6 => read_v6(packet)?,
+            _ => return None,
+        };
+        let head = datagram.get(..udp::HEADER)?;
+        let whole = be16(head, udp::LENGTH) as usize == datagram.len();
+        let ours = be16(head, udp::DESTINATION) == udp::LLMNR;
+        if !whole || !ours || !is_good(from, to, datagram) {
+            return None;
+        }
+        Some(Self {
+            hardware: chunk(header, ethernet::SOURCE),
+            from: SocketAddr::new(from, be16(head, udp::SOURCE)),
+            to,
+            message: &datagram[udp::HEADER..],
+        })
+    }
+}
+
+fn read_v4(packet: &[u8]) -> Option<(IpAddr, IpAddr, &[u8])> {
+    let header = packet.get(..v4::HEADER)?;
+    let length = usize::from(header[0] & 0xf) * 4;
+    let header = packet.get(..length.max(v4::HEADER))?;
+    let total = usize::from(be16(header, v4::TOTAL_LENGTH));
+    let whole = be16(header, v4::FRAGMENT) & !v4::DONT_FRAGMENT == 0;
+    let good = header[0] >> 4 == 4 && length >= v4::HEADER && header[v4::PROTOCOL] == UDP;
+    if !good || !whole || Sum::ZERO.bytes(header).fold() != 0xffff {
+        return None;
+    }
+    let address = |at| IpAddr::V4(Ipv4Addr::from(chunk::<4>(header, at)));
+    let datagram = packet.get(length..total)?;
+    Some((address(v4::SOURCE), address(v4::DESTINATION), datagram))
+}
+
+fn read_v6(packet: &[u8]) -> Option<(IpAddr, IpAddr, &[u8])> {
+    let header = packet.get(..v6::HEADER)?;
+    let length = usize::from(be16(header, v6::PAYLOAD_LENGTH));
+    if header[0] >> 4 != 6 || header[v6::NEXT_HEADER] != UDP {
+        return None;
+    }
+    let address = |at| IpAddr::V6(Ipv6Addr::from(chunk::<16>(header, at)));
+    let datagram = packet.get(v6::HEADER..v6::HEADER + length)?;
+    Some((address(v6::SOURCE), address(v6::DESTINATION), datagram))
+}
+
+/// Whether the checksum is right, absent where it may be, or left to a device (then it is the pseudo-header's sum).
+fn is_good(from: IpAddr, to: IpAddr, datagram: &[u8]) -> bool {
+    let pseudo = pseudo_header(from, to, datagram.len());
+    match be16(datagram, udp::CHECKSUM) {
+        0 => from.is_ipv4(),
+        checksum => {
+            checksum.swap_bytes() == pseudo.fold() || pseudo.bytes(datagram).fold() == 0xffff
+        }
+    }
+}
+
+fn pseudo_header(from: IpAddr, to: IpAddr, length: usize) -> Sum {
+    let addresses = match (from, to) {
+        (IpAddr::V4(from), IpAddr::V4(to)) => Sum::ZERO.bytes(&from.octets()).bytes(&to.octets()),
+        (from, to) => Sum::ZERO.bytes(&octets6(from)).bytes(&octets6(to)),
+    };
+    // A datagram's length fits: it was read from, or is written to, its header.
+    addresses.number(u16::from(UDP)).number(length as u16)
+}
+
+fn octets6(address: IpAddr) -> [u8; 16] {
+    match address {
+        IpAddr::V4(address) => address.to_ipv6_mapped().octets(),
+        IpAddr::V6(address) => address.octets(),
+    }
+}
+
+/// Appends the IP packet that carries a message from our address to an asker of the same family.
+fn append_ip(frame: &mut Vec<u8>, source: IpAddr, asker: SocketAddr, message: &[u8]) {
+    let length = udp::HEADER + message.len();
+    match (source, asker.ip()) {
+        (IpAddr::V4(source), IpAddr::V4(asker)) => {
+            let mut header = [0; v4::HEADER];
+            header[0] = v4::VERSION_IHL;
+            put(
+                &mut header,
+                v4::TOTAL_LENGTH,
+                ((v4::HEADER + length) as u16).to_be_bytes(),
+            );
+            put(&mut header, v4::FRAGMENT, v4::DONT_FRAGMENT.to_be_bytes());
+            header[v4::TTL] = LIFETIME;
+            header[v4::PROTOCOL] = UDP;
+            put(&mut header, v4::SOURCE, source.octets());
+            put(&mut header, v4::DESTINATION, asker.octets());
+            let checksum = Sum::ZERO.bytes(&header).checksum();
+            put(&mut header, v4::CHECKSUM, checksum.to_le_bytes());
+            frame.extend(header);
+        }
+        (source, asker) => {
+            let mut header = [0; v6::HEADER];
+            header[0] = 0x60;
+            put(
+                &mut header,
+                v6::PAYLOAD_LENGTH,
+                (length as u16).to_be_bytes(),
+            );
+            header[v6::NEXT_HEADER] = UDP;
+            header[v6::HOP_LIMIT] = LIFETIME;
+            put(&mut header, v6::SOURCE, octets6(source));
+            put(&mut header, v6::DESTINATION, octets6(asker));
+            frame.extend(header);
+        }
+    }
+    let start = frame.len();
+    frame.extend(udp::LLMNR.to_be_bytes());
+    frame.extend(asker.port().to_be_bytes());
+    frame.extend((length as u16).to_be_bytes());
+    frame.extend([0, 0]);
+    frame.extend(message);
+    let sum = pseudo_header(source, asker.ip(), length).bytes(&frame[start..]);
+    put(
+        &mut frame[start..],
+        udp::CHECKSUM,
+        sum.udp_checksum().to_le_bytes(),
+    );
+}
