@@ -3,7 +3,7 @@
 use aya::maps::{Array, HashMap, Map, MapData, PerCpuArray};
 use aya::programs::{ProgramError, ProgramInfo, TestRun, TestRunOptions, TestRunResult, Xdp};
 use aya::{Ebpf, EbpfLoader};
-use llamar_common::abi::{COUNTERS_MAX, Control, Counters, Plain, Sender, map};
+use llamar_common::abi::{self, COUNTERS_MAX, Control, Counters, Plain, Sender, map};
 use llamar_common::testing::Tables;
 
 /// What a test-run leaves in front of a frame without metadata: XDP_PACKET_HEADROOM less the kernel's
@@ -20,7 +20,7 @@ pub struct Kernel {
     program: &'static str,
     names: HashMap<MapData, [u8; 72], [u8; 92]>,
     arp: HashMap<MapData, [u8; 12], [u8; 8]>,
-    links: Array<MapData, [u8; 984]>,
+    links: Array<MapData, [u8; size_of::<abi::Link>()]>,
     senders: Array<MapData, [u8; 24]>,
     control: Array<MapData, [u8; 32]>,
     counters: PerCpuArray<MapData, [u8; 256]>,
