@@ -157,7 +157,8 @@ impl KernelPath {
                     tell(&attached, link, config, links);
                 }
                 Err(error) => {
-                    warn!("{error}; {} is served from userspace", link.name);
+                    let reason = anyhow::Error::from(error);
+                    warn!("{reason:#}; {} is served from userspace", link.name);
                     self.failed.insert(ifindex);
                 }
             }

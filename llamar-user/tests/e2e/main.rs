@@ -12,6 +12,7 @@ mod bad_input;
 mod ground;
 mod lifecycle;
 mod llmnr_end_to_end;
+mod mending;
 mod readme;
 mod refusals;
 mod service;
