@@ -23,7 +23,7 @@ const FLAGS: [&str; 4] = [
 /// A built eBPF object.
 #[derive(Debug)]
 pub struct Built {
-    /// Its absolute path, `target/llamar.bpf.o`.
+    /// Its absolute path below `target/`.
     pub object: PathBuf,
     /// The compiler's warnings about the eBPF crates, which clippy on the host does not see. They were printed.
     pub warnings: usize,
@@ -44,7 +44,7 @@ pub fn build(workspace: &Workspace, toolchain: &Toolchain, trace: bool) -> Resul
         .bpf_target()
         .join(TARGET)
         .join("release/llamar-ebpf");
-    let object = finish(workspace, &linked)
+    let object = finish(&workspace.object(trace), &linked)
         .with_context(|| format!("use the eBPF object {}", linked.display()))?;
     Ok(Built {
         object,
@@ -53,19 +53,18 @@ pub fn build(workspace: &Workspace, toolchain: &Toolchain, trace: bool) -> Resul
 }
 
 /// Marks the text in the linked object and puts it into its place.
-fn finish(workspace: &Workspace, linked: &Path) -> Result<PathBuf> {
+fn finish(object: &Path, linked: &Path) -> Result<PathBuf> {
     let mut elf = fs::read(linked).context("read it")?;
     let marked = btf::mark_text(&mut elf)?;
     ensure!(
         marked > 0,
         "its type information has no `i8`, by which the maps declare text"
     );
-    let object = workspace.object();
     // The same bytes keep their time, so that nothing is built again because of them.
-    if fs::read(&object).ok().as_deref() != Some(&elf) {
-        stamp::write(&object, &elf)?;
+    if fs::read(object).ok().as_deref() != Some(&elf) {
+        stamp::write(object, &elf)?;
     }
-    Ok(object)
+    Ok(object.to_owned())
 }
 
 /// The warnings in `cargo --message-format json`; cargo repeats them for what was built before.
@@ -132,8 +131,8 @@ mod tests {
     fn an_object_without_type_information_is_refused_and_named() {
         let workspace = Workspace::at(Path::new("/nonexistent"));
         let own = std::env::current_exe().unwrap();
-        let error = format!("{:#}", finish(&workspace, &own).unwrap_err());
+        let error = format!("{:#}", finish(&workspace.object(false), &own).unwrap_err());
         assert!(error.contains("no section .BTF"), "{error}");
-        assert!(finish(&workspace, Path::new("/nonexistent/object")).is_err());
+        assert!(finish(&workspace.object(false), Path::new("/nonexistent/object")).is_err());
     }
 }

@@ -61,9 +61,14 @@ impl Workspace {
         self.root.join("target/bpf")
     }
 
-    /// The eBPF object, ready to be embedded.
-    pub fn object(&self) -> PathBuf {
-        self.root.join("target/llamar.bpf.o")
+    /// The eBPF object, ready to be embedded. One that logs has a place of its own, so that no other build takes it.
+    pub fn object(&self, trace: bool) -> PathBuf {
+        let name = if trace {
+            "llamar-trace.bpf.o"
+        } else {
+            "llamar.bpf.o"
+        };
+        self.root.join("target").join(name)
     }
 
     /// `cargo` of the host, in the workspace. By name: `$CARGO` would fix the toolchain. What `cargo run` set for
@@ -93,7 +98,7 @@ mod tests {
             workspace.tools(),
             workspace.peers(),
             workspace.bpf_target(),
-            workspace.object(),
+            workspace.object(false),
         ] {
             assert!(path.starts_with("/src/llamar/target"), "{}", path.display());
         }

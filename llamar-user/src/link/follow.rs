@@ -198,12 +198,12 @@ impl Stage {
 
 #[cfg(test)]
 mod tests {
+    use netlink_packet_core::{
+        NLM_F_DUMP_INTR, NetlinkHeader, NetlinkMessage, NetlinkPayload, NetlinkSerializable,
+    };
     use netlink_packet_route::AddressFamily;
     use netlink_packet_route::address::{AddressAttribute, AddressMessage};
     use netlink_packet_route::link::{LinkAttribute, LinkMessage};
-    use rtnetlink::packet_core::{
-        NLM_F_DUMP_INTR, NetlinkHeader, NetlinkMessage, NetlinkPayload, NetlinkSerializable,
-    };
 
     use super::*;
 
