@@ -16,8 +16,8 @@ use crate::state::Desired;
 /// The kernel path, or none where every interface is served from userspace.
 pub struct KernelPath {
     datapath: Option<Datapath>,
-    /// Interfaces on which attaching failed; tried again at a full pass.
-    failed: BTreeSet<u32>,
+    /// Interfaces that are left to userspace and why; tried again at a full pass.
+    failed: BTreeMap<u32, String>,
     /// Whether the map of names has no room for all.
     full: bool,
     /// What was said last of writing the maps.
@@ -40,7 +40,7 @@ impl KernelPath {
         };
         Ok(Self {
             datapath,
-            failed: BTreeSet::new(),
+            failed: BTreeMap::new(),
             full: false,
             complaints: Vec::new(),
             beating: true,
@@ -79,12 +79,12 @@ impl KernelPath {
         };
         datapath.beat()?;
         for (link, mode) in wanted(config, links) {
-            if mode == XdpMode::Auto && hides_known_tags(link, config, links) {
-                self.failed.insert(link.index);
+            if let Some(reason) = reason_against(link, mode, config, links) {
+                warn!("{reason}");
+                self.failed.insert(link.index, reason);
                 continue;
             }
-            let attached = datapath.attach(link, mode)?;
-            tell(&attached, link, config, links);
+            tell(&datapath.attach(link, mode)?, link, config, links);
         }
         // Only now is it known how the program is run on each link.
         datapath.apply(desired);
@@ -122,6 +122,8 @@ impl KernelPath {
             }
             return;
         };
+        // What is still so at the next attempt is not said again.
+        let before = self.failed.clone();
         if again {
             self.failed.clear();
             datapath.distrust();
@@ -141,25 +143,30 @@ impl KernelPath {
                 warn!("detach from interface {ifindex}: {error}");
             }
         }
-        self.failed.retain(|ifindex| wanted.contains_key(ifindex));
+        self.failed
+            .retain(|ifindex, _| wanted.contains_key(ifindex));
         let mut changed = false;
         for (ifindex, (link, mode)) in wanted {
-            if held.get(&ifindex) == Some(&Some(mode)) || self.failed.contains(&ifindex) {
+            if held.get(&ifindex) == Some(&Some(mode)) || self.failed.contains_key(&ifindex) {
                 continue;
             }
-            if mode == XdpMode::Auto && hides_known_tags(link, config, links) {
-                self.failed.insert(ifindex);
-                continue;
-            }
-            match datapath.attach(link, mode) {
+            let result = match reason_against(link, mode, config, links) {
+                Some(reason) => Err(reason),
+                None => datapath.attach(link, mode).map_err(|error| {
+                    let reason = anyhow::Error::from(error);
+                    format!("{reason:#}; {} is served from userspace", link.name)
+                }),
+            };
+            match result {
                 Ok(attached) => {
                     changed = true;
                     tell(&attached, link, config, links);
                 }
-                Err(error) => {
-                    let reason = anyhow::Error::from(error);
-                    warn!("{reason:#}; {} is served from userspace", link.name);
-                    self.failed.insert(ifindex);
+                Err(reason) => {
+                    if before.get(&ifindex) != Some(&reason) {
+                        warn!("{reason}");
+                    }
+                    self.failed.insert(ifindex, reason);
                 }
             }
         }
@@ -313,24 +320,30 @@ fn tell(attached: &Attached, link: &Link, config: &Config, links: &Links) {
         warn!(
             "{name} is a bridge: a tagged query that crosses it reaches the kernel path without its tag and is answered as an untagged one; where that matters use --xdp off or serve the ports"
         );
-    } else if !hides_known_tags(link, config, links) && rx_vlan_offload(name) == Some(true) {
+    } else if hides_known_tags(link, config, links) {
+        warn!("{}", about_hidden_tags(name));
+    } else if rx_vlan_offload(name) == Some(true) {
         debug!(
             "{name} takes VLAN tags off before the kernel path sees frames: tagged queries are answered as untagged ones until `ethtool -K {name} rxvlan off`"
         );
     }
 }
 
-/// Whether an interface with VLANs takes their tags off before the program sees frames; says what to do then. The
-/// program would answer for the wrong link.
+/// Why `auto` leaves an interface to userspace, if it does: its frames would be answered for the wrong link.
+fn reason_against(link: &Link, mode: XdpMode, config: &Config, links: &Links) -> Option<String> {
+    let against = mode == XdpMode::Auto && hides_known_tags(link, config, links);
+    against.then(|| about_hidden_tags(&link.name))
+}
+
+/// Whether an interface with VLANs takes their tags off before the program sees frames.
 fn hides_known_tags(link: &Link, config: &Config, links: &Links) -> bool {
-    let hides = has_vlans(link, config, links) && rx_vlan_offload(&link.name) == Some(true);
-    if hides {
-        let name = &link.name;
-        warn!(
-            "{name} has VLANs and takes their tags off before the kernel path sees frames, which it would answer as untagged ones: served from userspace unless --xdp native or generic insists; `ethtool -K {name} rxvlan off` mends it"
-        );
-    }
-    hides
+    has_vlans(link, config, links) && rx_vlan_offload(&link.name) == Some(true)
+}
+
+fn about_hidden_tags(name: &str) -> String {
+    format!(
+        "{name} has VLANs and takes their tags off before the kernel path sees frames, which it would answer as untagged ones: served from userspace unless --xdp native or generic insists; `ethtool -K {name} rxvlan off` mends it"
+    )
 }
 
 /// Whether VLANs are known to be on an interface.
