@@ -99,3 +99,25 @@ fn start_that_fails_over_a_killed_agents_pins_adds_nothing_to_them() {
     let _agent = Agent::start_as(&scene.host, &name, &arguments);
     second.ask(&query_on_second("casa"));
 }
+
+#[test]
+fn interface_that_hides_the_tags_of_its_vlans_is_left_to_userspace_and_that_is_said_once() {
+    let scene = or_skip!(Scene::new(Path::GenericVeth));
+    let config = config_file(
+        "[interface.eth0]\nnames = [\"casa\"]\n[interface.eth0.vlan.100]\naddresses = [\"10.0.100.1/24\"]\n",
+    );
+    let mut agent = Agent::spawn(&scene.host, &["--config", &config.path]);
+    // A veth has rx-vlan-offload on.
+    agent.wait_for_words(&["eth0 has VLANs", "rxvlan off"]);
+    agent.wait_for_words(&["eth0: ready", "xdp off"]);
+    for names in ["[\"casa\", \"one\"]", "[\"casa\", \"two\"]"] {
+        config.rewrite(&format!(
+            "[interface.eth0]\nnames = {names}\n[interface.eth0.vlan.100]\naddresses = [\"10.0.100.1/24\"]\n"
+        ));
+        agent.signal(Signal::SIGHUP);
+        let name = &names[10..13];
+        wait_until("the reload", || agent.printed(&["names"]).contains(name));
+    }
+    assert_eq!(agent.said().matches("eth0 has VLANs").count(), 1);
+    scene.wire().ask(&casa());
+}
