@@ -300,56 +300,6 @@ impl Agent {
         })
     }
 
-    fn frame(&mut self, received: proxy::Received) {
-        if let Some((key, outcome)) = self.proxies.answer(&self.desired, received) {
-            self.count(key, outcome);
-        }
-    }
-
-    fn datagram(&mut self, datagram: &Datagram, message: &[u8]) {
-        let Some((key, served)) = zone::link_of(&self.desired, datagram.device) else {
-            return;
-        };
-        debug!("Received datagram.");
-        let asked = Asked {
-            message,
-            from: datagram.from,
-            transport: Transport::Udp { to: datagram.to },
-        };
-        let outcome = match llmnr::respond(served, &asked) {
-            Ok(response) => self.send(datagram, &response),
-            Err(reason) => {
-                if reason == Ignored::Destination {
-                    debug!("Ignored unicast UDP query from {}.", datagram.from);
-                } else {
-                    debug!("Ignored a message from {}: {reason}.", datagram.from);
-                }
-                count_of(reason)
-            }
-        };
-        self.count(key, outcome);
-    }
-
-    /// Sends a response and says what to count.
-    fn send(&self, datagram: &Datagram, response: &Response) -> &'static str {
-        let Question { name, .. } = &response.question;
-        let (kind, asker) = (response.question.kind_name(), datagram.from);
-        debug!("Received {kind} query from {asker} for {name}.");
-        let sent = self
-            .groups
-            .send(&response.message, asker, response.source, datagram.device);
-        match sent {
-            Ok(()) => {
-                debug!("Responding.");
-                Outcome::LlmnrAnswered.as_str()
-            }
-            Err(error) => {
-                debug!("respond to {asker} from {}: {error}", response.source);
-                "llmnr-send-failed"
-            }
-        }
-    }
-
     fn count(&mut self, key: LinkKey, what: &'static str) {
         *self.counts.entry(key).or_default().entry(what).or_default() += 1;
     }

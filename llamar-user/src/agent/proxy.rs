@@ -5,6 +5,7 @@
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 
 use llamar_common::abi::{
@@ -18,6 +19,7 @@ use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tracing::{debug, warn};
 
+use super::stations::Stations;
 use super::tagged;
 use crate::dns::Name;
 use crate::net::{PacketSocket, arp_and_llmnr_filter, arp_filter};
@@ -36,9 +38,20 @@ pub struct Received {
     frame: Vec<u8>,
 }
 
+/// What a frame was.
+pub enum Heard<'f> {
+    /// Nothing for us.
+    Nothing,
+    /// It was answered or needs no answer; to be counted on a link.
+    Settled(LinkKey, &'static str),
+    /// An LLMNR message on a VLAN that has no interface here.
+    Message(LinkKey, tagged::Datagram<'f>),
+}
+
 /// The packet sockets, one for each interface that needs one.
 pub struct Proxies {
     sockets: BTreeMap<u32, Proxy>,
+    stations: Stations,
     failed: BTreeSet<u32>,
     sender: mpsc::Sender<Received>,
     receiver: mpsc::Receiver<Received>,
@@ -79,6 +92,7 @@ impl Proxies {
         let (sender, receiver) = mpsc::channel(WAITING_MAX);
         Self {
             sockets: BTreeMap::new(),
+            stations: Stations::default(),
             failed: BTreeSet::new(),
             sender,
             receiver,
@@ -139,19 +153,61 @@ impl Proxies {
         }
     }
 
-    /// Answers a frame if it is to be answered from here, and says what was done.
-    pub fn answer(&self, desired: &Desired, received: Received) -> Option<(LinkKey, &'static str)> {
-        let proxy = self.sockets.get(&received.device)?;
-        let records = AgentRecords::new(desired, received.device, &received.frame)?;
-        let (answer, outcome) = records.answer(&received.frame);
+    /// Answers a frame if `llamar_common::respond` has an answer for it.
+    pub fn answer<'f>(&mut self, desired: &Desired, received: &'f Received) -> Heard<'f> {
+        let Some(proxy) = self.sockets.get(&received.device) else {
+            return Heard::Nothing;
+        };
+        let frame = &received.frame;
+        let Some(records) = AgentRecords::new(desired, received.device, frame) else {
+            return Heard::Nothing;
+        };
+        let key = records.key;
+        let (answer, outcome) = records.answer(frame);
         if let Some(answer) = answer
             && let Err(error) = proxy.socket.send(&answer)
         {
             let device = received.device;
             debug!("answer over the packet socket of interface {device}: {error}");
-            return None;
+            return Heard::Nothing;
         }
-        Some((records.key, outcome?))
+        if let Some(outcome) = outcome {
+            return Heard::Settled(key, outcome);
+        }
+        match tagged::Datagram::read(frame).filter(|_| records.vlan != 0) {
+            Some(datagram) => {
+                let sender = datagram.from.ip();
+                self.stations.heard(key, sender, datagram.station);
+                Heard::Message(key, datagram)
+            }
+            None => Heard::Nothing,
+        }
+    }
+
+    /// Sends a message on a VLAN that has no interface here.
+    pub fn send(
+        &self,
+        key: LinkKey,
+        served: &Served,
+        source: IpAddr,
+        to: SocketAddr,
+        message: &[u8],
+    ) -> io::Result<()> {
+        let station = if to.ip().is_multicast() {
+            Some(tagged::group(to.ip(), key.vlan))
+        } else {
+            self.stations.station(key, to.ip())
+        };
+        let lost = || io::Error::from(io::ErrorKind::HostUnreachable);
+        let station = station.ok_or_else(lost)?;
+        let proxy = self.sockets.get(&key.ifindex).ok_or_else(lost)?;
+        let frame = tagged::frame(served, station, source, to, message);
+        proxy.socket.send(&frame).map(drop)
+    }
+
+    /// The hardware address of a station that was heard on a VLAN that has no interface here.
+    pub fn mac(&self, key: LinkKey, address: IpAddr) -> Option<ethernet::Mac> {
+        Some(self.stations.station(key, address)?.mac)
     }
 }
 
@@ -230,7 +286,7 @@ impl<'a> AgentRecords<'a> {
                 .filter(|served| served.device.is_none())?;
             (key, served, vlan)
         } else if ether_type == ethernet::ARP {
-            let (key, served) = super::zone::link_of(desired, device)?;
+            let (key, served) = desired.link_of(device)?;
             (key, served, 0)
         } else {
             // LLMNR without a tag comes through the UDP sockets.
@@ -260,12 +316,7 @@ impl AgentRecords<'_> {
         match verdict.outcome {
             // A host that claims an address of ours gets no answer, but is to be seen.
             Some(Outcome::ArpConflict) => (None, Some(Outcome::ArpConflict.as_str())),
-            _ if self.vlan == 0 => (None, None),
-            _ => match tagged::answer(self.served, frame) {
-                Some(Ok(answer)) => (Some(answer), Some(Outcome::LlmnrAnswered.as_str())),
-                Some(Err(reason)) => (None, Some(super::count_of(reason))),
-                None => (None, None),
-            },
+            _ => (None, None),
         }
     }
 }

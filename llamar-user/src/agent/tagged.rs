@@ -7,39 +7,58 @@ use llamar_common::wire::checksum::Sum;
 use llamar_common::wire::ip::{LIFETIME, UDP, v4, v6};
 use llamar_common::wire::{be16, chunk, ethernet, put, udp};
 
-use crate::llmnr::{Asked, Ignored, Transport, respond};
+use super::stations::Station;
 use crate::state::Served;
 
 /// Length of the Ethernet header and the tag.
 const LINK_HEADER: usize = ethernet::HEADER + ethernet::TAG;
 
-/// The frame that answers a tagged query, if the link's names are asked for.
-pub fn answer(served: &Served, frame: &[u8]) -> Option<Result<Vec<u8>, Ignored>> {
-    let query = Datagram::read(frame)?;
-    let asked = Asked {
-        message: query.message,
-        from: query.from,
-        transport: Transport::Udp { to: query.to },
+/// The frame that carries a message from our address on a VLAN to a station or a group there.
+pub fn frame(
+    served: &Served,
+    station: Station,
+    source: IpAddr,
+    to: SocketAddr,
+    message: &[u8],
+) -> Vec<u8> {
+    let ether_type = match source {
+        IpAddr::V4(_) => ethernet::IPV4,
+        IpAddr::V6(_) => ethernet::IPV6,
     };
-    Some(respond(served, &asked).map(|response| {
-        let mut answer = frame[..LINK_HEADER].to_vec();
-        put(&mut answer, ethernet::DESTINATION, query.hardware);
-        put(&mut answer, ethernet::SOURCE, served.mac);
-        append_ip(&mut answer, response.source, query.from, &response.message);
-        answer
-    }))
+    let mut frame = vec![0; LINK_HEADER];
+    put(&mut frame, ethernet::DESTINATION, station.mac);
+    put(&mut frame, ethernet::SOURCE, served.mac);
+    put(&mut frame, ethernet::ETHER_TYPE, ethernet::VLAN.to_be_bytes());
+    put(&mut frame, ethernet::HEADER, station.tag.to_be_bytes());
+    put(&mut frame, ethernet::HEADER + 2, ether_type.to_be_bytes());
+    append_ip(&mut frame, source, to, message);
+    frame
+}
+
+/// The group of LLMNR in a family on a VLAN.
+pub fn group(family: IpAddr, vlan: u16) -> Station {
+    let mac = match family {
+        IpAddr::V4(_) => ethernet::LLMNR_V4,
+        IpAddr::V6(_) => ethernet::LLMNR_V6,
+    };
+    Station { mac, tag: vlan }
 }
 
 /// A UDP datagram for the port of LLMNR in a tagged frame.
-struct Datagram<'a> {
-    hardware: ethernet::Mac,
-    from: SocketAddr,
-    to: IpAddr,
-    message: &'a [u8],
+pub struct Datagram<'a> {
+    /// Who sent it.
+    pub station: Station,
+    /// The sender's address and port.
+    pub from: SocketAddr,
+    /// The address it was sent to.
+    pub to: IpAddr,
+    /// Its payload.
+    pub message: &'a [u8],
 }
 
 impl<'a> Datagram<'a> {
-    fn read(frame: &'a [u8]) -> Option<Self> {
+    /// The datagram in a frame; `None` if there is none, or its checksum is wrong.
+    pub fn read(frame: &'a [u8]) -> Option<Self> {
         let header = frame.get(..LINK_HEADER)?;
         let packet = &frame[LINK_HEADER..];
         let (from, to, datagram) = match be16(header, ethernet::HEADER + 2) {
@@ -54,7 +73,10 @@ impl<'a> Datagram<'a> {
             return None;
         }
         Some(Self {
-            hardware: chunk(header, ethernet::SOURCE),
+            station: Station {
+                mac: chunk(header, ethernet::SOURCE),
+                tag: be16(header, ethernet::HEADER),
+            },
             from: SocketAddr::new(from, be16(head, udp::SOURCE)),
             to,
             message: &datagram[udp::HEADER..],

@@ -2,28 +2,9 @@
 
 use std::net::IpAddr;
 
-use llamar_common::abi::LinkKey;
-
 use crate::dns::Name;
 use crate::llmnr::{Found, OWNERS_MAX, Owner, Zone};
-use crate::state::{Desired, Served};
-
-/// The link that sockets see on an interface.
-pub fn link_of(desired: &Desired, device: u32) -> Option<(LinkKey, &Served)> {
-    let untagged = LinkKey::new(device, 0);
-    if let Some(served) = desired
-        .links
-        .get(&untagged)
-        .filter(|served| served.device == Some(device))
-    {
-        return Some((untagged, served));
-    }
-    // A VLAN interface that is served as a VLAN of its parent.
-    let mut links = desired.links.iter();
-    links
-        .find(|(_, served)| served.device == Some(device))
-        .map(|(key, served)| (*key, served))
-}
+use crate::state::Served;
 
 impl Zone for Served {
     fn find(&self, name: &Name) -> Option<Found<'_>> {

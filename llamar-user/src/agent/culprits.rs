@@ -1,0 +1,102 @@
+//! Who has names of ours: the hardware addresses of those hosts, from the neighbour table, for the log and for
+//! `llamar why` (RFC 4795 4.2: conflicts are logged).
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+
+use tokio::sync::mpsc;
+
+use crate::link::neighbours::hardware_address;
+
+/// Hosts that are looked up at a time; of more the log does not tell the hardware address.
+const LOOK_UPS_MAX: usize = 16;
+/// Hosts whose hardware address is remembered.
+const KNOWN_MAX: usize = 256;
+
+/// A conflict whose culprit was looked up, to be logged now.
+pub struct Found {
+    /// The culprit's address.
+    pub culprit: IpAddr,
+    /// Its hardware address, where that could be found.
+    pub mac: Option<[u8; 6]>,
+    /// What to log, with `{}` where the culprit goes.
+    pub text: String,
+}
+
+/// The culprits that are known and those that are being looked up.
+pub struct Culprits {
+    known: BTreeMap<IpAddr, [u8; 6]>,
+    sender: mpsc::Sender<Found>,
+    receiver: mpsc::Receiver<Found>,
+}
+
+impl Culprits {
+    /// None yet.
+    pub fn new() -> Self {
+        let (sender, receiver) = mpsc::channel(LOOK_UPS_MAX);
+        Self {
+            known: BTreeMap::new(),
+            sender,
+            receiver,
+        }
+    }
+
+    /// Looks a culprit up on an interface; [`next`](Self::next) then gives it with its `text`. Gives the text back
+    /// where too many are being looked up.
+    pub fn look_up(&self, device: u32, culprit: IpAddr, text: String) -> Result<(), String> {
+        let Ok(place) = self.sender.clone().try_reserve_owned() else {
+            return Err(text);
+        };
+        tokio::spawn(async move {
+            let mac = hardware_address(device, culprit).await;
+            place.send(Found { culprit, mac, text });
+        });
+        Ok(())
+    }
+
+    /// The next culprit that was looked up. Cancelling loses none.
+    pub async fn next(&mut self) -> Found {
+        match self.receiver.recv().await {
+            Some(found) => found,
+            // The sender above keeps the channel open.
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Remembers a hardware address.
+    pub fn learn(&mut self, culprit: IpAddr, mac: [u8; 6]) {
+        if self.known.len() >= KNOWN_MAX && !self.known.contains_key(&culprit) {
+            self.known.pop_first();
+        }
+        self.known.insert(culprit, mac);
+    }
+
+    /// A culprit's addresses, for people: `192.0.2.9 (02:00:00:00:00:09)`.
+    pub fn shown(&self, culprit: IpAddr) -> String {
+        match self.known.get(&culprit) {
+            Some(mac) => {
+                let octets = mac.map(|octet| format!("{octet:02x}"));
+                format!("{culprit} ({})", octets.join(":"))
+            }
+            None => culprit.to_string(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn culprits_are_shown_with_what_is_known_of_them() {
+        let mut culprits = Culprits::new();
+        let culprit = IpAddr::from([192, 0, 2, 9]);
+        assert_eq!(culprits.shown(culprit), "192.0.2.9");
+        culprits.learn(culprit, [2, 0, 0, 0, 0, 9]);
+        assert_eq!(culprits.shown(culprit), "192.0.2.9 (02:00:00:00:00:09)");
+        for host in 0..2 * KNOWN_MAX as u32 {
+            culprits.learn(IpAddr::V4(host.into()), [0; 6]);
+        }
+        assert_eq!(culprits.known.len(), KNOWN_MAX);
+    }
+}
