@@ -10,7 +10,7 @@ use llamar_common::abi::{LinkKey, Outcome};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{debug, error, info, warn};
 
-use crate::config::{self, Config, ConfigError, Defaults, Flags};
+use crate::config::{self, Config, ConfigError, Defaults, Flags, Overlay};
 use crate::datapath::{self, Instance, Lock};
 use crate::dns::Question;
 use crate::link::{Change, Watch, WatchError};
@@ -114,6 +114,11 @@ enum Event {
 
 struct Agent {
     options: Options,
+    /// The configuration as it was read.
+    read: Config,
+    /// The names that came and went since.
+    overlay: Overlay,
+    /// What both come to, which is what counts.
     config: Config,
     watch: Watch,
     desired: Arc<Desired>,
@@ -155,6 +160,8 @@ impl Agent {
         kernel.start(&config, &links, &desired)?;
         let mut agent = Self {
             options,
+            read: config.clone(),
+            overlay: Overlay::default(),
             config,
             watch,
             desired,
@@ -267,7 +274,8 @@ impl Agent {
                         self.config.max_names
                     );
                 }
-                self.config = config;
+                self.config = self.overlay.apply(&config);
+                self.read = config;
                 self.pass(true);
                 self.kernel.beat();
             }
@@ -280,13 +288,46 @@ impl Agent {
         }
     }
 
-    fn tell(&self, asked: control::Asked) {
+    fn tell(&mut self, asked: control::Asked) {
+        let json = |error: serde_json::Error| error.to_string();
         let answer = match asked.request {
-            Request::Names => serde_json::to_string(&report::names(&self.desired, &self.kernel)),
-            Request::Status => serde_json::to_string(&self.status()),
+            Request::Names => {
+                serde_json::to_string(&report::names(&self.desired, &self.kernel)).map_err(json)
+            }
+            Request::Status => serde_json::to_string(&self.status()).map_err(json),
+            Request::Add {
+                name,
+                interface,
+                addresses,
+            } => {
+                let interface = interface.as_deref();
+                let added = self.overlay.add(&self.read, &name, interface, &addresses);
+                self.changed("added", &name, interface, added)
+            }
+            Request::Remove { name, interface } => {
+                let interface = interface.as_deref();
+                let removed = self.overlay.remove(&self.read, &name, interface);
+                self.changed("removed", &name, interface, removed)
+            }
         };
         // A client that has gone away wants no answer.
-        let _ = asked.answer.send(answer.map_err(|error| error.to_string()));
+        let _ = asked.answer.send(answer);
+    }
+
+    /// Makes everything follow a change to the names; what was done is answered with nothing.
+    fn changed(
+        &mut self,
+        what: &str,
+        name: &str,
+        interface: Option<&str>,
+        result: Result<(), String>,
+    ) -> Result<String, String> {
+        result?;
+        let place = interface.map_or(String::new(), |interface| format!(" on {interface}"));
+        info!("{name} {what}{place}");
+        self.config = self.overlay.apply(&self.read);
+        self.pass(false);
+        Ok("null".to_owned())
     }
 
     fn status(&self) -> crate::report::StatusReport {

@@ -1,8 +1,9 @@
 //! The names of one link: its own and a table that it shares with all other links.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::iter::Peekable;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::config::{Addresses, Hosts};
@@ -12,36 +13,79 @@ use crate::dns::Name;
 /// the link's own entry counts, and holds the addresses of both.
 #[derive(Clone, Debug, Default)]
 pub struct Names {
-    own: BTreeMap<Name, Arc<Addresses>>,
+    own: Hosts,
     shared: Arc<Hosts>,
+    /// Names of the shared part that are not there on this link.
+    hidden: BTreeSet<Name>,
+    /// This host's names, in the order of the configuration.
+    host: Arc<[Name]>,
 }
 
 impl Names {
     /// The names of a link; an entry of `own` hides one of `shared`.
-    pub fn new(own: BTreeMap<Name, Arc<Addresses>>, shared: Arc<Hosts>) -> Self {
-        Self { own, shared }
+    pub fn new(own: Hosts, shared: Arc<Hosts>) -> Self {
+        Self {
+            own,
+            shared,
+            ..Self::default()
+        }
+    }
+
+    /// Without some names of the shared part.
+    pub fn hiding(self, hidden: BTreeSet<Name>) -> Self {
+        Self { hidden, ..self }
+    }
+
+    /// With these as the names of this host itself, which an address has before all others.
+    pub fn of_host(self, names: &[Name]) -> Self {
+        Self {
+            host: names.into(),
+            ..self
+        }
     }
 
     /// The addresses of a name.
     pub fn get(&self, name: &Name) -> Option<&Arc<Addresses>> {
-        self.own.get(name).or_else(|| self.shared.get(name))
+        let shared = || {
+            self.shared
+                .get(name)
+                .filter(|_| !self.hidden.contains(name))
+        };
+        self.own.get(name).or_else(shared)
+    }
+
+    /// The names of an address: this host's in the order of the configuration, then others of this link, then those of
+    /// the shared part. There may be very many.
+    pub fn owners(&self, address: IpAddr) -> impl Iterator<Item = (&Name, &Arc<Addresses>)> {
+        let host = self.host.iter().filter_map(|name| self.own.entry(name));
+        let host = host.filter(move |(_, addresses)| addresses.iter().any(|one| one == address));
+        let held = self.own.owners(address);
+        let held = held.filter(|(name, _)| !self.host.contains(name));
+        let shared = self.shared.owners(address);
+        let shared = shared.filter(|(name, _)| !self.covers(name));
+        host.chain(held).chain(shared)
     }
 
     /// All names in their order.
     pub fn iter(&self) -> impl Iterator<Item = (&Name, &Arc<Addresses>)> {
         join(self.own.iter(), self.shared.iter())
+            .filter(|(name, own, _)| own.is_some() || !self.hidden.contains(name))
             .filter_map(|(name, own, shared)| Some((name, own.or(shared)?)))
     }
 
     /// The names of this link only, those of this host among them.
-    pub fn own(&self) -> &BTreeMap<Name, Arc<Addresses>> {
+    pub fn own(&self) -> &Hosts {
         &self.own
     }
 
-    /// The names of the shared part that no own entry hides.
+    /// The names of the shared part that are there and that no own entry hides.
     pub fn shared(&self) -> impl Iterator<Item = (&Name, &Arc<Addresses>)> {
-        let hidden = |name: &Name| !self.own.is_empty() && self.own.contains_key(name);
-        self.shared.iter().filter(move |(name, _)| !hidden(name))
+        self.shared.iter().filter(|(name, _)| !self.covers(name))
+    }
+
+    /// Whether an entry of the shared part does not count here.
+    fn covers(&self, name: &Name) -> bool {
+        !self.own.is_empty() && self.own.contains_key(name) || self.hidden.contains(name)
     }
 
     /// Whether both have the very same shared part, so that only their own ones can differ.
@@ -51,16 +95,14 @@ impl Names {
 
     /// How many names there are.
     pub fn len(&self) -> usize {
-        let hidden = self
-            .own
-            .keys()
-            .filter(|name| self.shared.contains_key(name));
-        self.own.len() + self.shared.len() - hidden.count()
+        let covered: BTreeSet<&Name> = self.own.keys().chain(&self.hidden).collect();
+        let covered = covered.iter().filter(|name| self.shared.contains_key(name));
+        self.own.len() + self.shared.len() - covered.count()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.own.is_empty() && self.shared.is_empty()
+        self.len() == 0
     }
 
     /// The names whose addresses are not what they were `before`, `None` for those that are gone. Where the shared
@@ -72,8 +114,12 @@ impl Names {
                 _ => now.is_some() != then.is_some(),
             };
         if self.same_shared(before) {
-            return join(self.own.iter(), before.own.iter())
-                .map(|(name, _, _)| (name, self.get(name), before.get(name)))
+            let names = self.own.keys().chain(&self.hidden);
+            let names = names.chain(before.own.keys()).chain(&before.hidden);
+            let names: BTreeSet<&Name> = names.collect();
+            return names
+                .into_iter()
+                .map(|name| (name, self.get(name), before.get(name)))
                 .filter(|(_, now, then)| differs(*now, *then))
                 .map(|(name, now, _)| (name, now))
                 .collect();
@@ -87,7 +133,9 @@ impl Names {
 
 impl PartialEq for Names {
     fn eq(&self, other: &Self) -> bool {
-        self.same_shared(other) && self.own == other.own || self.iter().eq(other.iter())
+        let same_parts =
+            self.same_shared(other) && self.own == other.own && self.hidden == other.hidden;
+        self.host == other.host && (same_parts || self.iter().eq(other.iter()))
     }
 }
 
@@ -191,5 +239,63 @@ mod tests {
         let same = Names::new(table(&[("x", 1)]), Arc::new(table(&[("a", 3), ("b", 4)])));
         assert_eq!(same, before);
         assert_eq!(changes(&same, &before), []);
+    }
+
+    fn owners(names: &Names, last: u8) -> String {
+        let owners = names.owners(IpAddr::from([10, 0, 0, last]));
+        let owners: Vec<_> = owners.map(|(name, _)| name.to_string()).collect();
+        owners.join(" ")
+    }
+
+    #[test]
+    fn the_owners_of_an_address_are_this_hosts_names_first_and_each_once() {
+        let names = Names::new(
+            table(&[
+                ("casa", 1),
+                ("media", 1),
+                ("alias", 1),
+                ("nas", 9),
+                ("both", 9),
+            ]),
+            Arc::new(table(&[
+                ("a", 1),
+                ("both", 9),
+                ("moved", 9),
+                ("z", 9),
+                ("nas", 1),
+            ])),
+        );
+        let hidden = BTreeSet::from([name("MOVED")]);
+        let names = names
+            .hiding(hidden)
+            .of_host(&["media", "Casa", "down"].map(name));
+        assert_eq!(owners(&names, 1), "media casa alias a");
+        assert_eq!(owners(&names, 9), "nas both z");
+        assert_eq!(owners(&names, 2), "");
+        assert_eq!(owners(&Names::default(), 1), "");
+    }
+
+    #[test]
+    fn hidden_names_of_the_shared_part_are_not_there_on_this_link() {
+        let shared = Arc::new(table(&[("a", 1), ("b", 2), ("c", 3)]));
+        let whole = Names::new(table(&[("x", 9)]), shared.clone());
+        let hidden = BTreeSet::from(["A", "c", "nobody"].map(name));
+        let less = Names::new(table(&[("c", 4)]), shared.clone()).hiding(hidden.clone());
+        assert!(less.get(&name("a")).is_none() && whole.get(&name("a")).is_some());
+        let all: Vec<_> = less.iter().map(|(name, _)| name.to_string()).collect();
+        assert_eq!(all, ["b", "c"]);
+        assert_eq!((less.len(), less.shared().count()), (2, 1));
+        assert_ne!(less, whole);
+        assert_eq!(
+            changes(&less, &whole),
+            [("A", None), ("c", Some(4)), ("x", None)].map(|(name, last)| (name.to_owned(), last))
+        );
+        assert_eq!(
+            changes(&whole, &less),
+            [("A", Some(1)), ("c", Some(3)), ("x", Some(9))]
+                .map(|(name, last)| (name.to_owned(), last))
+        );
+        let none = Names::new(Hosts::default(), Arc::new(table(&[("a", 1)])));
+        assert!(none.hiding(hidden).is_empty());
     }
 }
