@@ -62,7 +62,7 @@ fn wanted_on(
     });
     Wanted {
         up: served.up,
-        names: served.names.own().map(|(name, _)| claimed(name)).collect(),
+        names: served.names.own().keys().map(claimed).collect(),
         v4,
         // RFC 4795 2.3, 2.5: any address of the interface will do; the link's own is valid wherever the query gets.
         v6: v6.min_by_key(|address| !address.is_unicast_link_local()),

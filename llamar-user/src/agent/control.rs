@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::net::IpAddr;
 use std::os::unix::fs::PermissionsExt as _;
 use std::os::unix::net::UnixStream as BlockingStream;
 use std::path::{Path, PathBuf};
@@ -18,13 +19,37 @@ use tokio::time::timeout;
 use tracing::debug;
 
 /// What can be asked.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub enum Request {
     /// The names that are answered for.
     Names,
     /// The links and what became of the frames on them.
     Status,
+    /// How a name stands on every link.
+    Why {
+        /// The name or address as it was typed.
+        name: String,
+    },
+    /// A name is to be answered for from now on; the answer is `null`.
+    Add {
+        /// The name as it was typed.
+        name: String,
+        /// The one interface on which it is; all, if none is given.
+        #[serde(default)]
+        interface: Option<String>,
+        /// The addresses of the host for which it is held; it is this host's, if none is given.
+        #[serde(default)]
+        addresses: Vec<IpAddr>,
+    },
+    /// A name is no longer to be answered for; the answer is `null`.
+    Remove {
+        /// The name as it was typed.
+        name: String,
+        /// The one interface from which it goes; all, if none is given.
+        #[serde(default)]
+        interface: Option<String>,
+    },
 }
 
 /// A request and where its answer goes.
@@ -41,8 +66,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 const CLIENT_PATIENCE: Duration = Duration::from_secs(30);
 /// Clients that are served at a time; each may hold an answer of a million names.
 const CLIENTS_MAX: usize = 8;
-/// Longest request in bytes.
-const REQUEST_MAX: u64 = 4096;
+/// Longest request in bytes: a name of any length and some hundreds of addresses.
+const REQUEST_MAX: u64 = 16 << 10;
 /// Requests that wait for the agent.
 const WAITING_MAX: usize = 16;
 
@@ -127,6 +152,9 @@ async fn serve(
     let asking = timeout(patience, reader.read_line(&mut line)).await;
     asking.context("receive the request")??;
     let answer = match serde_json::from_str(&line) {
+        _ if line.len() as u64 == REQUEST_MAX => {
+            Err(format!("the request is longer than {REQUEST_MAX} bytes"))
+        }
         Ok(request) => {
             let (answer, answered) = oneshot::channel();
             sender.send(Asked { request, answer }).await?;
@@ -195,7 +223,7 @@ fn ask_within<T: DeserializeOwned>(
     }
     match serde_json::from_str(&reply).with_context(what)? {
         Reply::Ok(value) => Ok(Some(value)),
-        Reply::Error(reason) => bail!("{}: {reason}", what()),
+        Reply::Error(reason) => bail!("{reason}"),
     }
 }
 
@@ -229,6 +257,53 @@ mod tests {
     async fn a_request_gets_its_answer() {
         let answer = with_agent("[1,2]", |path| ask::<Vec<u8>>(path, Request::Names)).await;
         assert_eq!(answer.unwrap(), Some(vec![1, 2]));
+    }
+
+    #[test]
+    fn a_request_is_one_line_of_json() {
+        let line = |request: &Request| serde_json::to_string(request).unwrap();
+        let add = Request::Add {
+            name: "ñandú\n".to_owned(),
+            interface: Some("eth0".to_owned()),
+            addresses: vec![[10, 0, 0, 9].into(), "fe80::9".parse().unwrap()],
+        };
+        let remove = Request::Remove {
+            name: "nas".to_owned(),
+            interface: None,
+        };
+        assert_eq!(line(&Request::Names), "\"names\"");
+        assert_eq!(line(&Request::Status), "\"status\"");
+        assert_eq!(
+            line(&add),
+            r#"{"add":{"name":"ñandú\n","interface":"eth0","addresses":["10.0.0.9","fe80::9"]}}"#
+        );
+        for request in [add, remove.clone()] {
+            let read: Request = serde_json::from_str(&line(&request)).unwrap();
+            assert_eq!(read, request);
+        }
+        let short: Request = serde_json::from_str(r#"{"remove":{"name":"nas"}}"#).unwrap();
+        assert_eq!(short, remove);
+        let wrong = r#"{"remove":{"name":"nas","iface":"eth0"}}"#;
+        let told = serde_json::from_str::<Request>(wrong).unwrap_err();
+        assert!(told.to_string().contains("unknown field `iface`"), "{told}");
+    }
+
+    #[tokio::test]
+    async fn what_is_done_without_a_word_is_answered_with_null() {
+        let remove = Request::Remove {
+            name: "nas".to_owned(),
+            interface: None,
+        };
+        let answer = with_agent("null", |path| ask::<()>(path, remove)).await;
+        assert_eq!(answer.unwrap(), Some(()));
+    }
+
+    #[tokio::test]
+    async fn a_request_that_is_too_long_is_told_so() {
+        let long = format!("\"{}\"", "x".repeat(20 << 10));
+        let answer = with_agent("[]", move |path| ask_within::<()>(path, &long, LONG)).await;
+        let reason = format!("{:#}", answer.unwrap_err());
+        assert_eq!(reason, "the request is longer than 16384 bytes");
     }
 
     #[tokio::test]

@@ -176,6 +176,25 @@ impl KernelPath {
         self.complain(&report);
     }
 
+    /// Writes what is to be answered now, on the interfaces as they are.
+    pub fn update(&mut self, desired: &Arc<Desired>) {
+        if let Some(datapath) = &mut self.datapath {
+            let report = datapath.apply(desired);
+            self.complain(&report);
+        }
+    }
+
+    /// The names that a former agent had verified and that are answered for from its maps still.
+    pub fn inherited_names(&self) -> BTreeSet<NameKey> {
+        let Some(datapath) = &self.datapath else {
+            return BTreeSet::new();
+        };
+        datapath.inherited_names().unwrap_or_else(|error| {
+            warn!("{error}; every name is verified anew");
+            BTreeSet::new()
+        })
+    }
+
     /// Says what could not be written, once.
     fn complain(&mut self, report: &Report) {
         self.full = report.full.is_some();

@@ -46,6 +46,11 @@ impl Members {
         }
     }
 
+    /// Whether joining has failed on an interface.
+    pub fn failed(&self, device: u32) -> bool {
+        self.told.get(&device).is_some_and(|member| member.failed)
+    }
+
     /// Forgets the interfaces that are served no more, and gives them.
     fn gone(&mut self, served: &BTreeMap<u32, bool>) -> Vec<u32> {
         let told = self.told.keys().copied();

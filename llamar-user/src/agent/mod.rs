@@ -1,35 +1,43 @@
 //! The agent: keeps what is served true to the configuration and the interfaces, and answers what the kernel path
 //! passes up. One loop owns every socket and timer.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use llamar_common::abi::{LinkKey, Outcome};
+use rand::SeedableRng as _;
+use rand::rngs::{StdRng, SysRng};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{debug, error, info, warn};
 
-use crate::config::{self, Config, ConfigError, Defaults, Flags};
+use crate::config::{self, Config, ConfigError, Defaults, Flags, Overlay};
 use crate::datapath::{self, Instance, Lock};
-use crate::dns::Question;
 use crate::link::{Change, Watch, WatchError};
-use crate::llmnr::{self, Asked, Ignored, Response, Transport};
-use crate::net::{Datagram, Groups};
+use crate::llmnr::{Engine, Ignored};
+use crate::net::{Datagram, Groups, Listeners, StreamMessage};
 use crate::state::{Desired, desired};
 
+mod claims;
 pub mod control;
+mod culprits;
+mod exchange;
 mod heartbeat;
 mod kernel;
 mod members;
 mod proxy;
 mod report;
 mod start;
+mod stations;
 mod tagged;
+mod tell;
 mod voice;
+mod why;
 mod zone;
 
-use control::{Control, Request};
+use control::Control;
+use culprits::Culprits;
 use heartbeat::Heartbeat;
 use kernel::KernelPath;
 use members::Members;
@@ -106,6 +114,9 @@ enum Event {
     Links(Result<Change, WatchError>),
     Datagram(Datagram),
     Frame(proxy::Received),
+    Stream(StreamMessage),
+    Culprit(culprits::Found),
+    Timeout,
     Asked(control::Asked),
     Beat,
     Reload,
@@ -114,11 +125,22 @@ enum Event {
 
 struct Agent {
     options: Options,
+    /// The configuration as it was read.
+    read: Config,
+    /// The names that came and went since.
+    overlay: Overlay,
+    /// What both come to, which is what counts.
     config: Config,
     watch: Watch,
+    /// What the configuration and the interfaces come to, whatever others do.
+    bare: Desired,
+    /// The same as the claims on its names stand, which is what is answered.
     desired: Arc<Desired>,
+    engine: Engine,
+    culprits: Culprits,
     kernel: KernelPath,
     groups: Groups,
+    listeners: Listeners,
     members: Members,
     proxies: Proxies,
     control: Control,
@@ -147,19 +169,30 @@ impl Agent {
         let lock = options.instance.lock()?;
         let (watch, links) = Watch::open().await?;
         start::check_interfaces(&config, &links, options.wait)?;
+        debug!("Initializing LLMNR Responder.");
         let groups = Groups::bind()?;
-        let desired = Arc::new(desired(&config, &links));
         let heartbeat = Heartbeat::every(HEARTBEAT).context("start the heartbeat")?;
         let control = Control::open(options.instance.socket())?;
         let mut kernel = KernelPath::open(&lock, &config)?;
+        let bare = desired(&config, &links);
+        let mut engine = Engine::new(StdRng::try_from_rng(&mut SysRng).context("draw randomness")?);
+        let inherited = kernel.inherited_names();
+        claims::follow(&mut engine, Instant::now(), &config, &links, &bare, &inherited);
+        let desired = Arc::new(claims::settle(&engine, &bare));
         kernel.start(&config, &links, &desired)?;
         let mut agent = Self {
             options,
+            read: config.clone(),
+            overlay: Overlay::default(),
             config,
             watch,
+            bare,
             desired,
+            engine,
+            culprits: Culprits::new(),
             kernel,
             groups,
+            listeners: Listeners::new(),
             members: Members::default(),
             proxies: Proxies::new(),
             control,
@@ -188,6 +221,9 @@ impl Agent {
                 _ = signals.reload.recv() => Event::Reload,
                 asked = self.control.next() => Event::Asked(asked),
                 received = self.proxies.receive() => Event::Frame(received),
+                stream = self.listeners.next() => Event::Stream(stream),
+                found = self.culprits.next() => Event::Culprit(found),
+                () = until(self.engine.poll_timeout()) => Event::Timeout,
                 datagram = self.groups.recv(&mut buffer) => match datagram {
                     Ok(datagram) => Event::Datagram(datagram),
                     // An ICMP error of an earlier answer, or a shortage that passes.
@@ -204,7 +240,10 @@ impl Agent {
                 Event::Links(Err(error)) => self.watch_anew(&error).await?,
                 Event::Reload => self.reload(),
                 Event::Asked(asked) => self.tell(asked),
-                Event::Frame(frame) => self.frame(frame),
+                Event::Frame(frame) => self.frame(&frame),
+                Event::Stream(stream) => self.stream(stream),
+                Event::Culprit(found) => self.culprit(found),
+                Event::Timeout => self.timeout(),
                 Event::Datagram(datagram) => {
                     let message = buffer.get(..datagram.length).unwrap_or_default();
                     self.datagram(&datagram, message);
@@ -240,13 +279,23 @@ impl Agent {
 
     /// Makes everything follow the configuration and the interfaces; `full` tries again what failed before.
     fn pass(&mut self, full: bool) {
-        let links = self.watch.links();
-        self.desired = Arc::new(desired(&self.config, links));
-        self.kernel.follow(&self.config, links, &self.desired, full);
+        let (now, links) = (Instant::now(), self.watch.links());
+        self.bare = desired(&self.config, links);
+        let (config, bare) = (&self.config, &self.bare);
+        claims::follow(&mut self.engine, now, config, links, bare, &BTreeSet::new());
+        self.desired = Arc::new(claims::settle(&self.engine, bare));
+        self.kernel.follow(config, links, &self.desired, full);
         self.members.follow(&self.groups, &self.desired, full);
+        self.listeners.follow(&devices(links, &self.desired), full);
         self.proxies.follow(&self.desired, full);
         let desired = &self.desired;
         self.counts.retain(|key, _| desired.links.contains_key(key));
+        self.tell_standings();
+        self.drain();
+    }
+
+    fn tell_standings(&mut self) {
+        let links = self.watch.links();
         self.voice
             .tell(&self.config, links, &self.desired, &self.kernel);
     }
@@ -267,7 +316,8 @@ impl Agent {
                         self.config.max_names
                     );
                 }
-                self.config = config;
+                self.config = self.overlay.apply(&config);
+                self.read = config;
                 self.pass(true);
                 self.kernel.beat();
             }
@@ -280,28 +330,16 @@ impl Agent {
         }
     }
 
-    fn tell(&self, asked: control::Asked) {
-        let answer = match asked.request {
-            Request::Names => serde_json::to_string(&report::names(&self.desired, &self.kernel)),
-            Request::Status => serde_json::to_string(&self.status()),
-        };
-        // A client that has gone away wants no answer.
-        let _ = asked.answer.send(answer.map_err(|error| error.to_string()));
-    }
-
-    fn status(&self) -> crate::report::StatusReport {
-        report::status(&report::Seen {
-            instance: &self.options.instance.name,
-            started: self.started,
-            links: self.watch.links(),
-            desired: &self.desired,
-            kernel: &self.kernel,
-            counts: &self.counts,
-        })
-    }
-
     fn count(&mut self, key: LinkKey, what: &'static str) {
         *self.counts.entry(key).or_default().entry(what).or_default() += 1;
+    }
+}
+
+/// Waits until a deadline; for ever without one.
+async fn until(deadline: Option<Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -34,7 +34,7 @@ pub fn names(desired: &Desired, kernel: &KernelPath) -> NamesReport {
 }
 
 /// Whether the kernel path's map has an entry that is answered from. `held` tells what it has where not all fits.
-fn is_held(
+pub fn is_held(
     key: LinkKey,
     name: &Name,
     addresses: &Addresses,

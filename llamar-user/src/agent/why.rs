@@ -145,7 +145,7 @@ impl Seen<'_> {
         if bare.names.get(name).is_some() {
             return Err((Reason::Conflict, self.lost(key, name)));
         }
-        let mut others: Vec<String> = bare.names.own().map(|(name, _)| name.to_string()).collect();
+        let mut others: Vec<String> = bare.names.own().keys().map(Name::to_string).collect();
         let count = others.len();
         others.truncate(LISTED_MAX);
         let more = if count > LISTED_MAX { ", ..." } else { "" };

@@ -1,12 +1,14 @@
 //! `llamar check`: judges a configuration without serving anything.
 
+use std::collections::BTreeMap;
 use std::io::{self, Write};
+use std::net::IpAddr;
 use std::path::PathBuf;
 
 use tracing::info;
 
 use super::{Failure, misconfigured};
-use crate::config::{self, Config, Defaults, Flags};
+use crate::config::{self, Config, Defaults, Flags, OnConflict};
 use crate::dns::Name;
 use crate::report::print;
 
@@ -42,13 +44,17 @@ fn show(config: &Config, out: &mut impl Write) -> io::Result<()> {
         None => writeln!(out, "no configuration file: defaults")?,
     }
     for (name, interface) in &config.interfaces {
+        let on_conflict = match interface.on_conflict {
+            way if way == OnConflict::default() => String::new(),
+            way => format!("on-conflict {way}, "),
+        };
         writeln!(
             out,
-            "{name}: names {}, ttl {}, xdp {}, {} names held for others here, {} addresses proxied",
+            "{name}: names {}, ttl {}, xdp {}, {on_conflict}{} names held for others here, {} addresses proxied",
             joined(&interface.names),
             interface.ttl,
             interface.xdp,
-            interface.hosts.len(),
+            here(&interface.hosts, config),
             interface.proxy_arp.len()
         )?;
         for (id, vlan) in &interface.vlans {
@@ -57,16 +63,28 @@ fn show(config: &Config, out: &mut impl Write) -> io::Result<()> {
                 "{name} VLAN {id}: names {}, {} addresses, {} names held for others here, {} addresses proxied",
                 joined(&vlan.names),
                 vlan.addresses.len(),
-                vlan.hosts.len(),
+                here(&vlan.hosts, config),
                 vlan.proxy_arp.len()
             )?;
         }
     }
-    let (held, room) = (config.hosts.len(), config.max_names);
+    let in_file = |name: &&Name| config.hosts.contains_key(name);
+    let both = config.everywhere.keys().filter(in_file).count();
+    let held = config.everywhere.len() + config.hosts.len() - both;
+    let room = config.max_names;
     writeln!(
         out,
         "{held} names held for others on every link, room for {room} in the kernel path"
     )
+}
+
+/// How many names have addresses on a link that they do not have on every link.
+fn here(hosts: &BTreeMap<Name, Vec<IpAddr>>, config: &Config) -> usize {
+    let more = |(name, addresses): &(&Name, &Vec<IpAddr>)| {
+        let everywhere = config.everywhere.get(*name);
+        everywhere.is_none_or(|everywhere| addresses.len() > everywhere.len())
+    };
+    hosts.iter().filter(more).count()
 }
 
 fn joined(names: &[Name]) -> String {

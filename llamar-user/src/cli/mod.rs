@@ -36,10 +36,10 @@ struct Cli {
 enum Command {
     /// Serves interfaces until SIGTERM or Ctrl-C
     Run(run::Args),
-    /// Shows the names that are answered for
+    /// Shows the names that are answered for, and changes them
     Names(names::Args),
     /// Shows the links and what became of the frames on them
-    Status(names::Args),
+    Status(names::Shown),
     /// Takes the kernel path of an agent that is gone off its interfaces
     Detach(detach::Args),
     /// Judges a configuration without serving anything
@@ -66,7 +66,7 @@ pub fn main() -> ExitCode {
     log::start(cli.verbose);
     let result = match cli.command {
         Command::Run(args) => run::run(args),
-        Command::Names(args) => names::names(&args),
+        Command::Names(args) => names::names(args),
         Command::Status(args) => status::status(&args),
         Command::Detach(args) => detach::detach(&args),
         Command::Check(args) => check::check(&args),

@@ -1,15 +1,9 @@
 //! What a name stands for, and which addresses may be told to others.
 
-use std::collections::{BTreeMap, HashSet};
+use std::collections::HashSet;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
-use std::sync::Arc;
 
 use llamar_common::abi::{ADDRESSES_MAX, Host, NameState};
-
-use crate::dns::Name;
-
-/// Names and the addresses that are told for them. A large table is built once and shared by all links.
-pub type Hosts = BTreeMap<Name, Arc<Addresses>>;
 
 /// The addresses of one name on one link, each once; routable ones come first, link-local ones behind them, both in
 /// the order in which they were given.

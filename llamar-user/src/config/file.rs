@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
-use super::{Place, XdpMode};
+use super::{OnConflict, Place, XdpMode};
 use crate::dns::Name;
 
 /// A whole file. Lists of names that are empty count as not given.
@@ -13,6 +13,7 @@ pub(super) struct File {
     pub(super) ttl: Option<u32>,
     pub(super) max_names: Option<u32>,
     pub(super) xdp: Option<XdpMode>,
+    pub(super) on_conflict: Option<OnConflict>,
     pub(super) names: Vec<Name>,
     pub(super) hosts: BTreeMap<Name, Vec<IpAddr>>,
     pub(super) hosts_file: Option<(Place, PathBuf)>,
@@ -25,6 +26,7 @@ pub(super) struct File {
 pub(super) struct InterfaceTable {
     pub(super) ttl: Option<u32>,
     pub(super) xdp: Option<XdpMode>,
+    pub(super) on_conflict: Option<OnConflict>,
     pub(super) names: Vec<Name>,
     pub(super) hosts: BTreeMap<Name, Vec<IpAddr>>,
     pub(super) proxy_arp: BTreeSet<Ipv4Addr>,

@@ -3,6 +3,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -111,14 +112,9 @@ fn is_ini(path: &Path, text: &str, defaults: &Defaults) -> bool {
     }
 }
 
-/// The names held on every link, those of the hosts file behind those of the configuration.
+/// The names of the hosts file.
 fn host_entries(file: &mut File, error: &mut ConfigError) -> Entries {
     let mut entries = Entries::default();
-    for (name, addresses) in std::mem::take(&mut file.hosts) {
-        for address in addresses {
-            entries.push(&name, address);
-        }
-    }
     let Some((place, path)) = file.hosts_file.take() else {
         return entries;
     };
@@ -234,6 +230,7 @@ fn name_by_host(hostname: &str, file: &mut File, error: &mut ConfigError) {
 fn complete(path: Option<PathBuf>, file: File, entries: Entries) -> Config {
     let ttl = file.ttl.unwrap_or(TTL_DEFAULT);
     let xdp = file.xdp.unwrap_or_default();
+    let on_conflict = file.on_conflict.unwrap_or_default();
     let shared = Arc::new(entries.table(ttl));
     let mut by_ttl = BTreeMap::from([(ttl, shared.clone())]);
     let mut interfaces = BTreeMap::new();
@@ -241,15 +238,17 @@ fn complete(path: Option<PathBuf>, file: File, entries: Entries) -> Config {
         let ttl = table.ttl.unwrap_or(ttl);
         let shared = by_ttl
             .entry(ttl)
-            .or_insert_with(|| Arc::new(hosts::with_ttl(&shared, ttl)));
+            .or_insert_with(|| Arc::new(shared.with_ttl(ttl)));
         let names = or_default(table.names, &file.names);
         let interface = Interface {
-            vlans: vlans(table.vlans, &names),
+            vlans: vlans(table.vlans, &names, &file.hosts),
             names,
             ttl,
             xdp: table.xdp.unwrap_or(xdp),
-            hosts: table.hosts,
+            on_conflict: table.on_conflict.unwrap_or(on_conflict),
+            hosts: with_everywhere(table.hosts, &file.hosts),
             shared: shared.clone(),
+            hidden: BTreeSet::new(),
             proxy_arp: table.proxy_arp,
         };
         interfaces.insert(name, interface);
@@ -257,23 +256,42 @@ fn complete(path: Option<PathBuf>, file: File, entries: Entries) -> Config {
     Config {
         file: path,
         interfaces,
+        everywhere: file.hosts,
         hosts: shared,
         max_names: file.max_names.unwrap_or(NAMES_MAX_DEFAULT),
         notes: file.notes,
     }
 }
 
-fn vlans(tables: BTreeMap<u16, VlanTable>, names: &[Name]) -> BTreeMap<u16, Vlan> {
+fn vlans(
+    tables: BTreeMap<u16, VlanTable>,
+    names: &[Name],
+    everywhere: &BTreeMap<Name, Vec<IpAddr>>,
+) -> BTreeMap<u16, Vlan> {
     let vlan = |table: VlanTable| Vlan {
         names: or_default(table.names, names),
         addresses: table.addresses,
-        hosts: table.hosts,
+        hosts: with_everywhere(table.hosts, everywhere),
         proxy_arp: table.proxy_arp,
     };
     tables
         .into_iter()
         .map(|(id, table)| (id, vlan(table)))
         .collect()
+}
+
+/// The names held for others on a link: its own, and those held on every link. What both say of one adds up.
+fn with_everywhere(
+    mut hosts: BTreeMap<Name, Vec<IpAddr>>,
+    everywhere: &BTreeMap<Name, Vec<IpAddr>>,
+) -> BTreeMap<Name, Vec<IpAddr>> {
+    for (name, addresses) in everywhere {
+        let known = hosts.entry(name.clone()).or_default();
+        let new = |address: &&IpAddr| !known.contains(address);
+        let new: Vec<IpAddr> = addresses.iter().filter(new).copied().collect();
+        known.extend(new);
+    }
+    hosts
 }
 
 fn or_default(names: Vec<Name>, default: &[Name]) -> Vec<Name> {
@@ -286,10 +304,9 @@ fn or_default(names: Vec<Name>, default: &[Name]) -> Vec<Name> {
 
 #[cfg(test)]
 mod tests {
-    use super::super::XdpMode;
+    use super::super::{OnConflict, XdpMode};
     use super::*;
     use std::fs;
-    use std::net::IpAddr;
 
     use proptest::prelude::*;
 
@@ -356,6 +373,7 @@ mod tests {
         assert_eq!(names(&config, "eth0"), ["odroid"]);
         let eth0 = &config.interfaces["eth0"];
         assert_eq!((eth0.ttl, eth0.xdp), (30, XdpMode::Auto));
+        assert_eq!(eth0.on_conflict, OnConflict::Withdraw);
         assert_eq!(config.max_names, NAMES_MAX_DEFAULT);
         assert!(config.notes.is_empty());
     }
@@ -373,26 +391,29 @@ mod tests {
 
     #[test]
     fn an_interfaces_table_wins_over_the_files_defaults() {
-        let etc = Etc::new().with(
+        let etc = Etc::new().with("hosts", "10.0.0.9 nas\n").with(
             "llamar.toml",
-            "ttl = 60\nxdp = \"off\"\nnames = [\"casa\"]\n[hosts]\nnas = \"10.0.0.9\"\n\
-             [interface.a]\n[interface.b]\nttl = 5\nxdp = \"native\"\nnames = [\"patio\"]\n\
-             [interface.b.vlan.7]\n[interface.b.vlan.8]\nnames = [\"sala\"]\n",
+            "ttl = 60\nxdp = \"off\"\non-conflict = \"keep\"\nnames = [\"casa\"]\nhosts-file = \"hosts\"\n\
+             [interface.a]\n[interface.b]\nttl = 5\nxdp = \"native\"\non-conflict = \"rename\"\n\
+             names = [\"patio\"]\n[interface.b.vlan.7]\n[interface.b.vlan.8]\nnames = [\"sala\"]\n",
         );
         let config = etc.load(&Flags::default()).unwrap();
         let [a, b] = ["a", "b"].map(|name| &config.interfaces[name]);
         assert_eq!((a.ttl, a.xdp), (60, XdpMode::Off));
         assert_eq!((b.ttl, b.xdp), (5, XdpMode::Native));
+        let ways = [a, b].map(|interface| interface.on_conflict);
+        assert_eq!(ways, [OnConflict::Keep, OnConflict::Rename]);
         assert_eq!(names(&config, "a"), ["casa"]);
         assert_eq!(names(&config, "b"), ["patio"]);
         assert_eq!(b.vlans[&7].names, b.names);
         assert_eq!(b.vlans[&8].names, [Name::parse("sala").unwrap()]);
-        // The names of everybody are one table, but for an interface with another TTL.
+        // The names of the hosts file are one table, but for an interface with another TTL.
         assert!(Arc::ptr_eq(&a.shared, &config.hosts));
         assert!(!Arc::ptr_eq(&b.shared, &config.hosts));
         let nas = Name::parse("nas").unwrap();
-        assert_eq!((a.shared[&nas].ttl, b.shared[&nas].ttl), (60, 5));
-        assert_eq!(a.shared[&nas].a, b.shared[&nas].a);
+        let [a, b] = [a, b].map(|interface| interface.shared.get(&nas).unwrap());
+        assert_eq!((a.ttl, b.ttl), (60, 5));
+        assert_eq!(a.a, b.a);
     }
 
     #[test]
@@ -570,7 +591,29 @@ mod tests {
     }
 
     #[test]
-    fn a_hosts_file_and_the_hosts_table_add_up() {
+    fn names_of_the_hosts_table_are_held_on_every_link_beside_its_own() {
+        let etc = Etc::new().with(
+            "llamar.toml",
+            "[hosts]\nnas = [\"10.0.0.1\", \"10.0.0.2\"]\n[interface.a]\n[interface.a.vlan.7.hosts]\ntv = \"10.7.0.1\"\n\
+             [interface.b.hosts]\nNAS = [\"fe80::9\", \"10.0.0.2\"]\n",
+        );
+        let config = etc.load(&Flags::default()).unwrap();
+        let hosts = |hosts: &BTreeMap<Name, Vec<IpAddr>>| {
+            let entries = hosts.iter();
+            let entries = entries.map(|(name, addresses)| format!("{name} {addresses:?}"));
+            entries.collect::<Vec<_>>().join(" ")
+        };
+        let [a, b] = ["a", "b"].map(|name| &config.interfaces[name]);
+        assert_eq!(hosts(&a.hosts), "nas [10.0.0.1, 10.0.0.2]");
+        let vlan = &a.vlans[&7].hosts;
+        assert_eq!(hosts(vlan), "tv [10.7.0.1] nas [10.0.0.1, 10.0.0.2]");
+        assert_eq!(hosts(&b.hosts), "NAS [fe80::9, 10.0.0.2, 10.0.0.1]");
+        assert_eq!(hosts(&config.everywhere), hosts(&a.hosts));
+        assert!(config.hosts.is_empty() && a.shared.is_empty());
+    }
+
+    #[test]
+    fn a_hosts_file_is_a_table_beside_the_names_of_the_hosts_table() {
         let etc = Etc::new()
             .with(
                 "hosts",
@@ -581,12 +624,12 @@ mod tests {
                 "hosts-file = \"hosts\"\n[hosts]\nNAS = \"10.0.0.1\"\n[interface.eth0]\n",
             );
         let config = etc.load(&Flags::default()).unwrap();
+        let nas = Name::parse("nas").unwrap();
+        let ip = |text: &str| text.parse::<IpAddr>().unwrap();
         assert_eq!(config.hosts.len(), 2);
-        let nas: Vec<_> = config.hosts[&Name::parse("nas").unwrap()].iter().collect();
-        assert_eq!(
-            nas,
-            ["10.0.0.1", "10.0.0.2"].map(|ip| ip.parse::<IpAddr>().unwrap())
-        );
+        let in_file: Vec<_> = config.hosts.get(&nas).unwrap().iter().collect();
+        assert_eq!(in_file, [ip("10.0.0.2")]);
+        assert_eq!(config.interfaces["eth0"].hosts[&nas], [ip("10.0.0.1")]);
         assert_eq!(config.notes.len(), 1);
         assert!(config.notes[0].contains("hosts: left out 1 line"));
     }

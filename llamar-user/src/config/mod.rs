@@ -9,6 +9,9 @@ mod file;
 mod hosts;
 mod ini;
 mod load;
+mod overlay;
+mod syntax;
+mod table;
 mod toml;
 mod value;
 
@@ -21,9 +24,11 @@ use std::sync::Arc;
 
 use crate::dns::Name;
 
-pub use addresses::{Addresses, Hosts, Unusable, is_link_local};
+pub use addresses::{Addresses, Unusable, is_link_local};
 pub use error::{ConfigError, Place, Problem};
 pub use load::{judge, load};
+pub use overlay::{Overlay, judge_addition, judge_removal};
+pub use table::Hosts;
 
 /// TTL of answers in seconds unless another is asked for (RFC 4795 2.8).
 pub const TTL_DEFAULT: u32 = 30;
@@ -37,7 +42,9 @@ pub struct Config {
     pub file: Option<PathBuf>,
     /// The interfaces to be served, by name.
     pub interfaces: BTreeMap<String, Interface>,
-    /// Names held for others on every link, with the default TTL.
+    /// Names of `[hosts]`: held for others on every link, and so among the hosts of every interface and VLAN.
+    pub everywhere: BTreeMap<Name, Vec<IpAddr>>,
+    /// Names of the hosts file, with the default TTL: held for others on every link, and vouched for by who wrote it.
     pub hosts: Arc<Hosts>,
     /// Capacity of the kernel path's map of names.
     pub max_names: u32,
@@ -54,24 +61,28 @@ pub struct Interface {
     pub ttl: u32,
     /// How the kernel path is attached.
     pub xdp: XdpMode,
-    /// Names held for others on this interface only.
+    /// What becomes of a name that another host has too.
+    pub on_conflict: OnConflict,
+    /// Names held for others here: those of this interface and those of `[hosts]`.
     pub hosts: BTreeMap<Name, Vec<IpAddr>>,
-    /// Names held for others on every link: [`Config::hosts`], with this interface's TTL.
+    /// Names of the hosts file: [`Config::hosts`], with this interface's TTL.
     pub shared: Arc<Hosts>,
+    /// Names of the hosts file that are not answered for here.
+    pub hidden: BTreeSet<Name>,
     /// Addresses of others for which ARP requests are answered.
     pub proxy_arp: BTreeSet<Ipv4Addr>,
     /// VLANs whose tagged frames are answered, by id.
     pub vlans: BTreeMap<u16, Vlan>,
 }
 
-/// A VLAN of an interface. TTL, kernel path and names held on every link are the interface's.
+/// A VLAN of an interface. TTL, kernel path, conflicts and the names of the hosts file are the interface's matter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Vlan {
     /// This host's names on the VLAN: the interface's, unless it has its own.
     pub names: Vec<Name>,
     /// This host's addresses there, with the lengths of their prefixes, if it has no interface for the VLAN.
     pub addresses: Vec<(IpAddr, u8)>,
-    /// Names held for others on this VLAN only.
+    /// Names held for others here: those of this VLAN and those of `[hosts]`.
     pub hosts: BTreeMap<Name, Vec<IpAddr>>,
     /// Addresses of others for which ARP requests are answered.
     pub proxy_arp: BTreeSet<Ipv4Addr>,
@@ -118,6 +129,49 @@ impl FromStr for XdpMode {
 }
 
 impl fmt::Display for XdpMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
+/// What becomes of a name of ours that another host on the link has too (RFC 4795 4.2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum OnConflict {
+    /// It is answered for nevertheless.
+    Keep,
+    /// It is answered for no more on that link, until a later look finds it free.
+    #[default]
+    Withdraw,
+    /// Another name made from it takes its place on that link.
+    Rename,
+}
+
+impl OnConflict {
+    /// All ways.
+    pub const ALL: [Self; 3] = [Self::Keep, Self::Withdraw, Self::Rename];
+
+    /// The way as it is written.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Keep => "keep",
+            Self::Withdraw => "withdraw",
+            Self::Rename => "rename",
+        }
+    }
+}
+
+impl FromStr for OnConflict {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let way = Self::ALL.into_iter().find(|way| way.as_str() == text);
+        way.ok_or_else(|| {
+            format!("{text:?} is no way out of a conflict, expected withdraw, keep or rename")
+        })
+    }
+}
+
+impl fmt::Display for OnConflict {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.as_str())
     }

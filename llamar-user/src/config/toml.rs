@@ -9,7 +9,7 @@ use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
 use super::file::{File, InterfaceTable, VlanTable};
-use super::{ConfigError, Place, XdpMode, value};
+use super::{ConfigError, OnConflict, Place, XdpMode, syntax, value};
 use crate::dns::Name;
 
 /// What the text of a TOML file says.
@@ -27,7 +27,7 @@ pub(super) fn parse(path: &Path, text: &str, error: &mut ConfigError) -> File {
     }
     for mistake in mistakes {
         let at = mistake.span().map_or(text.len(), |span| span.start);
-        let (at, message) = syntax(text, at, mistake.message());
+        let (at, message) = syntax::told(text, at, mistake.message());
         reader.problem(at, message);
     }
     reader.problems.sort_by_key(|(at, _)| *at);
@@ -37,56 +37,25 @@ pub(super) fn parse(path: &Path, text: &str, error: &mut ConfigError) -> File {
     file
 }
 
-/// Where a mistake in the syntax is and what is said of it. The parser's own words will do, but for the mistake that
-/// is made most: an address or a word without quotes is no float or boolean gone wrong.
-fn syntax(text: &str, at: usize, message: &str) -> (usize, String) {
-    if message == "duplicate key" {
-        return (
-            at,
-            "the key is there twice, expected every key once".to_owned(),
-        );
-    }
-    let own = (at, message.to_owned());
-    let of_value = [
-        "string values must",
-        "invalid float",
-        "invalid bool",
-        "invalid int",
-        "invalid date",
-        "invalid time",
-    ];
-    if !of_value.iter().any(|start| message.starts_with(start)) {
-        return own;
-    }
-    let ends = |c: char| c.is_whitespace() || "=,[]{}#\"'".contains(c);
-    let (before, behind) = text.split_at_checked(at).unwrap_or((text, ""));
-    let start = before.rfind(ends).map_or(0, |end| end + 1);
-    let end = before.len() + behind.find(ends).unwrap_or(behind.len());
-    match text.get(start..end) {
-        Some("") => (start, "there is no value, expected one".to_owned()),
-        Some(number) if number.parse::<f64>().is_ok() => (
-            start,
-            format!("there is more behind {number}, expected the end of the line"),
-        ),
-        Some(word) => {
-            let message =
-                format!("{word} is no value of TOML, expected quotes around text: \"{word}\"");
-            (start, message)
-        }
-        None => own,
-    }
-}
-
 const FILE_KEYS: &[&str] = &[
     "ttl",
     "max-names",
     "xdp",
+    "on-conflict",
     "names",
     "hosts-file",
     "hosts",
     "interface",
 ];
-const INTERFACE_KEYS: &[&str] = &["names", "ttl", "xdp", "proxy-arp", "hosts", "vlan"];
+const INTERFACE_KEYS: &[&str] = &[
+    "names",
+    "ttl",
+    "xdp",
+    "on-conflict",
+    "proxy-arp",
+    "hosts",
+    "vlan",
+];
 const VLAN_KEYS: &[&str] = &["names", "addresses", "proxy-arp", "hosts"];
 
 type Key<'t> = Spanned<DeString<'t>>;
@@ -111,6 +80,7 @@ impl Reader<'_> {
                     file.max_names = self.number("max-names", value, 1, value::NAMES_MAX)
                 }
                 "xdp" => file.xdp = self.xdp(value),
+                "on-conflict" => file.on_conflict = self.on_conflict(value),
                 "names" => file.names = self.names(value),
                 "hosts-file" => file.hosts_file = self.hosts_file(value),
                 "hosts" => file.hosts = self.hosts(value, false),
@@ -144,6 +114,7 @@ impl Reader<'_> {
             match &**key.get_ref() {
                 "ttl" => interface.ttl = self.ttl(value),
                 "xdp" => interface.xdp = self.xdp(value),
+                "on-conflict" => interface.on_conflict = self.on_conflict(value),
                 "names" => interface.names = self.names(value),
                 "hosts" => interface.hosts = self.hosts(value, true),
                 "proxy-arp" => interface.proxy_arp = self.proxy_arp(value),
@@ -195,6 +166,12 @@ impl Reader<'_> {
 
     fn xdp(&mut self, value: &Value) -> Option<XdpMode> {
         let text = self.string("xdp", "\"auto\", \"native\", \"generic\" or \"off\"", value)?;
+        self.judged(value, text.parse())
+    }
+
+    fn on_conflict(&mut self, value: &Value) -> Option<OnConflict> {
+        let expected = "\"withdraw\", \"keep\" or \"rename\"";
+        let text = self.string("on-conflict", expected, value)?;
         self.judged(value, text.parse())
     }
 
@@ -303,7 +280,7 @@ impl Reader<'_> {
         for (at, text) in texts {
             match parse(text) {
                 Ok(value) if seen.insert(value) => values.push(value),
-                Ok(_) => self.problem(at, format!("{text:?} is there twice, expected it once")),
+                Ok(_) => self.problem(at, value::address_twice(text)),
                 Err(message) => self.problem(at, message),
             }
         }
@@ -436,6 +413,7 @@ mod tests {
 ttl = 60
 max-names = 1_000
 xdp = "generic"
+on-conflict = "keep"
 names = "odroid"                    # one name needs no list
 hosts-file = "llamar.hosts"
 [hosts]
@@ -445,6 +423,7 @@ printer = ["192.168.1.9", "2001:db8::9"]
 names = ["casa", "Media"]
 ttl = 5
 xdp = "native"
+on-conflict = "rename"
 proxy-arp = ["192.168.1.20", "192.168.1.64/30", "192.168.1.30-192.168.1.32"]
 [interface.eth0.hosts]
 nas = "fe80::9"
@@ -460,16 +439,18 @@ camera = ["10.0.100.9"]
         );
         assert_eq!((file.ttl, file.max_names), (Some(60), Some(1000)));
         assert_eq!(file.xdp, Some(XdpMode::Generic));
+        assert_eq!(file.on_conflict, Some(OnConflict::Keep));
         assert_eq!(file.names, names(&["odroid"]));
         assert_eq!(file.hosts.len(), 2);
         assert_eq!(file.hosts[&names(&["PRINTER"])[0]].len(), 2);
         let (place, path) = file.hosts_file.unwrap();
         assert_eq!(path, Path::new("/etc/llamar.hosts"));
-        assert_eq!(place.to_string(), "/etc/llamar.toml:6:14");
+        assert_eq!(place.to_string(), "/etc/llamar.toml:7:14");
         assert_eq!(file.interfaces.len(), 2);
         let eth0 = &file.interfaces["eth0"];
         assert_eq!(eth0.names, names(&["casa", "media"]));
         assert_eq!((eth0.ttl, eth0.xdp), (Some(5), Some(XdpMode::Native)));
+        assert_eq!(eth0.on_conflict, Some(OnConflict::Rename));
         let proxied: Vec<_> = eth0
             .proxy_arp
             .iter()
@@ -497,14 +478,15 @@ camera = ["10.0.100.9"]
 
     #[test]
     fn every_problem_is_told_in_the_order_of_the_lines() {
-        let text = "ttl = -1\nnames = [\"casa\", \"\", \"CASA\"]\nxpd = \"auto\"\n[interface.eth0]\nxdp = \"on\"\n";
+        let text = "ttl = -1\nnames = [\"casa\", \"\", \"CASA\"]\nxpd = \"auto\"\n[interface.eth0]\nxdp = \"on\"\non-conflict = \"defend\"\n";
         assert_eq!(
             wrong(text),
             "1:7: \"ttl\" is -1, expected a number from 0 to 2147483647\n\
              2:18: the name is empty, expected a name such as casa or casa.example\n\
              2:22: \"CASA\" is there twice (case makes no difference), expected every name once\n\
-             3:1: unknown key \"xpd\", expected one of ttl, max-names, xdp, names, hosts-file, hosts, interface\n\
-             5:7: \"on\" is no mode of XDP, expected auto, native, generic or off"
+             3:1: unknown key \"xpd\", expected one of ttl, max-names, xdp, on-conflict, names, hosts-file, hosts, interface\n\
+             5:7: \"on\" is no mode of XDP, expected auto, native, generic or off\n\
+             6:15: \"defend\" is no way out of a conflict, expected withdraw, keep or rename"
         );
     }
 
@@ -512,7 +494,7 @@ camera = ["10.0.100.9"]
     fn unknown_keys_are_told_with_those_that_there_are() {
         assert_eq!(
             wrong("[interface.eth0]\nname = \"casa\""),
-            "2:1: unknown key \"name\", expected one of names, ttl, xdp, proxy-arp, hosts, vlan"
+            "2:1: unknown key \"name\", expected one of names, ttl, xdp, on-conflict, proxy-arp, hosts, vlan"
         );
         assert_eq!(
             wrong("[interface.eth0.vlan.7]\nttl = 5"),

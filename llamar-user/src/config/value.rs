@@ -55,6 +55,11 @@ pub(super) fn twice(name: &str) -> String {
     format!("{name:?} is there twice (case makes no difference), expected every name once")
 }
 
+/// What is said of an address that is on one list twice.
+pub(super) fn address_twice(address: &str) -> String {
+    format!("{address:?} is there twice, expected it once")
+}
+
 /// The name of an interface (`dev_valid_name` in Linux).
 pub(super) fn interface_name(text: &str) -> Result<String, String> {
     let expected = "expected the name of an interface such as eth0";

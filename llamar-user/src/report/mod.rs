@@ -11,9 +11,11 @@ use llamar_common::abi::{Counters, NameState, Outcome};
 use serde::{Deserialize, Serialize};
 
 pub use self::layout::print;
+pub use self::why::{Reason, WhyReport, WhyRow};
 use self::layout::{aligned, json, span, table};
 
 mod layout;
+mod why;
 
 /// Rows up to which a table is drawn; it is held in memory cell by cell, and there may be a million names.
 const TABLE_ROWS: usize = 10_000;

@@ -66,21 +66,27 @@ impl Desired {
 }
 
 fn settled(names: &Names, claim: impl Fn(&Name) -> Claim, mut lost: BTreeSet<Name>) -> Names {
-    let mut own = BTreeMap::new();
-    for (name, addresses) in names.own() {
+    let mut own = Vec::new();
+    let mut used_names = BTreeMap::new();
+    for (name, addresses) in names.own().iter() {
         match claim(name) {
             Claim::Held(used, state) => {
                 if used != *name {
                     lost.insert(name.clone());
                 }
-                own.insert(used, in_state(addresses, state));
+                used_names.insert(name, used.clone());
+                own.push((used, in_state(addresses, state)));
             }
             Claim::Lost => {
                 lost.insert(name.clone());
             }
         }
     }
-    names.with(own, lost)
+    let host = names.host().iter();
+    let host: Vec<Name> = host
+        .filter_map(|name| used_names.get(name).cloned())
+        .collect();
+    names.with(own.into_iter().collect(), lost).of_host(&host)
 }
 
 /// The same entry where nothing changes, so that nobody takes it for another.

@@ -188,6 +188,7 @@ struct Wanted<'c> {
     names: &'c [Name],
     hosts: &'c BTreeMap<Name, Vec<IpAddr>>,
     shared: &'c Arc<Hosts>,
+    hidden: &'c BTreeSet<Name>,
     proxy_arp: &'c BTreeSet<Ipv4Addr>,
     ttl: u32,
 }
@@ -199,6 +200,7 @@ impl<'c> Wanted<'c> {
             names: &interface.names,
             hosts: &interface.hosts,
             shared: &interface.shared,
+            hidden: &interface.hidden,
             proxy_arp: &interface.proxy_arp,
             ttl: interface.ttl,
         }
@@ -250,12 +252,16 @@ impl<'c> Wanted<'c> {
             known.extend_from_slice(addresses);
         }
         let complete = |(name, mut addresses): (Name, Vec<IpAddr>)| {
-            if let Some(shared) = self.shared.get(&name) {
+            let shared = self.shared.get(&name);
+            if let Some(shared) = shared.filter(|_| !self.hidden.contains(&name)) {
                 addresses.extend(shared.iter());
             }
             (name, Arc::new(Addresses::new(addresses, self.ttl)))
         };
-        Names::new(table.into_iter().map(complete), self.shared.clone())
+        let table = table.into_iter().map(complete).collect();
+        Names::new(table, self.shared.clone())
+            .hiding(self.hidden.clone())
+            .of_host(self.names)
     }
 
     /// Our addresses on the link, and those that `proxy-arp` names.
@@ -295,7 +301,7 @@ fn only6(assigned: &Assigned<IpAddr>) -> Option<Assigned<Ipv6Addr>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::XdpMode;
+    use crate::config::{OnConflict, XdpMode};
     use crate::link::Address;
     use llamar_common::abi::{NameState, Prefix4};
 
@@ -370,8 +376,10 @@ mod tests {
             names: names(own),
             ttl: 30,
             xdp: XdpMode::Auto,
+            on_conflict: OnConflict::Withdraw,
             hosts: BTreeMap::new(),
             shared: Arc::default(),
+            hidden: BTreeSet::new(),
             proxy_arp: BTreeSet::new(),
             vlans: BTreeMap::new(),
         }
@@ -396,6 +404,7 @@ mod tests {
             interfaces: named
                 .map(|(name, interface)| (name.to_owned(), interface))
                 .collect(),
+            everywhere: BTreeMap::new(),
             hosts: Arc::default(),
             max_names: 16,
             notes: Vec::new(),
@@ -439,7 +448,7 @@ mod tests {
             (prefix.network, prefix.source),
             ([10, 0, 0, 0], [10, 0, 0, 1])
         );
-        let casa = &served.names.get(&names("casa")[0]).unwrap();
+        let casa = served.names.get(&names("casa")[0]).unwrap();
         assert_eq!((casa.ttl, casa.state), (30, NameState::Unique));
     }
 
@@ -592,8 +601,37 @@ mod tests {
         let printer = &names("printer")[0];
         assert!(Arc::ptr_eq(
             served.names.get(printer).unwrap(),
-            &everybody[printer]
+            everybody.get(printer).unwrap()
         ));
+    }
+
+    #[test]
+    fn a_hidden_name_of_the_hosts_file_is_not_served_on_the_interface_and_its_vlans() {
+        let mut wanted = interface("casa");
+        wanted.shared = shared("nas printer", "10.0.0.9");
+        wanted.hidden = names("NAS printer").into_iter().collect();
+        wanted.hosts = hosts("printer", "10.0.0.8");
+        wanted.vlans.insert(5, vlan("casa", "10.5.0.1/24"));
+        let config = config([("eth0", wanted)]);
+        let desired = desired(&config, &links([link(2, "eth0", "10.0.0.1/24")]));
+        let [eth0, vlan] = [0, 5].map(|id| &desired.links[&LinkKey::new(2, id)]);
+        assert_eq!((told(eth0, "nas"), told(vlan, "nas")), (None, None));
+        // What is held beside it does not take the hidden addresses along.
+        assert_eq!(told(eth0, "printer"), Some(ips("10.0.0.8")));
+        assert_eq!(told(vlan, "printer"), None);
+        assert_eq!(desired.kernel_names().count(), 3);
+    }
+
+    #[test]
+    fn the_names_of_our_address_are_in_the_order_of_the_configuration() {
+        let mut wanted = interface("media casa");
+        wanted.hosts = hosts("alias", "10.0.0.1");
+        let config = config([("eth0", wanted)]);
+        let desired = desired(&config, &links([link(2, "eth0", "10.0.0.1/24")]));
+        let names = &desired.links[&LinkKey::new(2, 0)].names;
+        let owners = names.owners("10.0.0.1".parse().unwrap());
+        let owners: Vec<_> = owners.map(|(name, _)| name.to_string()).collect();
+        assert_eq!(owners, ["media", "casa", "alias"]);
     }
 
     #[test]

@@ -1,8 +1,9 @@
 //! The names of one link: its own and a table that it shares with all other links.
 
 use std::cmp::Ordering;
-use std::collections::BTreeMap;
+use std::collections::BTreeSet;
 use std::iter::Peekable;
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use crate::config::{Addresses, Hosts};
@@ -12,61 +13,94 @@ use crate::dns::Name;
 /// the link's own entry counts, and holds the addresses of both.
 #[derive(Clone, Debug, Default)]
 pub struct Names {
-    /// `None` for a name that is not answered for here, whatever the shared part says: another host has it.
-    own: BTreeMap<Name, Option<Arc<Addresses>>>,
+    own: Hosts,
     shared: Arc<Hosts>,
+    /// Names of the shared part that are not there on this link.
+    hidden: BTreeSet<Name>,
+    /// This host's names, in the order of the configuration.
+    host: Arc<[Name]>,
 }
 
 impl Names {
     /// The names of a link; an entry of `own` hides one of `shared`.
-    pub fn new(own: impl IntoIterator<Item = (Name, Arc<Addresses>)>, shared: Arc<Hosts>) -> Self {
-        let own = own.into_iter();
-        let own = own.map(|(name, addresses)| (name, Some(addresses)));
+    pub fn new(own: Hosts, shared: Arc<Hosts>) -> Self {
         Self {
-            own: own.collect(),
+            own,
             shared,
+            ..Self::default()
         }
     }
 
-    /// The same shared part with other names in front of it, and without those that are `lost`.
-    pub fn with(
-        &self,
-        own: impl IntoIterator<Item = (Name, Arc<Addresses>)>,
-        lost: impl IntoIterator<Item = Name>,
-    ) -> Self {
-        let mut names = Self::new(own, Arc::clone(&self.shared));
-        for name in lost {
-            names.own.entry(name).or_insert(None);
+    /// Without some names of the shared part.
+    pub fn hiding(self, hidden: BTreeSet<Name>) -> Self {
+        Self { hidden, ..self }
+    }
+
+    /// With these as the names of this host itself, which an address has before all others.
+    pub fn of_host(self, names: &[Name]) -> Self {
+        Self {
+            host: names.into(),
+            ..self
         }
+    }
+
+    /// The same shared part with other names in front of it, and without those of it that are `lost` too.
+    pub fn with(&self, own: Hosts, lost: impl IntoIterator<Item = Name>) -> Self {
+        let mut names = Self {
+            own,
+            ..self.clone()
+        };
+        names.hidden.extend(lost);
         names
+    }
+
+    /// This host's names, in the order of the configuration.
+    pub fn host(&self) -> &[Name] {
+        &self.host
     }
 
     /// The addresses of a name.
     pub fn get(&self, name: &Name) -> Option<&Arc<Addresses>> {
-        match self.own.get(name) {
-            Some(own) => own.as_ref(),
-            None => self.shared.get(name),
-        }
+        let shared = || {
+            self.shared
+                .get(name)
+                .filter(|_| !self.hidden.contains(name))
+        };
+        self.own.get(name).or_else(shared)
+    }
+
+    /// The names of an address: this host's in the order of the configuration, then others of this link, then those of
+    /// the shared part. There may be very many.
+    pub fn owners(&self, address: IpAddr) -> impl Iterator<Item = (&Name, &Arc<Addresses>)> {
+        let host = self.host.iter().filter_map(|name| self.own.entry(name));
+        let host = host.filter(move |(_, addresses)| addresses.iter().any(|one| one == address));
+        let held = self.own.owners(address);
+        let held = held.filter(|(name, _)| !self.host.contains(name));
+        let shared = self.shared.owners(address);
+        let shared = shared.filter(|(name, _)| !self.covers(name));
+        host.chain(held).chain(shared)
     }
 
     /// All names in their order.
     pub fn iter(&self) -> impl Iterator<Item = (&Name, &Arc<Addresses>)> {
-        join(self.own.iter(), self.shared.iter()).filter_map(|(name, own, shared)| match own {
-            Some(own) => Some((name, own.as_ref()?)),
-            None => Some((name, shared?)),
-        })
+        join(self.own.iter(), self.shared.iter())
+            .filter(|(name, own, _)| own.is_some() || !self.hidden.contains(name))
+            .filter_map(|(name, own, shared)| Some((name, own.or(shared)?)))
     }
 
     /// The names of this link only, those of this host among them.
-    pub fn own(&self) -> impl Iterator<Item = (&Name, &Arc<Addresses>)> {
-        let own = self.own.iter();
-        own.filter_map(|(name, addresses)| Some((name, addresses.as_ref()?)))
+    pub fn own(&self) -> &Hosts {
+        &self.own
     }
 
-    /// The names of the shared part that no own entry hides.
+    /// The names of the shared part that are there and that no own entry hides.
     pub fn shared(&self) -> impl Iterator<Item = (&Name, &Arc<Addresses>)> {
-        let hidden = |name: &Name| !self.own.is_empty() && self.own.contains_key(name);
-        self.shared.iter().filter(move |(name, _)| !hidden(name))
+        self.shared.iter().filter(|(name, _)| !self.covers(name))
+    }
+
+    /// Whether an entry of the shared part does not count here.
+    fn covers(&self, name: &Name) -> bool {
+        !self.own.is_empty() && self.own.contains_key(name) || self.hidden.contains(name)
     }
 
     /// Whether both have the very same shared part, so that only their own ones can differ.
@@ -76,16 +110,14 @@ impl Names {
 
     /// How many names there are.
     pub fn len(&self) -> usize {
-        let hidden = self
-            .own
-            .keys()
-            .filter(|name| self.shared.contains_key(name));
-        self.own().count() + self.shared.len() - hidden.count()
+        let covered: BTreeSet<&Name> = self.own.keys().chain(&self.hidden).collect();
+        let covered = covered.iter().filter(|name| self.shared.contains_key(name));
+        self.own.len() + self.shared.len() - covered.count()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.iter().next().is_none()
+        self.len() == 0
     }
 
     /// The names whose addresses are not what they were `before`, `None` for those that are gone. Where the shared
@@ -97,8 +129,12 @@ impl Names {
                 _ => now.is_some() != then.is_some(),
             };
         if self.same_shared(before) {
-            return join(self.own.iter(), before.own.iter())
-                .map(|(name, _, _)| (name, self.get(name), before.get(name)))
+            let names = self.own.keys().chain(&self.hidden);
+            let names = names.chain(before.own.keys()).chain(&before.hidden);
+            let names: BTreeSet<&Name> = names.collect();
+            return names
+                .into_iter()
+                .map(|name| (name, self.get(name), before.get(name)))
                 .filter(|(_, now, then)| differs(*now, *then))
                 .map(|(name, now, _)| (name, now))
                 .collect();
@@ -112,17 +148,19 @@ impl Names {
 
 impl PartialEq for Names {
     fn eq(&self, other: &Self) -> bool {
-        self.same_shared(other) && self.own == other.own || self.iter().eq(other.iter())
+        let same_parts =
+            self.same_shared(other) && self.own == other.own && self.hidden == other.hidden;
+        self.host == other.host && (same_parts || self.iter().eq(other.iter()))
     }
 }
 
 impl Eq for Names {}
 
 /// Two ordered sequences side by side: every name once, with what each side has for it.
-fn join<'a, L: 'a, R: 'a>(
-    left: impl Iterator<Item = (&'a Name, &'a L)>,
-    right: impl Iterator<Item = (&'a Name, &'a R)>,
-) -> impl Iterator<Item = (&'a Name, Option<&'a L>, Option<&'a R>)> {
+fn join<'a, V: 'a>(
+    left: impl Iterator<Item = (&'a Name, &'a V)>,
+    right: impl Iterator<Item = (&'a Name, &'a V)>,
+) -> impl Iterator<Item = (&'a Name, Option<&'a V>, Option<&'a V>)> {
     let (mut left, mut right) = (left.peekable(), right.peekable());
     std::iter::from_fn(move || match order(&mut left, &mut right)? {
         Ordering::Less => left.next().map(|(name, value)| (name, Some(value), None)),
@@ -135,9 +173,9 @@ fn join<'a, L: 'a, R: 'a>(
 }
 
 /// Which side's next name comes first; `None` at the end of both.
-fn order<'a, L: 'a, R: 'a>(
-    left: &mut Peekable<impl Iterator<Item = (&'a Name, &'a L)>>,
-    right: &mut Peekable<impl Iterator<Item = (&'a Name, &'a R)>>,
+fn order<'a, V: 'a>(
+    left: &mut Peekable<impl Iterator<Item = (&'a Name, &'a V)>>,
+    right: &mut Peekable<impl Iterator<Item = (&'a Name, &'a V)>>,
 ) -> Option<Ordering> {
     match (left.peek(), right.peek()) {
         (Some((left, _)), Some((right, _))) => Some(left.cmp(right)),
@@ -210,11 +248,9 @@ mod tests {
         assert!(after.get(&name("b")).is_none() && after.get(&name("d")).is_none());
         let all: Vec<_> = after.iter().map(|(name, _)| name.to_string()).collect();
         assert_eq!((all, after.len()), (vec!["a".into(), "c".into()], 2));
-        assert_eq!(after.own().count() + after.shared().count(), 2);
+        assert_eq!(after.own().len() + after.shared().count(), 2);
         let expected = [("b", None), ("d", None)].map(|(name, last)| (name.to_owned(), last));
         assert_eq!(changes(&after, &before), expected);
-        let none = Names::new(table(&[]), Arc::default()).with([], [name("a")]);
-        assert!(none.is_empty());
     }
 
     #[test]
@@ -233,5 +269,63 @@ mod tests {
         let same = Names::new(table(&[("x", 1)]), Arc::new(table(&[("a", 3), ("b", 4)])));
         assert_eq!(same, before);
         assert_eq!(changes(&same, &before), []);
+    }
+
+    fn owners(names: &Names, last: u8) -> String {
+        let owners = names.owners(IpAddr::from([10, 0, 0, last]));
+        let owners: Vec<_> = owners.map(|(name, _)| name.to_string()).collect();
+        owners.join(" ")
+    }
+
+    #[test]
+    fn the_owners_of_an_address_are_this_hosts_names_first_and_each_once() {
+        let names = Names::new(
+            table(&[
+                ("casa", 1),
+                ("media", 1),
+                ("alias", 1),
+                ("nas", 9),
+                ("both", 9),
+            ]),
+            Arc::new(table(&[
+                ("a", 1),
+                ("both", 9),
+                ("moved", 9),
+                ("z", 9),
+                ("nas", 1),
+            ])),
+        );
+        let hidden = BTreeSet::from([name("MOVED")]);
+        let names = names
+            .hiding(hidden)
+            .of_host(&["media", "Casa", "down"].map(name));
+        assert_eq!(owners(&names, 1), "media casa alias a");
+        assert_eq!(owners(&names, 9), "nas both z");
+        assert_eq!(owners(&names, 2), "");
+        assert_eq!(owners(&Names::default(), 1), "");
+    }
+
+    #[test]
+    fn hidden_names_of_the_shared_part_are_not_there_on_this_link() {
+        let shared = Arc::new(table(&[("a", 1), ("b", 2), ("c", 3)]));
+        let whole = Names::new(table(&[("x", 9)]), shared.clone());
+        let hidden = BTreeSet::from(["A", "c", "nobody"].map(name));
+        let less = Names::new(table(&[("c", 4)]), shared.clone()).hiding(hidden.clone());
+        assert!(less.get(&name("a")).is_none() && whole.get(&name("a")).is_some());
+        let all: Vec<_> = less.iter().map(|(name, _)| name.to_string()).collect();
+        assert_eq!(all, ["b", "c"]);
+        assert_eq!((less.len(), less.shared().count()), (2, 1));
+        assert_ne!(less, whole);
+        assert_eq!(
+            changes(&less, &whole),
+            [("A", None), ("c", Some(4)), ("x", None)].map(|(name, last)| (name.to_owned(), last))
+        );
+        assert_eq!(
+            changes(&whole, &less),
+            [("A", Some(1)), ("c", Some(3)), ("x", Some(9))]
+                .map(|(name, last)| (name.to_owned(), last))
+        );
+        let none = Names::new(Hosts::default(), Arc::new(table(&[("a", 1)])));
+        assert!(none.hiding(hidden).is_empty());
     }
 }

@@ -1,0 +1,83 @@
+//! What the agent does for those who ask over its control socket.
+
+use std::time::Instant;
+
+use tracing::info;
+
+use super::control::{self, Request};
+use super::{Agent, report, why};
+
+impl Agent {
+    pub(super) fn tell(&mut self, asked: control::Asked) {
+        let json = |error: serde_json::Error| error.to_string();
+        let answer = match asked.request {
+            Request::Names => {
+                serde_json::to_string(&report::names(&self.desired, &self.kernel)).map_err(json)
+            }
+            Request::Status => serde_json::to_string(&self.status()).map_err(json),
+            Request::Add {
+                name,
+                interface,
+                addresses,
+            } => {
+                let interface = interface.as_deref();
+                let added = self.overlay.add(&self.read, &name, interface, &addresses);
+                self.changed("added", &name, interface, added)
+            }
+            Request::Why { name } => {
+                let why = self.why(&name);
+                why.and_then(|report| serde_json::to_string(&report).map_err(json))
+            }
+            Request::Remove { name, interface } => {
+                let interface = interface.as_deref();
+                let removed = self.overlay.remove(&self.read, &name, interface);
+                self.changed("removed", &name, interface, removed)
+            }
+        };
+        // A client that has gone away wants no answer.
+        let _ = asked.answer.send(answer);
+    }
+
+    /// Makes everything follow a change to the names; what was done is answered with nothing.
+    fn changed(
+        &mut self,
+        what: &str,
+        name: &str,
+        interface: Option<&str>,
+        result: Result<(), String>,
+    ) -> Result<String, String> {
+        result?;
+        let place = interface.map_or(String::new(), |interface| format!(" on {interface}"));
+        info!("{name} {what}{place}");
+        self.config = self.overlay.apply(&self.read);
+        self.pass(false);
+        Ok("null".to_owned())
+    }
+
+    fn why(&self, name: &str) -> Result<crate::report::WhyReport, String> {
+        let seen = why::Seen {
+            config: &self.config,
+            links: self.watch.links(),
+            bare: &self.bare,
+            desired: &self.desired,
+            engine: &self.engine,
+            members: &self.members,
+            listeners: &self.listeners,
+            kernel: &self.kernel,
+            culprits: &self.culprits,
+            now: Instant::now(),
+        };
+        why::why(&seen, name)
+    }
+
+    fn status(&self) -> crate::report::StatusReport {
+        report::status(&report::Seen {
+            instance: &self.options.instance.name,
+            started: self.started,
+            links: self.watch.links(),
+            desired: &self.desired,
+            kernel: &self.kernel,
+            counts: &self.counts,
+        })
+    }
+}
