@@ -2,10 +2,12 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use llamar_common::abi::LinkKey;
 use tracing::{info, warn};
 
 use super::kernel::KernelPath;
-use crate::config::{Config, Interface};
+use crate::config::Config;
+use crate::dns::Name;
 use crate::link::{Link, Links};
 use crate::state::Desired;
 
@@ -27,8 +29,10 @@ enum Standing {
 impl Voice {
     /// Says what has changed.
     pub fn tell(&mut self, config: &Config, links: &Links, desired: &Desired, kernel: &KernelPath) {
-        for (name, interface) in &config.interfaces {
-            let standing = standing(links.by_name(name), interface, kernel);
+        for name in config.interfaces.keys() {
+            let standing = standing(links.by_name(name), desired, kernel);
+            // What is being verified is ready in a moment.
+            let Some(standing) = standing else { continue };
             if self.standings.get(name) != Some(&standing) {
                 say(name, &standing);
                 self.standings.insert(name.clone(), standing);
@@ -47,16 +51,19 @@ impl Voice {
     }
 }
 
-fn standing(link: Option<&Link>, interface: &Interface, kernel: &KernelPath) -> Standing {
-    match link {
-        None => Standing::Missing,
-        Some(link) if !link.ethernet => Standing::Unfit,
-        Some(link) if !link.up => Standing::Down,
-        Some(link) => Standing::Ready {
-            mode: kernel.mode(link.index).to_owned(),
-            names: interface.names.iter().map(ToString::to_string).collect(),
-        },
-    }
+/// How an interface stands; `None` while its names are being verified.
+fn standing(link: Option<&Link>, desired: &Desired, kernel: &KernelPath) -> Option<Standing> {
+    let link = match link {
+        None => return Some(Standing::Missing),
+        Some(link) if !link.ethernet => return Some(Standing::Unfit),
+        Some(link) if !link.up => return Some(Standing::Down),
+        Some(link) => link,
+    };
+    let served = desired.links.get(&LinkKey::new(link.index, 0))?;
+    (!served.is_verifying()).then(|| Standing::Ready {
+        mode: kernel.mode(link.index).to_owned(),
+        names: served.names.host().iter().map(Name::to_string).collect(),
+    })
 }
 
 fn say(name: &str, standing: &Standing) {
@@ -64,6 +71,9 @@ fn say(name: &str, standing: &Standing) {
         Standing::Missing => warn!("{name}: does not exist; served when it appears"),
         Standing::Unfit => warn!("{name}: is not an Ethernet interface; not served"),
         Standing::Down => warn!("{name}: is down or has no carrier; served when it comes up"),
+        Standing::Ready { mode, names } if names.is_empty() => {
+            info!("{name}: ready, xdp {mode}, without a name");
+        }
         Standing::Ready { mode, names } => {
             info!("{name}: ready, xdp {mode}, names {}", names.join(", "));
         }

@@ -10,14 +10,11 @@ use std::mem::{size_of, size_of_val};
 use std::os::fd::{AsRawFd, OwnedFd};
 
 use libc::{c_int, sock_filter};
-use llamar_common::wire::ethernet;
 use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
 use socket2::{Domain, SockFilter, Socket, Type};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-const ETHERTYPE: u32 = 12;
-const ETHERTYPE_BEHIND_TAG: u32 = 16;
 const TAG: usize = 4;
 
 /// Sends and receives the frames of one interface.
@@ -33,75 +30,6 @@ pub struct Received {
     pub length: usize,
     /// The tag (priority and VLAN id) that the kernel had taken off and that is in the buffer again.
     pub vlan: Option<u16>,
-}
-
-/// A classic BPF program for the frames that carry ARP, with or without a VLAN tag.
-pub fn arp_filter() -> Vec<sock_filter> {
-    vec![
-        load(libc::BPF_H, ETHERTYPE),
-        equal(libc::ETH_P_ARP as u32, 3, 0),
-        equal(libc::ETH_P_8021Q as u32, 0, 3),
-        load(libc::BPF_H, ETHERTYPE_BEHIND_TAG),
-        equal(libc::ETH_P_ARP as u32, 0, 1),
-        take(),
-        drop_it(),
-    ]
-}
-
-/// A classic BPF program for the frames that carry ARP, with or without a VLAN tag, and those sent to the groups of
-/// LLMNR. Whether the latter have a tag shows only in what is received: the kernel has taken it off before.
-pub fn arp_and_llmnr_filter() -> Vec<sock_filter> {
-    let [v4, v6] = [ethernet::LLMNR_V4, ethernet::LLMNR_V6].map(|[a, b, c, d, e, f]| {
-        let (start, end) = (u32::from_be_bytes([a, b, c, d]), u16::from_be_bytes([e, f]));
-        (start, u32::from(end))
-    });
-    vec![
-        load(libc::BPF_H, ETHERTYPE),
-        equal(libc::ETH_P_ARP as u32, 10, 0),
-        equal(libc::ETH_P_8021Q as u32, 0, 2),
-        load(libc::BPF_H, ETHERTYPE_BEHIND_TAG),
-        equal(libc::ETH_P_ARP as u32, 7, 0),
-        load(libc::BPF_W, 0),
-        equal(v4.0, 0, 2),
-        load(libc::BPF_H, 4),
-        equal(v4.1, 3, 4),
-        equal(v6.0, 0, 3),
-        load(libc::BPF_H, 4),
-        equal(v6.1, 0, 1),
-        take(),
-        drop_it(),
-    ]
-}
-
-fn load(size: u32, offset: u32) -> sock_filter {
-    statement(libc::BPF_LD | size | libc::BPF_ABS, offset)
-}
-
-/// Skips `then` statements if what was loaded is `value`, else `otherwise`.
-fn equal(value: u32, then: u8, otherwise: u8) -> sock_filter {
-    sock_filter {
-        jt: then,
-        jf: otherwise,
-        ..statement(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, value)
-    }
-}
-
-fn take() -> sock_filter {
-    statement(libc::BPF_RET | libc::BPF_K, u32::from(u16::MAX))
-}
-
-fn drop_it() -> sock_filter {
-    statement(libc::BPF_RET | libc::BPF_K, 0)
-}
-
-fn statement(code: u32, value: u32) -> sock_filter {
-    // Codes are below 256.
-    sock_filter {
-        code: code as u16,
-        jt: 0,
-        jf: 0,
-        k: value,
-    }
 }
 
 impl PacketSocket {

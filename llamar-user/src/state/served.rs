@@ -4,10 +4,10 @@ use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
-use llamar_common::abi::{ArpHost, Link, LinkKey, Prefix4, Prefix6};
+use llamar_common::abi::{ArpHost, Link, LinkKey, NameState, Prefix4, Prefix6};
 
 use super::Names;
-use crate::config::Unusable;
+use crate::config::{Addresses, Unusable};
 
 /// A link as it is served.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,6 +36,13 @@ pub struct Served {
 }
 
 impl Served {
+    /// Whether it is still being verified that nobody else has the names (RFC 4795 4.1); that takes an address.
+    pub fn is_verifying(&self) -> bool {
+        let mut own = self.names.own().values();
+        let tentative = |addresses: &Arc<Addresses>| addresses.state == NameState::Tentative;
+        self.up && !self.own.is_empty() && own.any(tentative)
+    }
+
     /// The entry of the kernel path, which holds the longest prefixes. Its generation is the writer's matter.
     pub fn link(&self, key: LinkKey) -> Link {
         let mut link = Link {
