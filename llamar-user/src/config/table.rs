@@ -219,4 +219,39 @@ mod tests {
         assert_eq!(owners(&other, "10.0.0.1"), "a b");
         assert_eq!(other.with_ttl(30), hosts);
     }
+
+    #[test]
+    fn a_large_table_is_indexed_in_no_time_and_little_memory() {
+        let count = if cfg!(debug_assertions) {
+            50_000
+        } else {
+            1_000_000
+        };
+        let entry = |number: u32| {
+            // In an order that is not that of the names.
+            let address =
+                Ipv4Addr::from_bits(0x0a00_0000 + number.wrapping_mul(0x9e37_79b1) % count);
+            let addresses = Addresses::new([IpAddr::from(address)], 30);
+            (name(&format!("host-{number:06}")), Arc::new(addresses))
+        };
+        let entries: Vec<_> = (0..count).map(entry).collect();
+        let start = std::time::Instant::now();
+        let owners = Owners::of(&entries);
+        let built = start.elapsed();
+        assert_eq!(size_of_val(&*owners.v4), 8 * count as usize);
+        assert_eq!(size_of::<(Ipv6Addr, u32)>(), 20);
+        let hosts = Hosts::from_sorted(entries);
+        let start = std::time::Instant::now();
+        let found = hosts
+            .keys()
+            .zip(hosts.values())
+            .filter(|(name, addresses)| {
+                let address = addresses.iter().next().unwrap();
+                hosts.owners(address).any(|(owner, _)| owner == *name)
+            });
+        assert_eq!(found.count(), count as usize);
+        let each = start.elapsed() / count;
+        println!("{count} names: indexed in {built:?}, an address found in {each:?}");
+        assert!(built.as_secs() < 2, "{built:?}");
+    }
 }
