@@ -18,9 +18,9 @@ impl Zone for Served {
     }
 
     fn names_of(&self, address: IpAddr) -> Option<Vec<Owner<'_>>> {
-        let names = self.names.own().iter().chain(self.names.shared());
-        let owners: Vec<_> = names
-            .filter(|(_, addresses)| addresses.iter().any(|one| one == address))
+        let owners: Vec<_> = self
+            .names
+            .owners(address)
             .take(OWNERS_MAX)
             .map(|(name, addresses)| Owner {
                 name,
