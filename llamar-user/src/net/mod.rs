@@ -2,6 +2,8 @@
 
 pub mod holder;
 pub mod packet;
+#[cfg(test)]
+pub(crate) mod pair;
 pub mod udp;
 
 pub use holder::{Holder, Holders};
