@@ -1,4 +1,4 @@
-//! Which process holds a UDP port, for the message that says why it cannot be had.
+//! Which process holds a port, for the message that says why it cannot be had.
 
 use std::collections::HashSet;
 use std::fmt;
@@ -21,17 +21,31 @@ pub struct Holders(pub Vec<Holder>);
 /// The processes that keep an IPv4 socket from being bound to a UDP port. One of both families does so too, but is
 /// looked for only if there is no other: the kernel does not show whether an IPv6 socket is of both.
 pub fn of_ipv4_port(port: u16) -> Holders {
-    let holders = of_port("udp", port);
-    if holders.0.is_empty() {
-        of_port("udp6", port)
-    } else {
-        holders
-    }
+    of_port_or("udp", "udp6", port)
 }
 
 /// The processes that keep an IPv6 socket from being bound to a UDP port.
 pub fn of_ipv6_port(port: u16) -> Holders {
     of_port("udp6", port)
+}
+
+/// The processes that keep an IPv4 socket from listening on a TCP port: as for UDP.
+pub fn of_ipv4_tcp_port(port: u16) -> Holders {
+    of_port_or("tcp", "tcp6", port)
+}
+
+/// The processes that keep an IPv6 socket from listening on a TCP port.
+pub fn of_ipv6_tcp_port(port: u16) -> Holders {
+    of_port("tcp6", port)
+}
+
+fn of_port_or(table: &str, other: &str, port: u16) -> Holders {
+    let holders = of_port(table, port);
+    if holders.0.is_empty() {
+        of_port(other, port)
+    } else {
+        holders
+    }
 }
 
 fn of_port(table: &str, port: u16) -> Holders {
@@ -59,7 +73,8 @@ fn of_port(table: &str, port: u16) -> Holders {
     Holders(holders)
 }
 
-/// Inodes of the sockets that are bound to a port, from the text of `/proc/net/udp` or `udp6`.
+/// Inodes of the sockets that are bound to a port, from the text of `/proc/net/udp` or
+/// its like for the other IP version or TCP.
 fn inodes(sockets: &str, port: u16) -> impl Iterator<Item = u64> + '_ {
     sockets.lines().skip(1).filter_map(move |line| {
         let mut fields = line.split_whitespace();

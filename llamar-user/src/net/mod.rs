@@ -1,12 +1,15 @@
-//! Sockets: LLMNR's UDP groups, and raw frames. Nothing here knows what the bytes mean.
+//! Sockets: LLMNR's UDP groups and TCP connections, and raw frames. Nothing here knows what the bytes mean.
 
 pub mod filter;
 pub mod holder;
 pub mod packet;
+#[cfg(test)]
+pub(crate) mod pair;
+pub mod tcp;
 pub mod udp;
 
 pub use holder::{Holder, Holders};
 pub(crate) use packet::register;
-pub use filter::{arp_and_llmnr_filter, arp_filter};
 pub use packet::{PacketSocket, Received};
+pub use tcp::{ListenError, Listeners, StreamMessage};
 pub use udp::{BindError, Datagram, Groups};

@@ -230,19 +230,9 @@ mod tests {
 
     use super::*;
     use crate::link::space::{in_namespace, ip, until_up};
+    use crate::net::pair::{SOON, bare_pair};
 
-    const SOON: Duration = Duration::from_secs(5);
     const WHILE: Duration = Duration::from_millis(150);
-
-    /// A veth pair whose ends are up, without addresses.
-    async fn pair() -> (u32, u32) {
-        ip("link add v0 type veth peer name v1");
-        for device in ["v0", "v1"] {
-            ip(&format!("link set {device} addrgenmode none"));
-            ip(&format!("link set {device} up"));
-        }
-        (until_up("v0").await, until_up("v1").await)
-    }
 
     /// A broadcast frame with these tags (protocol, control), then this type and payload.
     fn frame(tags: &[(u16, u16)], ethertype: u16, payload: &[u8]) -> Vec<u8> {
@@ -280,7 +270,7 @@ mod tests {
     #[test]
     fn arp_comes_in_as_it_was_on_the_wire_with_and_without_tags() {
         in_namespace(async || {
-            let (ours, theirs) = pair().await;
+            let (ours, theirs) = bare_pair().await;
             let socket = PacketSocket::open(ours, &arp_filter()).unwrap();
             let peer = PacketSocket::open(theirs, &arp_filter()).unwrap();
             for (tags, vlan) in [
@@ -301,7 +291,7 @@ mod tests {
     #[test]
     fn frames_that_are_not_arp_are_filtered_out() {
         in_namespace(async || {
-            let (ours, theirs) = pair().await;
+            let (ours, theirs) = bare_pair().await;
             let socket = PacketSocket::open(ours, &arp_filter()).unwrap();
             let peer = PacketSocket::open(theirs, &arp_filter()).unwrap();
             let payload = [0x08, 0x06].repeat(30);
@@ -319,7 +309,7 @@ mod tests {
     #[test]
     fn frames_to_the_groups_of_llmnr_come_in_where_they_are_wanted() {
         in_namespace(async || {
-            let (ours, theirs) = pair().await;
+            let (ours, theirs) = bare_pair().await;
             let socket = PacketSocket::open(ours, &arp_and_llmnr_filter()).unwrap();
             let peer = PacketSocket::open(theirs, &arp_filter()).unwrap();
             let to = |mac: [u8; 6], tags: &[(u16, u16)], ethertype| {
@@ -354,7 +344,7 @@ mod tests {
     #[test]
     fn what_this_host_sends_is_ignored() {
         in_namespace(async || {
-            let (ours, theirs) = pair().await;
+            let (ours, theirs) = bare_pair().await;
             let socket = PacketSocket::open(ours, &arp_filter()).unwrap();
             let second = PacketSocket::open(ours, &arp_filter()).unwrap();
             let peer = PacketSocket::open(theirs, &arp_filter()).unwrap();
@@ -369,7 +359,7 @@ mod tests {
     #[test]
     fn frames_of_another_interface_do_not_come_in() {
         in_namespace(async || {
-            let (ours, theirs) = pair().await;
+            let (ours, theirs) = bare_pair().await;
             ip("link add w0 type veth peer name w1");
             ip("link set w0 up");
             ip("link set w1 up");
@@ -388,7 +378,7 @@ mod tests {
     #[test]
     fn a_socket_outlives_its_interface_going_down_and_up() {
         in_namespace(async || {
-            let (ours, theirs) = pair().await;
+            let (ours, theirs) = bare_pair().await;
             ip("link set v0 down");
             // Opened while down, too.
             let socket = PacketSocket::open(ours, &arp_filter()).unwrap();
@@ -409,7 +399,7 @@ mod tests {
     #[test]
     fn a_frame_that_does_not_fit_is_dropped() {
         in_namespace(async || {
-            let (ours, theirs) = pair().await;
+            let (ours, theirs) = bare_pair().await;
             let socket = PacketSocket::open(ours, &arp_filter()).unwrap();
             let peer = PacketSocket::open(theirs, &arp_filter()).unwrap();
             let long = [arp(&[(0x8100, 5)]), vec![0; 100]].concat();

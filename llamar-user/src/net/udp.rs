@@ -341,68 +341,15 @@ fn index(device: u32) -> io::Result<i32> {
 #[cfg(test)]
 mod tests {
     use std::net::UdpSocket as Asker;
-    use std::time::{Duration, Instant};
+    use std::time::Duration;
 
     use tokio::time::timeout;
 
     use super::*;
     use crate::link::space::{Peer, addr, block_on, in_namespace, ip, sysctl, until_up};
+    use crate::net::pair::{SOON, index_of, pair};
 
-    const SOON: Duration = Duration::from_secs(5);
     const WHILE: Duration = Duration::from_millis(150);
-
-    /// Our end v0 of a veth pair (10.0.0.1, 2001:db8::1, fe80::1), and a peer with the other (.2).
-    async fn pair() -> (Peer, u32) {
-        let peer = Peer::new();
-        ip("link add v0 type veth peer name v1");
-        peer.takes("v1");
-        set_up("v0");
-        peer.run(|| set_up("v1"));
-        let device = until_up("v0").await;
-        // An address that comes before the link is up is not heard at first.
-        peer.run(|| {
-            block_on(until_up("v1"));
-            addresses("v1", 2);
-        });
-        addresses("v0", 1);
-        (peer, device)
-    }
-
-    fn set_up(device: &str) {
-        ip(&format!("link set {device} addrgenmode none"));
-        ip(&format!("link set {device} up"));
-    }
-
-    fn addresses(device: &str, host: u8) {
-        ip(&format!("addr add 10.0.0.{host}/24 dev {device}"));
-        ip(&format!("addr add 2001:db8::{host}/64 dev {device} nodad"));
-        ip(&format!("addr add fe80::{host}/64 dev {device} nodad"));
-        for network in ["2001:db8::", "fe80::"] {
-            until_heard(&format!("{network}{host}"));
-        }
-    }
-
-    /// Waits until the kernel takes in what is sent to a new IPv6 address, which is a little later.
-    fn until_heard(address: &str) {
-        let octets = address.parse::<Ipv6Addr>().unwrap().octets();
-        let digits: String = octets.iter().map(|octet| format!("{octet:02x}")).collect();
-        let begin = Instant::now();
-        while begin.elapsed() < SOON {
-            let routes = std::fs::read_to_string("/proc/thread-self/net/ipv6_route").unwrap();
-            if routes
-                .lines()
-                .any(|route| route.starts_with(&format!("{digits} 80 ")))
-            {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(1));
-        }
-        panic!("{address} is not heard");
-    }
-
-    fn index_of(name: &str) -> u32 {
-        nix::net::if_::if_nametoindex(name).unwrap()
-    }
 
     /// Sends a datagram from a new socket of the peer, which is returned.
     fn ask(peer: &Peer, from: &str, to: &str, text: &'static str) -> Asker {
