@@ -90,7 +90,7 @@ impl Question {
 
 /// A resource record (RFC 1035 4.1.3), its data as it stands in the message.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Record<'a> {
+pub struct RawRecord<'a> {
     /// NAME.
     pub owner: Name,
     /// TYPE.
@@ -110,7 +110,7 @@ pub struct Cut {
     pub kind: Option<u16>,
 }
 
-impl<'a> Record<'a> {
+impl<'a> RawRecord<'a> {
     /// The record at `offset` of a message, and the offset behind it.
     pub fn read(message: &'a [u8], offset: usize) -> Result<(Self, usize), Cut> {
         let (owner, at) = Name::from_message(message, offset).ok_or(Cut { kind: None })?;
@@ -265,17 +265,17 @@ mod tests {
     fn record_tells_its_type_where_the_rest_is_cut_off() {
         let message = b"\x01a\0\xc0\x00\0\x29\x01\x02\x03\x04\x05\x06\0\x02xy";
         let owner = Name::parse("a").unwrap();
-        let record = Record {
+        let record = RawRecord {
             owner,
             kind: 41,
             class: 0x0102,
             ttl: 0x0304_0506,
             data: b"xy",
         };
-        assert_eq!(Record::read(message, 3), Ok((record, 17)));
+        assert_eq!(RawRecord::read(message, 3), Ok((record, 17)));
         for length in 0..message.len() {
             let kind = (length >= 7).then_some(41);
-            assert_eq!(Record::read(&message[..length], 3), Err(Cut { kind }));
+            assert_eq!(RawRecord::read(&message[..length], 3), Err(Cut { kind }));
         }
     }
 
@@ -331,7 +331,7 @@ mod tests {
             if let Some((_, end)) = Question::read(&bytes, offset) {
                 prop_assert!(end <= bytes.len());
             }
-            if let Ok((_, end)) = Record::read(&bytes, offset) {
+            if let Ok((_, end)) = RawRecord::read(&bytes, offset) {
                 prop_assert!(end <= bytes.len() && end > offset);
             }
         }

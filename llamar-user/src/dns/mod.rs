@@ -6,5 +6,5 @@ pub mod message;
 pub mod name;
 
 pub use edns::Opt;
-pub use message::{Composer, Cut, Header, Question, Record};
+pub use message::{Composer, Cut, Header, Question, RawRecord};
 pub use name::{Name, NameError};
