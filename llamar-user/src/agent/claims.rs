@@ -10,8 +10,7 @@ use llamar_common::abi::{LinkKey, NameKey, NameState};
 use crate::config::{Config, OnConflict};
 use crate::dns::Name;
 use crate::link::Links;
-use crate::llmnr::engine::{Claimed, Wanted};
-use crate::llmnr::{Engine, Standing};
+use crate::llmnr::engine::{Claimed, Engine, Standing, Wanted};
 use crate::state::{Claim, Desired, Served};
 
 /// Tells the engine what is to be claimed and answered now. `inherited` are the names that a former agent had
@@ -29,9 +28,8 @@ pub fn follow(
         // The same link by another key.
         if bare.claimed_on(key) == key {
             let interface = config.interfaces.get(&served.interface);
-            let on_conflict = interface.map_or_else(OnConflict::default, |interface| {
-                interface.on_conflict
-            });
+            let on_conflict =
+                interface.map_or_else(OnConflict::default, |interface| interface.on_conflict);
             wanted.insert(key, wanted_on(key, served, on_conflict, inherited));
         }
     }
@@ -90,5 +88,10 @@ pub fn settle(engine: &Engine, bare: &Desired) -> Desired {
         Some(Standing { state: None, .. }) => Claim::Lost,
         None => Claim::Held(name.clone(), NameState::Tentative),
     };
-    bare.settled(claim, |key| engine.lost(key).cloned().collect())
+    let lost = |key: LinkKey| {
+        let withdrawn = engine.standings(key);
+        let withdrawn = withdrawn.filter(|(_, standing)| standing.state.is_none());
+        withdrawn.map(|(name, _)| name.clone()).collect()
+    };
+    bare.settled(claim, lost)
 }

@@ -6,12 +6,13 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use llamar_common::abi::{LinkKey, Outcome};
-use tracing::{debug, info, warn};
+use tracing::debug;
 
 use super::proxy::{Heard, Received};
-use super::{Agent, claims, culprits};
+use super::{Agent, claims};
 use crate::dns::Question;
-use crate::llmnr::{self, Asked, Event, Handled, Ignored, Transmit, Transport};
+use crate::llmnr::engine::{Event, Handled, Transmit, Why};
+use crate::llmnr::{self, Asked, Ignored, Transport};
 use crate::net::{Datagram, StreamMessage};
 
 impl Agent {
@@ -56,7 +57,10 @@ impl Agent {
             return;
         };
         debug!("Received datagram.");
-        match self.engine.handle_datagram(Instant::now(), key, served, asked) {
+        match self
+            .engine
+            .handle_datagram(Instant::now(), key, served, asked)
+        {
             Ok(handled) => self.handled(key, asked.from, &handled),
             Err(reason) => {
                 tell_ignored(asked.from, reason);
@@ -69,13 +73,15 @@ impl Agent {
     fn handled(&mut self, key: LinkKey, from: SocketAddr, handled: &Handled) {
         match handled {
             // Counted when it is sent.
-            Handled::Responded(question) => tell_query(from, question),
-            Handled::Doubted(question) => {
-                let (kind, name) = (question.kind_name(), &question.name);
-                debug!("Received {kind} query with the C bit from {from} for {name}.");
-                self.count(key, "llmnr-conflict-query");
+            Handled::Responded { question } => tell_query(from, question),
+            Handled::Dropped { question } => {
+                tell_query(from, question);
+                debug!("Not responding: too many responses wait.");
+                self.count(key, "llmnr-delayed-full");
             }
-            Handled::Verification => self.count(key, "llmnr-verification-response"),
+            Handled::Doubted { .. } => self.count(key, "llmnr-conflict-query"),
+            Handled::Echo => self.count(key, "llmnr-echo"),
+            Handled::Heard => self.count(key, "llmnr-verification-response"),
         }
     }
 
@@ -118,7 +124,8 @@ impl Agent {
     pub(super) fn drain(&mut self) {
         let mut changed = false;
         while let Some(event) = self.engine.poll_event() {
-            changed |= self.event(event);
+            changed |= !matches!(event, Event::Doubted { .. });
+            self.tell_event(event);
         }
         if changed {
             self.settle();
@@ -137,32 +144,24 @@ impl Agent {
 
     fn transmit(&mut self, transmit: &Transmit) {
         let Transmit {
-            key,
-            source,
-            to,
-            ref message,
-            ..
+            key, source, to, ..
         } = *transmit;
         let Some(served) = self.desired.links.get(&key) else {
             return;
         };
+        let message = &transmit.message;
         let sent = match served.device {
             Some(device) => self.groups.send(message, to, source, device),
             None => self.proxies.send(key, served, source, to, message),
         };
-        if to.ip().is_multicast() {
-            if let Err(error) = sent {
-                debug!("ask on {} from {source}: {error}", served.interface);
-            }
-            return;
-        }
-        let outcome = match sent {
-            Ok(()) => {
+        let outcome = match (&transmit.why, sent) {
+            (Why::Verification, Ok(())) => "llmnr-verification",
+            (Why::Response(_), Ok(())) => {
                 debug!("Responding.");
                 Outcome::LlmnrAnswered.as_str()
             }
-            Err(error) => {
-                debug!("respond to {to} from {source}: {error}");
+            (_, Err(error)) => {
+                debug!("send to {to} from {source}: {error}");
                 "llmnr-send-failed"
             }
         };

@@ -15,13 +15,15 @@ use tracing::{debug, error, info, warn};
 use crate::config::{self, Config, ConfigError, Defaults, Flags, Overlay};
 use crate::datapath::{self, Instance, Lock};
 use crate::link::{Change, Watch, WatchError};
-use crate::llmnr::{Engine, Ignored};
+use crate::llmnr::Ignored;
+use crate::llmnr::engine::Engine;
 use crate::net::{Datagram, Groups, Listeners, StreamMessage};
 use crate::state::{Desired, desired};
 
 mod claims;
 pub mod control;
 mod culprits;
+mod events;
 mod exchange;
 mod heartbeat;
 mod kernel;
@@ -141,6 +143,8 @@ struct Agent {
     kernel: KernelPath,
     groups: Groups,
     listeners: Listeners,
+    /// Why TCP is not listened for somewhere, as it was said.
+    unheard: Vec<String>,
     members: Members,
     proxies: Proxies,
     control: Control,
@@ -177,7 +181,14 @@ impl Agent {
         let bare = desired(&config, &links);
         let mut engine = Engine::new(StdRng::try_from_rng(&mut SysRng).context("draw randomness")?);
         let inherited = kernel.inherited_names();
-        claims::follow(&mut engine, Instant::now(), &config, &links, &bare, &inherited);
+        claims::follow(
+            &mut engine,
+            Instant::now(),
+            &config,
+            &links,
+            &bare,
+            &inherited,
+        );
         let desired = Arc::new(claims::settle(&engine, &bare));
         kernel.start(&config, &links, &desired)?;
         let mut agent = Self {
@@ -193,6 +204,7 @@ impl Agent {
             kernel,
             groups,
             listeners: Listeners::new(),
+            unheard: Vec::new(),
             members: Members::default(),
             proxies: Proxies::new(),
             control,
@@ -242,7 +254,7 @@ impl Agent {
                 Event::Asked(asked) => self.tell(asked),
                 Event::Frame(frame) => self.frame(&frame),
                 Event::Stream(stream) => self.stream(stream),
-                Event::Culprit(found) => self.culprit(found),
+                Event::Culprit(found) => self.culprit(&found),
                 Event::Timeout => self.timeout(),
                 Event::Datagram(datagram) => {
                     let message = buffer.get(..datagram.length).unwrap_or_default();
@@ -286,12 +298,22 @@ impl Agent {
         self.desired = Arc::new(claims::settle(&self.engine, bare));
         self.kernel.follow(config, links, &self.desired, full);
         self.members.follow(&self.groups, &self.desired, full);
-        self.listeners.follow(&devices(links, &self.desired), full);
+        self.listen(full);
         self.proxies.follow(&self.desired, full);
         let desired = &self.desired;
         self.counts.retain(|key, _| desired.links.contains_key(key));
         self.tell_standings();
         self.drain();
+    }
+
+    /// Listens for TCP where sockets see a link that is up (RFC 4795 2.3, 2.4).
+    fn listen(&mut self, again: bool) {
+        let links = self.desired.links.values().filter(|served| served.up);
+        let devices = links.filter_map(|served| served.device).collect();
+        for error in self.listeners.follow(&devices, again) {
+            warn!("{error}; tried again every minute");
+            self.unheard.push(error.to_string());
+        }
     }
 
     fn tell_standings(&mut self) {

@@ -30,11 +30,7 @@ pub struct Stations {
 impl Stations {
     /// Remembers who sent a message.
     pub fn heard(&mut self, link: LinkKey, address: IpAddr, station: Station) {
-        if self
-            .by_address
-            .insert((link, address), station)
-            .is_none()
-        {
+        if self.by_address.insert((link, address), station).is_none() {
             self.order.push_back((link, address));
         }
         if self.order.len() > STATIONS_MAX

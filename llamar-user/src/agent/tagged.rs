@@ -28,7 +28,11 @@ pub fn frame(
     let mut frame = vec![0; LINK_HEADER];
     put(&mut frame, ethernet::DESTINATION, station.mac);
     put(&mut frame, ethernet::SOURCE, served.mac);
-    put(&mut frame, ethernet::ETHER_TYPE, ethernet::VLAN.to_be_bytes());
+    put(
+        &mut frame,
+        ethernet::ETHER_TYPE,
+        ethernet::VLAN.to_be_bytes(),
+    );
     put(&mut frame, ethernet::HEADER, station.tag.to_be_bytes());
     put(&mut frame, ethernet::HEADER + 2, ether_type.to_be_bytes());
     append_ip(&mut frame, source, to, message);

@@ -62,7 +62,7 @@ impl Agent {
             desired: &self.desired,
             engine: &self.engine,
             members: &self.members,
-            listeners: &self.listeners,
+            notes: self.unheard.clone(),
             kernel: &self.kernel,
             culprits: &self.culprits,
             now: Instant::now(),

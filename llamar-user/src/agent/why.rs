@@ -6,13 +6,15 @@ use std::time::Instant;
 
 use llamar_common::abi::{LinkKey, NameState};
 
+use super::culprits::Culprits;
 use super::kernel::KernelPath;
 use super::members::Members;
 use super::report::is_held;
 use crate::config::Config;
 use crate::dns::Name;
 use crate::link::{Link, Links};
-use crate::llmnr::{Engine, Zone};
+use crate::llmnr::Zone as _;
+use crate::llmnr::engine::Engine;
 use crate::report::{Reason, WhyReport, WhyRow};
 use crate::state::{Desired, Served};
 
@@ -33,10 +35,12 @@ pub struct Seen<'a> {
     pub engine: &'a Engine,
     /// The groups.
     pub members: &'a Members,
+    /// What may keep queries or answers from coming through, one sentence each.
+    pub notes: Vec<String>,
     /// The kernel path.
     pub kernel: &'a KernelPath,
     /// MAC addresses of hosts that have names of ours.
-    pub culprits: &'a super::culprits::Culprits,
+    pub culprits: &'a Culprits,
     /// The time now.
     pub now: Instant,
 }
@@ -60,7 +64,10 @@ pub fn why(seen: &Seen<'_>, text: &str) -> Result<WhyReport, String> {
         for vlan in std::iter::once(0).chain(vlans) {
             let (reason, text) = match absent(link) {
                 Some(absent) => absent,
-                None => seen.on_link(LinkKey::new(link.map_or(0, |link| link.index), vlan), &subject),
+                None => seen.on_link(
+                    LinkKey::new(link.map_or(0, |link| link.index), vlan),
+                    &subject,
+                ),
             };
             links.push(WhyRow {
                 interface: name.clone(),
@@ -75,7 +82,7 @@ pub fn why(seen: &Seen<'_>, text: &str) -> Result<WhyReport, String> {
         name: text.to_owned(),
         agent: true,
         links,
-        notes: Vec::new(),
+        notes: seen.notes.clone(),
     })
 }
 
@@ -134,7 +141,10 @@ impl Seen<'_> {
             if addresses.state == NameState::Tentative {
                 return Err((Reason::Tentative, tentative(served)));
             }
-            let told: Vec<String> = addresses.iter().map(|address| address.to_string()).collect();
+            let told: Vec<String> = addresses
+                .iter()
+                .map(|address| address.to_string())
+                .collect();
             let told = told.join(", ");
             let serves = self.kernel.serves(&key);
             if serves && is_held(key, name, addresses, self.kernel.held_names().as_ref()) {

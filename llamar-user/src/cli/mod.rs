@@ -15,6 +15,7 @@ mod names;
 mod pinned;
 mod run;
 mod status;
+mod why;
 
 /// Answers ARP requests and LLMNR queries for this host's names and addresses, in the kernel where it can.
 #[derive(Debug, Parser)]
@@ -40,6 +41,8 @@ enum Command {
     Names(names::Args),
     /// Shows the links and what became of the frames on them
     Status(names::Shown),
+    /// Tells on which links a name is answered for, and what keeps it silent on the others
+    Why(why::Args),
     /// Takes the kernel path of an agent that is gone off its interfaces
     Detach(detach::Args),
     /// Judges a configuration without serving anything
@@ -68,6 +71,7 @@ pub fn main() -> ExitCode {
         Command::Run(args) => run::run(args),
         Command::Names(args) => names::names(args),
         Command::Status(args) => status::status(&args),
+        Command::Why(args) => return why::why(&args),
         Command::Detach(args) => detach::detach(&args),
         Command::Check(args) => check::check(&args),
     };

@@ -1,15 +1,24 @@
-//! `llamar why`: whether a name is answered for on each link, and the rule that keeps it silent.
+//! `llamar why`: whether a name is answered for on each link, and the rule that keeps it silent where it is not.
 
-use super::{Failure, Outcome};
+use std::process::ExitCode;
+
+use tracing::error;
+
 use crate::agent::control::{Request, ask};
 use crate::datapath::Instance;
-use crate::net::{PORT, holder};
+use crate::net::holder;
+use crate::net::udp::PORT;
 use crate::report::WhyReport;
 
 /// Arguments of `llamar why`.
 #[derive(Debug, clap::Args)]
+#[command(after_help = "\
+Prints a line for each link: interface, VLAN, verdict and why.
+
+Exit codes: 0 the name is answered for on a link; 1 it is not; 2 wrong usage, or the agent cannot be asked.")]
 pub struct Args {
-    /// The name, or an address whose name is asked for
+    /// The name, or an address whose names are asked for
+    #[arg(value_name = "NAME|ADDRESS")]
     name: String,
     /// Prints JSON
     #[arg(long)]
@@ -17,4 +26,49 @@ pub struct Args {
     /// Name of the agent's pins and control socket
     #[arg(long, value_name = "NAME")]
     instance: Option<String>,
+}
+
+/// Prints how the name stands.
+pub fn why(args: &Args) -> ExitCode {
+    match run(args) {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        Err(reason) => {
+            error!("{reason:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
+fn run(args: &Args) -> anyhow::Result<bool> {
+    let instance = Instance::new(args.instance.as_deref())?;
+    let name = args.name.clone();
+    let request = Request::Why { name: name.clone() };
+    let report: WhyReport = match ask(&instance.socket(), request)? {
+        Some(report) => report,
+        None => without_agent(name, &instance.name),
+    };
+    report.print(args.json)?;
+    Ok(report.is_answered())
+}
+
+/// Where no agent runs, nothing is answered; another program may hold the port that one would need.
+fn without_agent(name: String, instance: &str) -> WhyReport {
+    let mut notes = vec![format!(
+        "no agent of instance {instance} runs in this network namespace: llamar run --iface IF starts one"
+    )];
+    let mut holders = holder::of_ipv4_port(PORT).0;
+    holders.extend(holder::of_ipv6_port(PORT).0);
+    holders.sort();
+    holders.dedup();
+    notes.extend(holders.iter().map(|holder| {
+        format!(
+            "udp port {PORT} is held by {holder}, beside which no agent starts: stop it, or switch off its LLMNR"
+        )
+    }));
+    WhyReport {
+        name,
+        notes,
+        ..WhyReport::default()
+    }
 }

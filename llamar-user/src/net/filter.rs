@@ -4,14 +4,14 @@ use libc::sock_filter;
 use llamar_common::wire::{ethernet, ip, udp};
 
 /// Offset of the EtherType, or of the tag that takes its place.
-const ETHERTYPE: u32 = 12;
+pub const ETHERTYPE: u32 = 12;
 const ETHERTYPE_BEHIND_TAG: u32 = 16;
 /// Offset of the IP header; the kernel has taken a tag off before.
 const IP: u32 = ethernet::HEADER as u32;
 /// Bits of an IPv4 fragment's offset: there is a UDP header only where all are zero.
 const FRAGMENT_OFFSET: u32 = 0x1fff;
 /// Loads whether the kernel has taken a tag off (`SKF_AD_OFF + SKF_AD_VLAN_TAG_PRESENT` of linux/filter.h).
-const HAD_TAG: u32 = -4096_i32.cast_unsigned() + 48;
+const HAD_TAG: u32 = (-4096_i32 + 48).cast_unsigned();
 
 /// A classic BPF program for the frames that carry ARP, with or without a VLAN tag.
 pub fn arp_filter() -> Vec<sock_filter> {

@@ -8,6 +8,7 @@ pub(crate) mod pair;
 pub mod tcp;
 pub mod udp;
 
+pub use filter::{arp_and_llmnr_filter, arp_filter};
 pub use holder::{Holder, Holders};
 pub(crate) use packet::register;
 pub use packet::{PacketSocket, Received};

@@ -15,6 +15,8 @@ use socket2::{Domain, SockFilter, Socket, Type};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
+use super::filter::ETHERTYPE;
+
 const TAG: usize = 4;
 
 /// Sends and receives the frames of one interface.

@@ -11,8 +11,8 @@ use llamar_common::abi::{Counters, NameState, Outcome};
 use serde::{Deserialize, Serialize};
 
 pub use self::layout::print;
-pub use self::why::{Reason, WhyReport, WhyRow};
 use self::layout::{aligned, json, span, table};
+pub use self::why::{Reason, WhyReport, WhyRow};
 
 mod layout;
 mod why;

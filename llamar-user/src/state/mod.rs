@@ -30,7 +30,7 @@ impl Desired {
     /// leaves out names held for others.
     pub fn kernel_names(&self) -> impl Iterator<Item = (NameKey, Host)> {
         let own = self.links.iter().flat_map(|(key, served)| {
-            let names = served.names.own();
+            let names = served.names.own().iter();
             names.filter_map(|(name, addresses)| Some((name_key(*key, name)?, addresses.host())))
         });
         let shared = self.links.iter().flat_map(|(key, served)| {

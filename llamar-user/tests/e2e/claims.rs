@@ -3,16 +3,18 @@
 
 use std::net::IpAddr;
 
-use llamar_common::testing::{A, FrameBuilder, Query};
+use llamar_common::testing::{A, FrameBuilder, Query, Station};
 use serde_json::Value;
 
 use crate::support::agent::{Agent, ConfigFile, config_file};
 use crate::support::ask::{Over, llmnr_query};
 use crate::support::net::Net;
 use crate::support::peers::Peer;
+use crate::support::reply::Reply;
 use crate::support::resolved::Resolved;
-use crate::support::scene::{HOST_V4, PEER_MAC, PEER_V4, Path, Scene, asker};
+use crate::support::scene::{HOST_MAC, HOST_V4, PEER_MAC, PEER_V4, Path, Scene, asker};
 use crate::support::wait_until;
+use crate::support::wire::Wire;
 
 /// T in the flags of a message.
 const TENTATIVE: u16 = 0x0100;
@@ -59,11 +61,17 @@ fn a_name_that_an_agent_has_already_is_not_taken_by_a_second_one_which_names_the
     holder.wait_for_words(&["eth0: ready", "casa"]);
     let mut late = Agent::spawn(&scene.peer, &["--config", &second.path]);
     let said = late.wait_for_words(&["eth0", "casa", "02:00:00:00:00:01"]);
-    assert!(said.contains(&HOST_V4.to_string()) || said.contains("fe80::ff:fe00:1"), "{said}");
+    assert!(
+        said.contains(&HOST_V4.to_string()) || said.contains("fe80::ff:fe00:1"),
+        "{said}"
+    );
     assert_eq!(names(&late), []);
     let (reason, text) = why(&late, "casa");
     assert_eq!(reason, "conflict");
-    assert!(text.contains("02:00:00:00:00:01") && text.contains("tried again"), "{text}");
+    assert!(
+        text.contains("02:00:00:00:00:01") && text.contains("tried again"),
+        "{text}"
+    );
     assert_eq!(names(&holder), unique("casa"));
     // When the first one is gone, the second gets the name.
     drop(holder);
@@ -139,7 +147,10 @@ fn until_a_name_is_verified_the_kernel_path_passes_it_up_and_answers_have_the_t_
     let counted = agent.counters().since(&before);
     assert!(counted.of("llmnr-not-unique") > 0, "{counted:?}");
     agent.asked_in_kernel(&wire, &query("casa", 4));
-    assert!(!agent.said()[said..].contains("casa is"), "no conflict was seen");
+    assert!(
+        !agent.said()[said..].contains("casa is"),
+        "no conflict was seen"
+    );
     agent.assert_alive();
 }
 
@@ -153,16 +164,17 @@ fn a_host_with_two_interfaces_on_one_link_does_not_take_itself_for_another() {
     switch.bridge(("br0", 0x13), &["port0", "port1"]);
     host.ip("address add 10.7.0.1/24 dev eth0");
     host.ip("address add 10.7.0.2/24 dev eth1");
-    let config = config_file(
-        "names = [\"casa\"]\nxdp = \"off\"\n[interface.eth0]\n[interface.eth1]\n",
-    );
+    let config =
+        config_file("names = [\"casa\"]\nxdp = \"off\"\n[interface.eth0]\n[interface.eth1]\n");
     let mut agent = Agent::spawn(&host, &["--config", &config.path]);
     agent.wait_for_words(&["eth0: ready", "casa"]);
     agent.wait_for_words(&["eth1: ready", "casa"]);
     let states = names(&agent);
     assert_eq!(states.len(), 2, "{states:?}");
     assert!(
-        states.iter().all(|(name, state)| name == "casa" && state != "tentative"),
+        states
+            .iter()
+            .all(|(name, state)| name == "casa" && state != "tentative"),
         "{states:?}"
     );
 }
@@ -202,15 +214,10 @@ fn a_conflict_that_is_told_is_verified_and_the_one_with_the_larger_address_gives
     other.rewrite(&"names = [\"casa\"]\nttl = 1\nxdp = \"off\"\n[interface.eth0]\n");
     larger.signal(nix::sys::signal::Signal::SIGHUP);
     larger.wait_for_words(&["configuration read again"]);
-    let doubt = FrameBuilder::llmnr(llamar_common::testing::Station::new(
-        PEER_MAC,
-        IpAddr::from([10, 7, 0, 77]),
-    ))
-    .question("casa", A)
-    .flags(0x0400);
+    let third = Station::new(PEER_MAC, [10, 7, 0, 77]);
+    let doubt = FrameBuilder::llmnr(third).question("casa", A).flags(0x0400);
     scene.wire().send(&doubt.build());
-    let from_host = crate::support::wire::Wire::open(&scene.host, "eth0");
-    from_host.send(&doubt.build());
+    Wire::open(&scene.host, "eth0").send(&doubt.build());
     wait_until("the larger one to give in", || names(&larger).is_empty());
     assert_eq!(names(&smaller), unique("casa"));
 }
@@ -221,10 +228,14 @@ fn beside_systemd_resolved_a_name_belongs_to_who_came_first() {
     let peer = or_skip!(Peer::find("systemd-resolved"));
     let scene = or_skip!(Scene::new(Path::Userspace));
     let resolved = Resolved::start(&peer, &scene.peer);
-    // Its host name is `asker`: it answers for that.
-    let query_peer = or_skip!(Peer::find("llmnr-query"));
-    wait_until("systemd-resolved to answer for its name", || {
-        !llmnr_query(&query_peer, &scene.host, Over::Ipv4, "asker", "A", 500).is_empty()
+    // Its host name is `asker`. What counts is that it has verified that.
+    let from_host = Wire::open(&scene.host, "eth0");
+    let query = FrameBuilder::llmnr(Station::new(HOST_MAC, HOST_V4)).question("asker", A);
+    wait_until("systemd-resolved to have verified its name", || {
+        from_host.send(&query.build());
+        let replies = from_host.drain();
+        let mut replies = replies.iter().filter_map(|frame| Reply::decode(frame));
+        replies.any(|reply| reply.message.flags & TENTATIVE == 0)
     });
     let config = config_file("names = [\"asker\", \"casa\"]\nxdp = \"off\"\n[interface.eth0]\n");
     let mut agent = Agent::spawn(&scene.host, &["--config", &config.path]);

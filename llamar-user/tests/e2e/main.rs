@@ -9,6 +9,7 @@ mod addresses;
 mod agreement;
 mod arp;
 mod bad_input;
+mod claims;
 mod ground;
 mod lifecycle;
 mod llmnr_end_to_end;
