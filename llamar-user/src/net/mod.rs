@@ -1,5 +1,6 @@
 //! Sockets: LLMNR's UDP groups and TCP connections, and raw frames. Nothing here knows what the bytes mean.
 
+pub mod firewall;
 pub mod holder;
 pub mod packet;
 #[cfg(test)]
