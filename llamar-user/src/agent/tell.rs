@@ -6,6 +6,7 @@ use tracing::info;
 
 use super::control::{self, Request};
 use super::{Agent, report, why};
+use crate::net::firewall;
 
 impl Agent {
     pub(super) fn tell(&mut self, asked: control::Asked) {
@@ -62,7 +63,10 @@ impl Agent {
             desired: &self.desired,
             engine: &self.engine,
             members: &self.members,
-            notes: self.unheard.clone(),
+            notes: firewall::note()
+                .into_iter()
+                .chain(self.unheard.clone())
+                .collect(),
             kernel: &self.kernel,
             culprits: &self.culprits,
             now: Instant::now(),

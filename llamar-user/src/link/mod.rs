@@ -11,6 +11,7 @@ mod apply;
 mod decode;
 pub mod ethtool;
 mod follow;
+pub mod neighbours;
 #[cfg(test)]
 pub(crate) mod space;
 mod watch;

@@ -1,6 +1,7 @@
 //! Sockets: LLMNR's UDP groups and TCP connections, and raw frames. Nothing here knows what the bytes mean.
 
 pub mod filter;
+pub mod firewall;
 pub mod holder;
 pub mod packet;
 #[cfg(test)]
