@@ -2,7 +2,7 @@
 
 use llamar_common::wire::dns;
 
-use super::Record;
+use super::RawRecord;
 
 /// Length of an OPT record without options.
 pub const OPT_RECORD: usize = 11;
@@ -20,7 +20,7 @@ pub struct Opt {
 
 impl Opt {
     /// What a record of type OPT says; `None` if its owner is not the root or an option does not end inside of it.
-    pub fn read(record: &Record<'_>) -> Option<Self> {
+    pub fn read(record: &RawRecord<'_>) -> Option<Self> {
         if record.kind != dns::OPT || record.owner.labels().next().is_some() {
             return None;
         }
@@ -62,7 +62,7 @@ mod tests {
     use super::*;
 
     fn read(message: &[u8]) -> Option<Opt> {
-        Opt::read(&Record::read(message, 0).unwrap().0)
+        Opt::read(&RawRecord::read(message, 0).unwrap().0)
     }
 
     // RFC 6891 6.1.2, 6.1.4: R58
