@@ -107,7 +107,7 @@ fn conflict(name: &Name, place: &str, ours: IpAddr, outcome: &Outcome) -> String
 fn tell_doubt(place: &str, question: &Question, by: IpAddr, message: &[u8]) {
     let (kind, name) = (question.kind_name(), &question.name);
     let records = Message::read(message).map_or_else(|_| Vec::new(), |read| read.additionals);
-    let records: Vec<String> = records.iter().map(|r| format!("{r:?}")).collect();
+    let records: Vec<String> = records.iter().map(ToString::to_string).collect();
     let said = if records.is_empty() {
         String::new()
     } else {

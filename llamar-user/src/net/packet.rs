@@ -233,6 +233,7 @@ mod tests {
     use super::*;
     use crate::link::space::{in_namespace, ip, until_up};
     use crate::net::pair::{SOON, bare_pair};
+    use crate::net::{arp_and_llmnr_filter, arp_filter};
 
     const WHILE: Duration = Duration::from_millis(150);
 
@@ -337,6 +338,56 @@ mod tests {
                     peer.send(&wanted).unwrap();
                     let vlan = tags.first().map(|(_, control)| *control);
                     assert_eq!(receives(&socket).await, (wanted, vlan));
+                }
+            }
+            assert!(receives_nothing(&socket).await);
+        });
+    }
+
+    // RFC 4795 4.1: R46. Others respond to us by unicast, on VLANs that have no interface here too.
+    #[test]
+    fn tagged_datagrams_for_the_port_of_llmnr_come_in_and_nothing_else_by_unicast() {
+        in_namespace(async || {
+            let (ours, theirs) = bare_pair().await;
+            let socket = PacketSocket::open(ours, &arp_and_llmnr_filter()).unwrap();
+            let peer = PacketSocket::open(theirs, &arp_filter()).unwrap();
+            let v4 = |options: usize, protocol: u8, fragment: u8, port: u16| {
+                let mut packet = vec![0; 20 + options + 26];
+                packet[0] = 0x45 + (options / 4) as u8;
+                packet[7] = fragment;
+                packet[9] = protocol;
+                packet[20 + options + 2..][..2].copy_from_slice(&port.to_be_bytes());
+                packet
+            };
+            let v6 = |next: u8, port: u16| {
+                let mut packet = vec![0; 40 + 26];
+                packet[0] = 0x60;
+                packet[6] = next;
+                packet[42..44].copy_from_slice(&port.to_be_bytes());
+                packet
+            };
+            let to_us = |tags: &[(u16, u16)], kind, packet: &[u8]| {
+                let mut frame = frame(tags, kind, packet);
+                frame[..6].copy_from_slice(&[2, 0, 0, 0, 0, 1]);
+                frame
+            };
+            let tags = [(0x8100, 100)];
+            for (kind, packet, comes) in [
+                (0x0800, v4(0, 17, 0, 5355), true),
+                (0x0800, v4(8, 17, 0, 5355), true),
+                (0x0800, v4(0, 6, 0, 5355), false),
+                (0x0800, v4(0, 17, 1, 5355), false),
+                (0x0800, v4(0, 17, 0, 5353), false),
+                (0x86dd, v6(17, 5355), true),
+                (0x86dd, v6(6, 5355), false),
+                (0x86dd, v6(17, 5353), false),
+                (0x88b5, v4(0, 17, 0, 5355), false),
+            ] {
+                peer.send(&to_us(&[], kind, &packet)).unwrap();
+                peer.send(&to_us(&tags, kind, &packet)).unwrap();
+                if comes {
+                    let expected = (to_us(&tags, kind, &packet), Some(100));
+                    assert_eq!(receives(&socket).await, expected);
                 }
             }
             assert!(receives_nothing(&socket).await);

@@ -211,7 +211,7 @@ fn a_conflict_that_is_told_is_verified_and_the_one_with_the_larger_address_gives
     // It keeps the name for now, and so both have it, as after two links were joined.
     let mut larger = Agent::spawn(&scene.peer, &["--config", &other.path]);
     larger.wait_for_words(&["casa", "10.7.0.1"]);
-    other.rewrite(&"names = [\"casa\"]\nttl = 1\nxdp = \"off\"\n[interface.eth0]\n");
+    other.rewrite("names = [\"casa\"]\nttl = 1\nxdp = \"off\"\n[interface.eth0]\n");
     larger.signal(nix::sys::signal::Signal::SIGHUP);
     larger.wait_for_words(&["configuration read again"]);
     let third = Station::new(PEER_MAC, [10, 7, 0, 77]);
