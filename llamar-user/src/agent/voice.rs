@@ -60,7 +60,10 @@ fn standing(link: Option<&Link>, desired: &Desired, kernel: &KernelPath) -> Opti
         Some(link) => link,
     };
     let served = desired.links.get(&LinkKey::new(link.index, 0))?;
-    (!served.is_verifying()).then(|| Standing::Ready {
+    let with_vlans = LinkKey::new(link.index, 0)..=LinkKey::new(link.index, u16::MAX);
+    let mut links = desired.links.range(with_vlans);
+    let verified = links.all(|(_, served)| !served.is_verifying());
+    verified.then(|| Standing::Ready {
         mode: kernel.mode(link.index).to_owned(),
         names: served.names.host().iter().map(Name::to_string).collect(),
     })

@@ -236,6 +236,7 @@ fn reload_is_followed_on(path: Path) {
     wait_until("the new names", || {
         agent.printed(&["names"]).contains("printer")
     });
+    agent.wait_until_verified();
     wire.ask(&query("new"))
         .message
         .assert_answers("new", A, 60, &own_addresses(A, PEER_V4.into()));

@@ -180,6 +180,7 @@ fn what_was_added_and_removed_outlives_a_reload_but_not_the_agent() {
     config.rewrite(&text.replace("\"old\"", "\"old\", \"new\""));
     agent.signal(Signal::SIGHUP);
     wait_for_name(&agent, "new", Path::GenericVeth);
+    agent.wait_until_verified();
     for name in ["old", "nas", "printer"] {
         silent(name);
     }

@@ -269,6 +269,14 @@ impl<'a> Agent<'a> {
         String::from_utf8_lossy(&output.stdout).into_owned()
     }
 
+    /// Waits until the agent has verified that nobody else has its names.
+    #[track_caller]
+    pub fn wait_until_verified(&self) {
+        wait_until("the names to be verified", || {
+            !self.printed(&["names"]).contains("tentative")
+        });
+    }
+
     /// The counters of the kernel path.
     #[track_caller]
     pub fn counters(&self) -> Counters {
@@ -297,6 +305,7 @@ impl<'a> Agent<'a> {
     /// Asks while the agent stands still, so that only the kernel path can answer.
     #[track_caller]
     pub fn asked_in_kernel(&self, wire: &Wire, query: &Query) -> Reply {
+        self.wait_until_verified();
         let (reply, counted) = self.asked_while_stopped(|| wire.ask(query));
         assert_eq!(counted.of("llmnr-answered"), 1, "{counted:?}");
         reply

@@ -14,7 +14,7 @@ use crate::llmnr::rules::{Rule, Rules};
 
 /// Shortest and longest time before a lost name is verified again, whatever the TTL of the response: neither does a
 /// TTL of 0 make us ask all the time, nor one of years give up a name for ever.
-const PAUSE: (Duration, Duration) = (Duration::from_secs(10), Duration::from_secs(3600));
+const PAUSE: (Duration, Duration) = (Duration::from_secs(2), Duration::from_secs(3600));
 /// Culprits that are remembered of one name, so that the log tells of each once; a forger has as many as he likes.
 const CULPRITS_MAX: usize = 8;
 
