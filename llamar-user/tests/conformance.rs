@@ -152,8 +152,7 @@ fn is_test(text: &str, modules: &[&str], name: &str) -> bool {
         let above = above.take_while(|line| line.starts_with("#[") || line.starts_with("//"));
         let attributes: Vec<_> = above.filter(|line| line.starts_with("#[")).collect();
         let runs = |line: &&&str| line.starts_with("#[test]") || line.starts_with("#[tokio::test");
-        attributes.iter().any(|line| runs(&line))
-            && !attributes.iter().any(|line| line.starts_with("#[ignore"))
+        attributes.iter().any(runs) && !attributes.iter().any(|line| line.starts_with("#[ignore"))
     })
 }
 
