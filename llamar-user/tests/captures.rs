@@ -8,7 +8,7 @@ use hickory_proto::op::{Message, MessageType, OpCode};
 use hickory_proto::rr::{DNSClass, RecordType};
 use llamar_common::abi::NameState;
 use llamar_common::testing::LLMNR_PORT;
-use llamar_user::dns::{Name, Record};
+use llamar_user::dns::{Name, RawRecord};
 use llamar_user::llmnr::{Asked, Found, Ignored, Owner, Query, Transport, Zone, respond};
 use pcap_parser::Linktype;
 
@@ -122,7 +122,7 @@ fn any_part_of_any_captured_frame_is_read_without_harm() {
         for (_, frame) in frames(&file) {
             for at in 0..frame.len() {
                 let _ = Query::read(&frame[at..]);
-                let _ = Record::read(&frame, at);
+                let _ = RawRecord::read(&frame, at);
             }
         }
     }

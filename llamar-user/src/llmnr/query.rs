@@ -3,7 +3,7 @@
 use llamar_common::wire::dns;
 
 use super::Ignored;
-use crate::dns::{Header, Opt, Question, Record};
+use crate::dns::{Header, Opt, Question, RawRecord};
 
 /// Type TSIG (RFC 8945 4.2).
 const TSIG: u16 = 250;
@@ -77,7 +77,7 @@ impl Additional {
         let mut opts = 0;
         let mut seen = Self::default();
         for left in (0..count).rev() {
-            let record = match Record::read(message, offset) {
+            let record = match RawRecord::read(message, offset) {
                 Ok((record, end)) => {
                     offset = end;
                     record
