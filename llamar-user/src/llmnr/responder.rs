@@ -368,13 +368,13 @@ mod tests {
         ask(zone, message, from).unwrap().message
     }
 
-    /// What a client at [`PEER_LL4`] gets on a connection to our link-local address.
+    /// What a client at [`PEER_LL4`] gets on a connection to another address than it would be answered from by UDP.
     fn by_tcp(zone: &Link, message: &[u8]) -> Result<Response, Ignored> {
         let asked = Asked {
             message,
             from: PEER_LL4.parse().unwrap(),
             transport: Transport::Tcp {
-                local: "169.254.0.1".parse().unwrap(),
+                local: "192.0.2.1".parse().unwrap(),
             },
         };
         respond(zone, &asked)
@@ -837,7 +837,7 @@ mod tests {
         });
         let asked = query("casa", A);
         let response = by_tcp(&zone, &asked).unwrap();
-        assert_eq!(response.source.to_string(), "169.254.0.1");
+        assert_eq!(response.source.to_string(), "192.0.2.1");
         assert_eq!(response.message, answer(&zone, &asked, PEER_V4));
         assert!(!response.delay);
     }

@@ -15,6 +15,7 @@ mod lifecycle;
 mod llmnr_end_to_end;
 mod mending;
 mod names;
+mod other_types;
 mod readme;
 mod refusals;
 mod service;
