@@ -5,6 +5,7 @@
 pub mod query;
 pub mod responder;
 pub mod reverse;
+pub mod sender;
 pub mod stream;
 
 pub use query::Query;
