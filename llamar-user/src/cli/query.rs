@@ -270,3 +270,54 @@ pub(super) fn warn_of_conflicts(what: &str, report: &AskedReport) {
         warn!("{responders} answer for {what} on {on}, and not all of them share it");
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn asked(what: &str, kind: Option<u16>) -> Vec<(String, u16)> {
+        let (questions, _) = questions(what, kind).unwrap();
+        let shown = |question: Question| (question.name.to_string(), question.kind);
+        questions.into_iter().map(shown).collect()
+    }
+
+    // RFC 4795 3: S12
+    #[test]
+    fn name_is_asked_for_as_it_is_and_nothing_is_added() {
+        for name in ["casa", "casa.home", "b\u{fc}cher", "Casa"] {
+            let expected = [(name.into(), kind::A), (name.into(), kind::AAAA)];
+            assert_eq!(asked(name, None), expected);
+        }
+        assert_eq!(asked("casa.", Some(65)), [("casa".into(), 65)]);
+    }
+
+    #[test]
+    fn address_is_asked_for_its_names() {
+        let reverse = "121.0.168.192.in-addr.arpa";
+        assert_eq!(asked("192.168.0.121", None), [(reverse.into(), kind::PTR)]);
+        assert_eq!(
+            asked("192.168.0.121", Some(kind::ANY)),
+            [(reverse.into(), kind::ANY)]
+        );
+        let (_, host) = questions("fe80::1%eth0", None).unwrap();
+        assert_eq!(host.unwrap().interface.as_deref(), Some("eth0"));
+    }
+
+    #[test]
+    fn types_have_names_and_numbers() {
+        for (text, kind) in [("aaaa", 28), ("TYPE65", 65), ("65280", 65280), ("any", 255)] {
+            assert_eq!(parse_kind(text), Ok(kind));
+        }
+        for wrong in ["", "0", "B", "opt", "65536", "-1"] {
+            assert!(parse_kind(wrong).is_err(), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn timeouts_are_numbers_of_seconds() {
+        assert_eq!(parse_timeout("0.3"), Ok(Duration::from_millis(300)));
+        for wrong in ["", "0", "-1", "nan", "inf", "1e300", "3601", "1s"] {
+            assert!(parse_timeout(wrong).is_err(), "{wrong}");
+        }
+    }
+}

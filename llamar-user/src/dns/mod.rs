@@ -5,6 +5,7 @@
 //! matter, as in a query; [`Message`] holds all of it, decompressed, and gives the same bytes back.
 
 pub mod composer;
+mod display;
 pub mod edns;
 pub mod flaw;
 pub mod kind;

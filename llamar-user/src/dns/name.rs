@@ -4,7 +4,7 @@
 //! letters, and that only for comparing.
 
 use std::cmp::Ordering;
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 
@@ -216,7 +216,7 @@ impl fmt::Display for Name {
             if index > 0 {
                 text.push('.');
             }
-            escape(label, &mut text)?;
+            escape(label, ['.', '\\'], false, &mut text)?;
         }
         f.pad(&text)
     }
@@ -350,22 +350,27 @@ fn unescape(rest: &[u8]) -> Option<(u8, &[u8])> {
     }
 }
 
-fn escape(label: &[u8], text: &mut String) -> fmt::Result {
-    for chunk in label.utf8_chunks() {
+/// Writes bytes so that they hide nothing from a reader: what is no text that one can see as decimal bytes, special
+/// characters behind a backslash, blanks only where they are said to be harmless.
+pub(super) fn escape(
+    bytes: &[u8],
+    special: [char; 2],
+    blanks: bool,
+    text: &mut impl fmt::Write,
+) -> fmt::Result {
+    let decimal = |text: &mut _, bytes: &[u8]| {
+        let mut bytes = bytes.iter();
+        bytes.try_for_each(|byte| fmt::Write::write_fmt(text, format_args!("\\{byte:03}")))
+    };
+    for chunk in bytes.utf8_chunks() {
         for char in chunk.valid().chars() {
             match char {
-                '.' | '\\' => write!(text, "\\{char}")?,
-                char if shows(char) => text.push(char),
-                char => char
-                    .encode_utf8(&mut [0; 4])
-                    .bytes()
-                    .try_for_each(|byte| write!(text, "\\{byte:03}"))?,
+                char if special.contains(&char) => write!(text, "\\{char}")?,
+                char if shows(char) || blanks && char == ' ' => text.write_char(char)?,
+                char => decimal(text, char.encode_utf8(&mut [0; 4]).as_bytes())?,
             }
         }
-        chunk
-            .invalid()
-            .iter()
-            .try_for_each(|byte| write!(text, "\\{byte:03}"))?;
+        decimal(text, chunk.invalid())?;
     }
     Ok(())
 }

@@ -2,6 +2,7 @@
 //! and gives messages; sockets, clocks and the kernel path are for others, and so is the truth about names
 //! ([`Zone`]). What the kernel path answers is answered here with the same bytes.
 
+mod answer;
 pub mod query;
 pub mod responder;
 pub mod reverse;

@@ -5,10 +5,10 @@ use std::net::IpAddr;
 
 use serde::Serialize;
 
-use super::{json, rdata};
+use super::json;
 use crate::ask::Asker;
-use crate::dns::{Question, Record, kind_name};
-use crate::llmnr::sender::{Answer, Conflict, Outcome, Response};
+use crate::dns::{Question, Rdata, Record, kind_name};
+use crate::llmnr::sender::{Answer, Conflict, Outcome, Path, Response, is_scoped};
 
 /// What came of some questions about one name.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
@@ -92,7 +92,7 @@ pub struct PathRow {
 impl AskedReport {
     /// A report without an answer.
     pub fn new(asker: &Asker, questions: &[Question]) -> Self {
-        let path = |path: &crate::llmnr::sender::Path| PathRow {
+        let path = |path: &Path| PathRow {
             interface: asker.interface(path.device),
             source: path.source,
         };
@@ -219,7 +219,92 @@ fn record_row(record: &Record, interface: String) -> RecordRow {
         name: record.owner.to_string(),
         kind: kind_name(record.kind).into_owned(),
         ttl: record.ttl,
-        data: rdata::text(record, &interface),
+        data: data(record, &interface),
         interface,
+    }
+}
+
+/// What a record says. To a link-local address belongs the interface on whose link it was heard (RFC 4795 4.4).
+fn data(record: &Record, interface: &str) -> String {
+    match &record.data {
+        Rdata::Ptr(name) | Rdata::Cname(name) | Rdata::Ns(name) | Rdata::Dname(name) => {
+            name.to_string()
+        }
+        scoped if is_scoped(scoped) => format!("{scoped}%{interface}"),
+        other => other.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dns::{Mx, Name};
+
+    #[test]
+    fn data_is_shown_as_people_write_it() {
+        let name = || Name::parse("casa.home").unwrap();
+        let shown = |data_of: Rdata| {
+            let record = Record::new(name(), 30, data_of).unwrap();
+            data(&record, "eth0")
+        };
+        assert_eq!(shown(Rdata::A([192, 168, 0, 121].into())), "192.168.0.121");
+        assert_eq!(
+            shown(Rdata::Aaaa("fe80::1".parse().unwrap())),
+            "fe80::1%eth0"
+        );
+        assert_eq!(
+            shown(Rdata::Aaaa("2001:db8::1".parse().unwrap())),
+            "2001:db8::1"
+        );
+        assert_eq!(shown(Rdata::Ptr(name())), "casa.home");
+        let (preference, exchange) = (10, name());
+        assert_eq!(
+            shown(Rdata::Mx(Mx {
+                preference,
+                exchange
+            })),
+            "10 casa.home."
+        );
+    }
+
+    fn report(records: &[(&str, &str, &str)]) -> AskedReport {
+        let row = |&(kind, data, interface): &(&str, &str, &str)| RecordRow {
+            name: "casa".into(),
+            kind: kind.into(),
+            ttl: 30,
+            data: data.into(),
+            interface: interface.into(),
+        };
+        AskedReport {
+            name: "casa".into(),
+            types: vec!["A".into()],
+            found: true,
+            records: records.iter().map(row).collect(),
+            responses: Vec::new(),
+            conflicts: Vec::new(),
+            asked: Vec::new(),
+        }
+    }
+
+    #[test]
+    fn what_two_interfaces_hear_alike_is_one_line() {
+        let report = report(&[
+            ("A", "10.0.0.1", "eth0"),
+            ("A", "10.0.0.1", "wlan0"),
+            ("AAAA", "fe80::1%eth0", "eth0"),
+            ("AAAA", "fe80::1%wlan0", "wlan0"),
+        ]);
+        let mut out = Vec::new();
+        report.write_records(&mut out).unwrap();
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            "A: 10.0.0.1\nAAAA: fe80::1%eth0\nAAAA: fe80::1%wlan0\n"
+        );
+        let mut out = Vec::new();
+        report.write_unscoped(&mut out).unwrap();
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            "A: 10.0.0.1\nAAAA: fe80::1\n"
+        );
     }
 }

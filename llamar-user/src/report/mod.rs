@@ -16,7 +16,6 @@ use self::layout::{aligned, json, span, table};
 
 mod asked;
 mod layout;
-mod rdata;
 
 /// Rows up to which a table is drawn; it is held in memory cell by cell, and there may be a million names.
 const TABLE_ROWS: usize = 10_000;

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use llamar_common::wire::dns;
 
 use super::PORT;
-use crate::dns::{Header, Message, Question, Rdata, Record, kind};
+use crate::dns::{Header, Message, Opt, Question, Rdata, Record, kind};
 
 /// RFC 4795 2.1: the longest message that is accepted.
 pub const MESSAGE_MAX: usize = 9194;
@@ -154,8 +154,8 @@ fn rcode(header: &Header, message: &Message) -> u16 {
     let extended = message
         .additionals
         .iter()
-        .find(|record| record.kind == dns::OPT)
-        .map_or(0, |record| u16::from(record.ttl.to_be_bytes()[0]));
+        .find_map(Opt::of)
+        .map_or(0, |opt| u16::from(opt.extended_rcode));
     extended << 4 | header.flags & dns::RCODE
 }
 
