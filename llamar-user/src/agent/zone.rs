@@ -37,7 +37,7 @@ impl Zone for Served {
     }
 
     fn names_of(&self, address: IpAddr) -> Option<Vec<Owner<'_>>> {
-        let names = self.names.own().iter().chain(self.names.shared());
+        let names = self.names.own().chain(self.names.shared());
         let owners: Vec<_> = names
             .filter(|(_, addresses)| addresses.iter().any(|one| one == address))
             .take(OWNERS_MAX)
