@@ -16,6 +16,7 @@ mod llmnr_end_to_end;
 mod mending;
 mod names;
 mod other_types;
+mod query;
 mod readme;
 mod refusals;
 mod service;
