@@ -545,7 +545,7 @@ fn dropped_futures_lose_nothing() {
 }
 
 #[test]
-fn a_silent_connection_costs_less_than_a_kilobyte_here() {
+fn the_task_of_a_connection_is_smaller_than_a_kilobyte() {
     in_namespace(async || {
         let (peer, device) = pair().await;
         let listeners = open(WIDE, device);

@@ -94,19 +94,17 @@ const HALF_OPEN: &str = "03";
 fn ten_thousand_silent_connections_leave_others_served() {
     in_namespace(async || {
         let (peer, device) = pair().await;
-        // So many clients that their own limits do not help.
-        peer.run(|| {
-            for host in 10..50 {
-                ip(&format!("addr add 10.0.0.{host}/24 dev v1"));
-            }
-        });
+        // Each from an address of its own, so that no client's limit helps.
+        ip("route add 10.1.0.0/16 via 10.0.0.2");
+        peer.run(|| ip("route add local 10.1.0.0/16 dev lo"));
         let mut listeners = open(Limits::of_process(), device);
         let places = listeners.limits.connections;
         let (longest, made) = flooded(&mut listeners, peer, move || {
             let (begin, mut made) = (Instant::now(), 0);
             let mut open = std::collections::VecDeque::new();
             while made < SILENT && begin.elapsed() < FLOOD {
-                let from = Ipv4Addr::new(10, 0, 0, 10 + (made % 40) as u8).into();
+                let [.., high, low] = made.to_be_bytes();
+                let from = Ipv4Addr::new(10, 1, high, low).into();
                 open.push_back(connect_here(from, addr("10.0.0.1")).unwrap());
                 made += 1;
                 // Twice what has a place: the rest was reset, and only takes up this process's files.
