@@ -46,7 +46,7 @@ mod tests {
     use std::sync::Arc;
 
     use super::*;
-    use crate::state::{Addresses, Names};
+    use crate::state::{Addresses, Hosts, Names};
 
     fn ips(text: &str) -> Vec<IpAddr> {
         let ips = text.split_whitespace();
@@ -61,7 +61,7 @@ mod tests {
                 let addresses = Addresses::new(ips(addresses), 30);
                 (Name::parse(name).unwrap(), Arc::new(addresses))
             };
-            hosts.iter().map(entry).collect::<BTreeMap<_, _>>()
+            hosts.iter().map(entry).collect::<Hosts>()
         };
         let own = table(&[("casa", "10.0.0.1 fe80::1"), ("media", "10.0.0.1")]);
         let shared = table(&[("a", "10.0.0.1"), ("nas", "10.0.0.9 fe80::9")]);

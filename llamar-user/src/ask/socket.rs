@@ -8,6 +8,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream, UdpSocket};
 
 use crate::llmnr::sender::{End, PORT, Path};
+use crate::net::tcp;
 use crate::net::udp::{GROUP_V4, GROUP_V6, send_by};
 
 /// RFC 4795 2.5: TTL and hop limit of queries by UDP.
@@ -74,9 +75,8 @@ pub(super) fn end(error: &io::Error) -> End {
 
 /// Sends a message with its length in front (RFC 1035 4.2.2).
 pub(super) async fn write(stream: &mut TcpStream, message: &[u8]) -> io::Result<()> {
-    stream
-        .write_all(&crate::llmnr::stream::frame(message))
-        .await
+    let framed = tcp::frame(message).ok_or(io::ErrorKind::InvalidInput)?;
+    stream.write_all(&framed).await
 }
 
 /// Reads a message; none at the end.

@@ -10,10 +10,8 @@ pub mod responder;
 pub mod reverse;
 mod rules;
 pub mod sender;
-pub mod stream;
 mod uniqueness;
 
 pub use engine::{Claimed, Engine, Event, Handled, Outcome, Standing, Transmit, Wanted, Why};
 pub use query::Query;
 pub use responder::{Asked, Found, Ignored, OWNERS_MAX, Owner, Response, Transport, Zone, respond};
-pub use stream::{Inbox, TooLong, frame};

@@ -452,7 +452,10 @@ impl Responder {
                 if let Some(response) = manner(true, &query) {
                     let bytes = response.write(Compression::Unicast).expect("a message");
                     // In pieces, as TCP may.
-                    for piece in llamar_user::llmnr::frame(&bytes).chunks(7) {
+                    for piece in llamar_user::net::tcp::frame(&bytes)
+                        .expect("a short message")
+                        .chunks(7)
+                    {
                         stream.write_all(piece).expect("answer");
                         stream.flush().expect("answer");
                     }
