@@ -46,7 +46,12 @@ impl<'a> Subject<'a> {
         if let Some(found) = zone.find(name) {
             return Some(Self::Host(found));
         }
-        let mut owners = zone.names_of(reverse::address_of(name)?)?;
+        let address = reverse::address_of(name)?;
+        let mut owners = zone.names_of(address)?;
+        // RFC 4795 2.3 d: an address of another host is ours to speak of only as long as a name of it is.
+        if owners.is_empty() && !zone.is_own(address) {
+            return None;
+        }
         // RFC 4795 2.6 c: names that are returned are resolvable on the link, and nobody resolves one whose responses
         // have T set.
         if owners

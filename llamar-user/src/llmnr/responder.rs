@@ -42,7 +42,7 @@ pub trait Zone {
     fn find(&self, name: &Name) -> Option<Found<'_>>;
 
     /// The names of an address, this host's first; none of an address that is ours without a name; `None` if the
-    /// address is nobody's here. More than [`OWNERS_MAX`] may be left out.
+    /// address is nobody's here. Those behind the first [`OWNERS_MAX`] may be left out.
     fn names_of(&self, address: IpAddr) -> Option<Vec<Owner<'_>>>;
 
     /// Whether an address is assigned to us on the link.
@@ -784,6 +784,44 @@ mod tests {
                 assert_eq!(by_tcp(&link(), &asked), Err(Ignored::Name), "{name}");
             }
         }
+    }
+
+    // RFC 4795 2.3 d: R31
+    #[test]
+    fn address_of_another_host_that_lost_its_names_gets_silence() {
+        /// A link whose names were all lost to others.
+        struct Lost;
+
+        impl Zone for Lost {
+            fn find(&self, _: &Name) -> Option<Found<'_>> {
+                None
+            }
+
+            fn names_of(&self, _: IpAddr) -> Option<Vec<Owner<'_>>> {
+                Some(Vec::new())
+            }
+
+            fn is_own(&self, address: IpAddr) -> bool {
+                link().is_own(address)
+            }
+
+            fn source_for(&self, asker: IpAddr) -> Option<IpAddr> {
+                link().source_for(asker)
+            }
+        }
+
+        let silent = |name: &str| {
+            let asked = Asked {
+                message: &query(name, PTR),
+                from: PEER_V4.parse().unwrap(),
+                transport: Transport::Udp {
+                    to: GROUP_V4.parse().unwrap(),
+                },
+            };
+            respond(&Lost, &asked).err()
+        };
+        assert_eq!(silent("1.2.0.192.in-addr.arpa"), None);
+        assert_eq!(silent("2.2.0.192.in-addr.arpa"), Some(Ignored::Name));
     }
 
     // RFC 4795 2.6 c, 4.1: R27, R28, R36
