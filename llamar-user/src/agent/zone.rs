@@ -1,11 +1,11 @@
-//! What is served, as the LLMNR responder asks for it: by the interface on which a query arrived.
+//! What is served on a link, as the LLMNR responder asks for it.
 
 use std::net::IpAddr;
 
 use llamar_common::abi::LinkKey;
 
 use crate::dns::Name;
-use crate::llmnr::{Found, Zone};
+use crate::llmnr::{Found, OWNERS_MAX, Owner, Zone};
 use crate::state::{Desired, Served};
 
 /// The link that sockets see on an interface.
@@ -25,23 +25,86 @@ pub fn link_of(desired: &Desired, device: u32) -> Option<(LinkKey, &Served)> {
         .map(|(key, served)| (*key, served))
 }
 
-/// The host that has a name on a link.
-pub fn found<'a>(served: &'a Served, name: &Name) -> Option<Found<'a>> {
-    let addresses = served.names.get(name)?;
-    Some(Found {
-        a: &addresses.a,
-        aaaa: &addresses.aaaa,
-        ttl: addresses.ttl,
-        state: addresses.state,
-    })
-}
-
-impl Zone for Desired {
-    fn find(&self, device: u32, name: &Name) -> Option<Found<'_>> {
-        found(link_of(self, device)?.1, name)
+impl Zone for Served {
+    fn find(&self, name: &Name) -> Option<Found<'_>> {
+        let addresses = self.names.get(name)?;
+        Some(Found {
+            a: &addresses.a,
+            aaaa: &addresses.aaaa,
+            ttl: addresses.ttl,
+            state: addresses.state,
+        })
     }
 
-    fn source_for(&self, device: u32, asker: IpAddr) -> Option<IpAddr> {
-        link_of(self, device)?.1.source_for(asker)
+    fn names_of(&self, address: IpAddr) -> Option<Vec<Owner<'_>>> {
+        let names = self.names.own().chain(self.names.shared());
+        let owners: Vec<_> = names
+            .filter(|(_, addresses)| addresses.iter().any(|one| one == address))
+            .take(OWNERS_MAX)
+            .map(|(name, addresses)| Owner {
+                name,
+                ttl: addresses.ttl,
+                state: addresses.state,
+            })
+            .collect();
+        (!owners.is_empty() || self.is_own(address)).then_some(owners)
+    }
+
+    fn is_own(&self, address: IpAddr) -> bool {
+        self.own.contains(&address)
+    }
+
+    fn source_for(&self, asker: IpAddr) -> Option<IpAddr> {
+        Served::source_for(self, asker)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::state::{Addresses, Names};
+
+    fn ips(text: &str) -> Vec<IpAddr> {
+        let ips = text.split_whitespace();
+        ips.map(|ip| ip.parse().unwrap()).collect()
+    }
+
+    // RFC 4795 2.3: R61
+    #[test]
+    fn an_address_has_the_names_of_the_link_and_then_those_of_everybody() {
+        let table = |hosts: &[(&str, &str)]| {
+            let entry = |&(name, addresses): &(&str, &str)| {
+                let addresses = Addresses::new(ips(addresses), 30);
+                (Name::parse(name).unwrap(), Arc::new(addresses))
+            };
+            hosts.iter().map(entry).collect::<BTreeMap<_, _>>()
+        };
+        let own = table(&[("casa", "10.0.0.1 fe80::1"), ("media", "10.0.0.1")]);
+        let shared = table(&[("a", "10.0.0.1"), ("nas", "10.0.0.9 fe80::9")]);
+        let served = Served {
+            interface: "eth0".to_owned(),
+            device: Some(2),
+            mac: [0; 6],
+            up: true,
+            prefixes4: Vec::new(),
+            prefixes6: Vec::new(),
+            own: ips("10.0.0.1 10.0.0.2 fe80::1").into(),
+            ttl: 30,
+            names: Names::new(own, Arc::new(shared)),
+            arp: BTreeMap::new(),
+        };
+        let names = |address: &str| {
+            let owners = served.names_of(address.parse().unwrap())?;
+            let names = owners.iter().map(|owner| owner.name.to_string());
+            Some(names.collect::<Vec<_>>().join(" "))
+        };
+        assert_eq!(names("10.0.0.1").as_deref(), Some("casa media a"));
+        assert_eq!(names("fe80::1").as_deref(), Some("casa"));
+        assert_eq!(names("fe80::9").as_deref(), Some("nas"));
+        assert_eq!(names("10.0.0.2").as_deref(), Some(""));
+        assert_eq!(names("10.0.0.3"), None);
     }
 }

@@ -76,7 +76,7 @@ impl Additional {
     fn read(message: &[u8], mut offset: usize, count: u16) -> Self {
         let mut opts = 0;
         let mut seen = Self::default();
-        for _ in 0..count {
+        for left in (0..count).rev() {
             let record = match RawRecord::read(message, offset) {
                 Ok((record, end)) => {
                     offset = end;
@@ -95,6 +95,9 @@ impl Additional {
                         _ => seen.broken(Some(0)),
                     };
                 }
+                // RFC 4795 2.1.1: a TSIG record in an unacceptable position, which is any but the last (RFC 8945 5.1),
+                // is a format error.
+                TSIG if left > 0 => seen = seen.broken(seen.edns),
                 // RFC 4795 5.3: not supported; a response without a signature tells the asker.
                 TSIG => {}
                 SIG if record.data.starts_with(&[0, 0]) => {}
@@ -295,6 +298,24 @@ mod tests {
         assert_eq!(additional(1, &[TSIG]), NOTHING);
     }
 
+    // RFC 4795 2.1.1, RFC 8945 5.1: R59
+    #[test]
+    fn signature_that_is_not_the_last_record_is_a_format_error() {
+        let error = Some(Error::Format);
+        let edns = Some(1400);
+        assert_eq!(additional(2, &[TSIG, OPT]), Additional { edns, error });
+        assert_eq!(
+            additional(3, &[OPT, TSIG, TSIG]),
+            Additional { edns, error }
+        );
+        assert_eq!(
+            additional(2, &[TSIG, TSIG]),
+            Additional { edns: None, error }
+        );
+        assert_eq!(additional(2, &[TSIG, OPT_V1]), Additional { edns, error });
+        assert_eq!(additional(2, &[TSIG, FOREIGN_A]), NOTHING);
+    }
+
     // RFC 6891 6.1.1, 7: R58
     #[test]
     fn two_or_broken_opt_records_are_a_format_error_and_get_one_back() {
@@ -378,9 +399,11 @@ mod tests {
             if counted.clone().any(|&record| record == FOREIGN_A) {
                 prop_assert_eq!(seen, NOTHING);
             } else {
+                let before = usize::from(count.saturating_sub(1));
+                let misplaced = counted.clone().take(before).any(|&record| record == TSIG);
                 let opts = counted.filter(|record| record[..3] == *b"\0\0\x29").count();
                 prop_assert_eq!(seen.edns.is_some(), opts > 0);
-                prop_assert!(!(cut || opts > 1) || seen.error == Some(Error::Format));
+                prop_assert!(!(cut || opts > 1 || misplaced) || seen.error == Some(Error::Format));
             }
         }
     }

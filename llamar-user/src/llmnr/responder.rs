@@ -1,4 +1,5 @@
-//! The responder: one datagram in, one message or a reason for silence out (RFC 4795 2.3 to 2.9).
+//! The responder: one message in, one message or a reason for silence out (RFC 4795 2.3 to 2.9). It decides whether
+//! there is a response and from where; what that says is put together in `answer`.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -6,38 +7,54 @@ use llamar_common::abi::NameState;
 use llamar_common::wire::{dns, ip};
 
 use super::Query;
-use super::query::{Additional, Error};
-use crate::dns::edns::OPT_RECORD;
-use crate::dns::name::NAME_MAX;
-use crate::dns::{Composer, Name, Opt, Question};
+use super::answer::{Subject, Way, compose};
+use crate::dns::{Name, Question};
 
-/// Largest message without EDNS (RFC 4795 2.1, RFC 1035 4.2.1).
-const UDP_MAX: usize = 512;
-/// Largest message with EDNS, and the payload size that our own OPT record tells: what passes unfragmented wherever
-/// IPv6 does (RFC 8200 5: 1280 bytes, less the headers of IPv6 and UDP).
-const EDNS_MAX: u16 = 1232;
-
-/// A UDP datagram that came to port 5355.
+/// A message that came to port 5355 on a link.
 #[derive(Clone, Copy, Debug)]
 pub struct Asked<'a> {
-    /// Its payload.
+    /// Its bytes; those that TCP puts in front of it are not among them.
     pub message: &'a [u8],
     /// Where it came from.
     pub from: SocketAddr,
-    /// The address it was sent to, as IP_PKTINFO or IPV6_PKTINFO tells it.
-    pub to: IpAddr,
-    /// Index of the interface on which it arrived.
-    pub device: u32,
+    /// How it came.
+    pub transport: Transport,
 }
 
-/// The names of the links that are served.
+/// How a message came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// In a UDP datagram.
+    Udp {
+        /// The address it was sent to, as IP_PKTINFO or IPV6_PKTINFO tells it.
+        to: IpAddr,
+    },
+    /// On a TCP connection.
+    Tcp {
+        /// Our address on the connection.
+        local: IpAddr,
+    },
+}
+
+/// What is ours on one link.
 pub trait Zone {
-    /// The host that has exactly this name on the link of a device; `None` if it is not ours there.
-    fn find(&self, device: u32, name: &Name) -> Option<Found<'_>>;
+    /// The host that has exactly this name; `None` if it is not ours on the link.
+    fn find(&self, name: &Name) -> Option<Found<'_>>;
 
-    /// Our address from which to respond to an asker; `None` unless the asker is on the link of the device.
-    fn source_for(&self, device: u32, asker: IpAddr) -> Option<IpAddr>;
+    /// The names of an address, this host's first; none of an address that is ours without a name; `None` if the
+    /// address is nobody's here. Those behind the first [`OWNERS_MAX`] may be left out.
+    fn names_of(&self, address: IpAddr) -> Option<Vec<Owner<'_>>>;
+
+    /// Whether an address is assigned to us on the link.
+    fn is_own(&self, address: IpAddr) -> bool;
+
+    /// Our address from which to respond to an asker; `None` unless the asker is on the link.
+    fn source_for(&self, asker: IpAddr) -> Option<IpAddr>;
 }
+
+/// Names of one address that the longest message holds at most: its length by that of a PTR record whose data is a
+/// name of one byte.
+pub const OWNERS_MAX: usize = u16::MAX as usize / 15;
 
 /// A host of a [`Zone`].
 #[derive(Clone, Copy, Debug)]
@@ -52,7 +69,18 @@ pub struct Found<'a> {
     pub state: NameState,
 }
 
-/// A message to send from `source`, port 5355, to where the query came from.
+/// A name that an address has in a [`Zone`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Owner<'a> {
+    /// The name.
+    pub name: &'a Name,
+    /// TTL of its records in seconds.
+    pub ttl: u32,
+    /// How far its uniqueness is known.
+    pub state: NameState,
+}
+
+/// A message to send from `source`, port 5355, to where the query came from; by TCP on the query's connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Response {
     /// The message.
@@ -61,14 +89,19 @@ pub struct Response {
     pub source: IpAddr,
     /// What was asked, for the log.
     pub question: Question,
+    /// Whether to wait for a random time up to JITTER_INTERVAL before it is sent (RFC 4795 2.7).
+    pub delay: bool,
 }
 
-/// Why a datagram gets no response.
+/// Why a message gets no response.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum Ignored {
     /// Not sent to the group of LLMNR of its family.
     #[error("it was not sent to 224.0.0.252 or ff02::1:3 (RFC 4795 2.4, 2.5)")]
     Destination,
+    /// Sent by TCP to an address that is not the link's.
+    #[error("it came by TCP to an address that is not assigned on this link (RFC 4795 2.5)")]
+    Local,
     /// Sent from an address or port that a response cannot go to.
     #[error("its source is not a unicast address and a port (RFC 4795 2.5)")]
     Source,
@@ -99,9 +132,6 @@ pub enum Ignored {
     /// A name that is not ours on that link.
     #[error("the name is not ours on this link (RFC 4795 2.3 d)")]
     Name,
-    /// A type other than A and AAAA.
-    #[error("its type is neither A nor AAAA")]
-    Type,
 }
 
 impl Ignored {
@@ -111,12 +141,15 @@ impl Ignored {
     }
 }
 
-/// The response to a datagram, or why there is none.
+/// The response to a message, or why there is none.
 pub fn respond(zone: &impl Zone, asked: &Asked<'_>) -> Result<Response, Ignored> {
     let asker = asked.from.ip();
-    // RFC 4795 2.4, 2.5: what was sent to a unicast address or another group is silently discarded.
-    if !is_group(asked.to, asker) {
-        return Err(Ignored::Destination);
+    match asked.transport {
+        // RFC 4795 2.4, 2.5: what was sent to a unicast address or another group is silently discarded.
+        Transport::Udp { to } if !is_group(to, asker) => return Err(Ignored::Destination),
+        // RFC 4795 2.5: a response comes from an address that is assigned on the interface of the query.
+        Transport::Tcp { local } if !zone.is_own(local) => return Err(Ignored::Local),
+        _ => {}
     }
     // RFC 4795 2.5: the destination of a response is a unicast address.
     if !is_unicast(asker) || asked.from.port() == 0 {
@@ -127,114 +160,27 @@ pub fn respond(zone: &impl Zone, asked: &Asked<'_>) -> Result<Response, Ignored>
     if !matches!(query.question.class, dns::IN | dns::CLASS_ANY) {
         return Err(Ignored::Class);
     }
-    // RFC 4795 2.1.1, 2.3 d: only for a name that is ours, also if the query is in error.
-    let found = zone
-        .find(asked.device, &query.question.name)
-        .ok_or(Ignored::Name)?;
-    if !matches!(query.question.kind, dns::A | dns::AAAA) {
-        return Err(Ignored::Type);
-    }
+    // RFC 4795 2.1.1, 2.3 d: only for a name that is ours, also if the query is in error and by TCP: RCODE 3 is never
+    // sent.
+    let subject = Subject::of(zone, &query.question.name).ok_or(Ignored::Name)?;
     // RFC 4795 2.5: the source of a response is assigned on the interface of the query. 5.1: askers off the link get
     // none, or a forged source would make us send to anybody.
-    let source = zone
-        .source_for(asked.device, asker)
-        .ok_or(Ignored::OffLink)?;
-    let message = compose(&query, &found, is_link_local(asker));
+    let source = zone.source_for(asker).ok_or(Ignored::OffLink)?;
+    let (way, source) = match asked.transport {
+        Transport::Udp { .. } => (Way::Udp, source),
+        // RFC 4795 2.4: a TCP query is responded to on its connection.
+        Transport::Tcp { local } => (Way::Tcp, local),
+    };
+    let message = compose(&query, &subject, way, is_link_local(asker));
     Ok(Response {
         message,
         source,
         question: query.question,
+        // RFC 4795 2.7: the delay may be left out for names that are known to be unique. A TCP query was sent to us
+        // alone, so that there is nobody to be synchronised with.
+        delay: way == Way::Udp && subject.state() != NameState::Unique,
     })
 }
-
-/// The response's message, link-local addresses in front if `link_scope`.
-fn compose(query: &Query<'_>, found: &Found<'_>, link_scope: bool) -> Vec<u8> {
-    let Additional { edns, error } = query.additional;
-    // RFC 6891 6.1.1, 7: an OPT record for those who sent one, and for nobody else.
-    let opt = edns.map(|_| {
-        // RFC 6891 6.1.3: BADVERS is 16, of which the upper part is here and the lower, 0, in the header.
-        let extended_rcode = u8::from(error == Some(Error::Version));
-        Opt {
-            payload: EDNS_MAX,
-            extended_rcode,
-            version: 0,
-        }
-        .bytes()
-    });
-    // RFC 6891 6.2.3: sizes below 512 count as 512. RFC 4795 2.1: no more than passes without fragmentation.
-    let limit = edns.map_or(UDP_MAX, |payload| {
-        usize::from(payload.min(EDNS_MAX)).max(UDP_MAX)
-    });
-    // RFC 4795 2.1.1: T while uniqueness is not verified, C for a name that is not unique. Nothing of the query's
-    // flags but QR and OPCODE, which is 0, goes into a response, and RCODE is 0 in any to a multicast query.
-    let mut flags = dns::RESPONSE
-        | match found.state {
-            NameState::Tentative => dns::TENTATIVE,
-            NameState::Unique => 0,
-            NameState::Shared => dns::CONFLICT,
-        };
-    if error.is_some() {
-        // RFC 4795 2.1.1: an error is told by TC and an empty answer section; the query by TCP then learns its RCODE.
-        flags |= dns::TRUNCATED;
-    }
-    let kept = if opt.is_some() { OPT_RECORD } else { 0 };
-    let mut composer = Composer::new(query.id, flags, query.echo, limit, kept);
-    if error.is_none() {
-        records(&mut composer, query, found, link_scope);
-    }
-    composer.finish(opt.as_ref().map(<[u8; OPT_RECORD]>::as_slice))
-}
-
-/// Composes the answer section, or the authority section of a response that has none.
-fn records(composer: &mut Composer, query: &Query<'_>, found: &Found<'_>, link_scope: bool) {
-    match query.question.kind {
-        dns::A => ordered(found.a, Ipv4Addr::is_link_local, link_scope)
-            .for_each(|address| composer.answer(&dns::a_record(found.ttl, address.octets()))),
-        _ => ordered(found.aaaa, Ipv6Addr::is_unicast_link_local, link_scope)
-            .for_each(|address| composer.answer(&dns::aaaa_record(found.ttl, address.octets()))),
-    }
-    let empty = if query.question.kind == dns::A {
-        found.a.is_empty()
-    } else {
-        found.aaaa.is_empty()
-    };
-    if empty {
-        // RFC 4795 2.3 f, 2.9: a type that the name does not have: no answer, and an SOA record to keep that by.
-        composer.authority(&soa_record(&query.question.name, found.ttl));
-    }
-}
-
-/// Addresses in the order that RFC 4795 2.6 d and e want: link-local ones first if the asker's is one, else behind the
-/// routable ones; their own order is kept.
-fn ordered<T: Copy>(
-    addresses: &[T],
-    is_link_local: fn(&T) -> bool,
-    link_scope: bool,
-) -> impl Iterator<Item = T> {
-    let of = move |scope| {
-        addresses
-            .iter()
-            .copied()
-            .filter(move |address| is_link_local(address) == scope)
-    };
-    of(link_scope).chain(of(!link_scope))
-}
-
-/// The SOA record of a name: the kernel path's, unless `root` in front would make the name too long. Then RNAME,
-/// which senders ignore (RFC 4795 2.9), is the name itself.
-fn soa_record(name: &Name, ttl: u32) -> Vec<u8> {
-    let mut record = dns::soa_record(ttl).to_vec();
-    if name.wire().len() + b"\x04root".len() > NAME_MAX {
-        record.drain(RNAME..RNAME + b"\x04root".len());
-        record[RDLENGTH + 1] -= b"\x04root".len() as u8;
-    }
-    record
-}
-
-/// Offset of RDLENGTH in a record whose owner is a pointer.
-const RDLENGTH: usize = 10;
-/// Offset of RNAME in an SOA record whose owner and MNAME are pointers.
-const RNAME: usize = 14;
 
 /// Whether an address is the group of LLMNR in the asker's family (RFC 4795 2).
 fn is_group(to: IpAddr, asker: IpAddr) -> bool {
@@ -272,11 +218,16 @@ mod tests {
     use std::collections::BTreeMap;
 
     use hickory_proto::op::Message;
+    use hickory_proto::rr::{RData, Record, RecordType};
+    use proptest::collection::btree_set;
     use proptest::prelude::*;
 
+    use super::super::reverse::name_of;
     use super::*;
+    use crate::dns::Opt;
 
-    const DEVICE: u32 = 7;
+    /// Our addresses on the link.
+    const OWN: [&str; 4] = ["192.0.2.1", "169.254.0.1", "2001:db8::1", "fe80::1"];
     const PEER_V4: &str = "192.0.2.9:50001";
     const PEER_LL4: &str = "169.254.9.9:50001";
     const PEER_V6: &str = "[2001:db8::9]:50001";
@@ -285,7 +236,10 @@ mod tests {
     const GROUP_V6: &str = "ff02::1:3";
     const A: u16 = 1;
     const AAAA: u16 = 28;
+    const PTR: u16 = 12;
+    const ANY: u16 = 255;
 
+    #[derive(Clone, Debug)]
     struct Host {
         a: Vec<Ipv4Addr>,
         aaaa: Vec<Ipv6Addr>,
@@ -293,12 +247,13 @@ mod tests {
         state: NameState,
     }
 
-    /// Names on the link of [`DEVICE`]; on it are those whose addresses begin as the peers' above do.
+    /// Names on a link; on it are those whose addresses begin as the peers' above do.
+    #[derive(Debug)]
     struct Link(BTreeMap<Name, Host>);
 
     impl Zone for Link {
-        fn find(&self, device: u32, name: &Name) -> Option<Found<'_>> {
-            let host = self.0.get(name).filter(|_| device == DEVICE)?;
+        fn find(&self, name: &Name) -> Option<Found<'_>> {
+            let host = self.0.get(name)?;
             Some(Found {
                 a: &host.a,
                 aaaa: &host.aaaa,
@@ -307,7 +262,27 @@ mod tests {
             })
         }
 
-        fn source_for(&self, device: u32, asker: IpAddr) -> Option<IpAddr> {
+        fn names_of(&self, address: IpAddr) -> Option<Vec<Owner<'_>>> {
+            let has = |host: &Host| match address {
+                IpAddr::V4(address) => host.a.contains(&address),
+                IpAddr::V6(address) => host.aaaa.contains(&address),
+            };
+            let hosts = self.0.iter().filter(|(_, host)| has(host));
+            let owners: Vec<_> = hosts
+                .map(|(name, host)| Owner {
+                    name,
+                    ttl: host.ttl,
+                    state: host.state,
+                })
+                .collect();
+            (!owners.is_empty() || self.is_own(address)).then_some(owners)
+        }
+
+        fn is_own(&self, address: IpAddr) -> bool {
+            OWN.iter().any(|own| own.parse() == Ok(address))
+        }
+
+        fn source_for(&self, asker: IpAddr) -> Option<IpAddr> {
             let text = asker.to_string();
             let sources = [
                 ("192.0.2.", "192.0.2.1"),
@@ -315,8 +290,7 @@ mod tests {
                 ("2001:db8::", "2001:db8::1"),
             ];
             let mut sources = sources.into_iter().chain([("fe80::", "fe80::1")]);
-            let (_, source) =
-                sources.find(|(prefix, _)| text.starts_with(prefix) && device == DEVICE)?;
+            let (_, source) = sources.find(|(prefix, _)| text.starts_with(prefix))?;
             source.parse().ok()
         }
     }
@@ -383,14 +357,99 @@ mod tests {
             &Asked {
                 message,
                 from,
-                to: to.parse().unwrap(),
-                device: DEVICE,
+                transport: Transport::Udp {
+                    to: to.parse().unwrap(),
+                },
             },
         )
     }
 
     fn answer(zone: &Link, message: &[u8], from: &str) -> Vec<u8> {
         ask(zone, message, from).unwrap().message
+    }
+
+    /// What a client at [`PEER_LL4`] gets on a connection to another address than it would be answered from by UDP.
+    fn by_tcp(zone: &Link, message: &[u8]) -> Result<Response, Ignored> {
+        let asked = Asked {
+            message,
+            from: PEER_LL4.parse().unwrap(),
+            transport: Transport::Tcp {
+                local: "192.0.2.1".parse().unwrap(),
+            },
+        };
+        respond(zone, &asked)
+    }
+
+    fn decoded(message: &[u8]) -> Message {
+        Message::from_vec(message).unwrap()
+    }
+
+    /// The names in a response's PTR records, as hickory-proto reads them.
+    fn names_in(message: &[u8]) -> Vec<String> {
+        let records = decoded(message).answers;
+        let name = |record: &Record| match &record.data {
+            RData::PTR(name) => name.to_string(),
+            other => panic!("{other} is no name"),
+        };
+        records.iter().map(name).collect()
+    }
+
+    /// Links with two names, each with some of a few addresses.
+    fn zones() -> impl Strategy<Value = Link> {
+        let addresses = || {
+            let v4 = (0..40u8).prop_map(|last| match last {
+                0..4 => Ipv4Addr::new(169, 254, 9, 9 + last),
+                last => Ipv4Addr::new(192, 0, 2, last - 3),
+            });
+            let v6 = (0..20u16).prop_map(|last| match last {
+                0..4 => Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, last),
+                last => Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, last),
+            });
+            let (v4, v6) = (btree_set(v4, 0..35), btree_set(v6, 0..18));
+            (v4, v6)
+        };
+        let state = prop::sample::select(vec![
+            NameState::Tentative,
+            NameState::Unique,
+            NameState::Shared,
+        ]);
+        let host = (addresses(), 1..100u32, state).prop_map(|((a, aaaa), ttl, state)| Host {
+            a: a.into_iter().collect(),
+            aaaa: aaaa.into_iter().collect(),
+            ttl,
+            state,
+        });
+        let names = ["a", "b"].map(|name| Name::parse(name).unwrap());
+        (host.clone(), host)
+            .prop_map(move |(a, b)| Link(names.clone().into_iter().zip([a, b]).collect()))
+    }
+
+    /// The data of all records that a name has of a type, and whether an SOA record tells that it has none but others;
+    /// `None` if it is nobody's.
+    fn expected(zone: &Link, name: &Name, kind: u16) -> Option<(Vec<String>, bool)> {
+        let asks = |of: u16| kind == of || kind == ANY;
+        let text = name.to_string();
+        if let Some(host) = zone.0.get(name) {
+            let a = host.a.iter().filter(|_| asks(A)).map(Ipv4Addr::to_string);
+            let aaaa = host.aaaa.iter().filter(|_| asks(AAAA));
+            let all: Vec<_> = a.chain(aaaa.map(Ipv6Addr::to_string)).collect();
+            let some = !host.a.is_empty() || !host.aaaa.is_empty();
+            let negative = all.is_empty() && some;
+            return Some((all, negative));
+        }
+        let octets = text.strip_suffix(".in-addr.arpa")?.rsplit('.');
+        let address = octets.collect::<Vec<_>>().join(".").parse().ok()?;
+        let hosts = zone.0.iter().filter(|(_, host)| host.a.contains(&address));
+        let settled = |host: &Host| host.state != NameState::Tentative;
+        let any_settled = hosts.clone().any(|(_, host)| settled(host));
+        if hosts.clone().next().is_none() && !zone.is_own(address.into()) {
+            return None;
+        }
+        let usable = hosts.filter(|(_, host)| settled(host) || !any_settled);
+        let names: Vec<_> = usable.map(|(name, _)| format!("{name}.")).collect();
+        let told = if asks(PTR) { names.clone() } else { Vec::new() };
+        let negative = told.is_empty() && !names.is_empty();
+        Some((told, negative))
     }
 
     /// Header, question and records, as one.
@@ -494,7 +553,7 @@ mod tests {
                 "{label}.{label}.{label}.{}",
                 "y".repeat(length - 3 * 64 - 2)
             );
-            let zone = Link([(Name::parse(&name).unwrap(), host(&[], &[]))].into());
+            let zone = Link([(Name::parse(&name).unwrap(), host(&[], &["fe80::1"]))].into());
             let message = answer(&zone, &query(&name, A), PEER_V4);
             assert_eq!(
                 message.len(),
@@ -541,20 +600,6 @@ mod tests {
         assert!(ask(&hosts, &query("*", A), PEER_V4).is_ok());
     }
 
-    // RFC 4795 2.6: R36
-    #[test]
-    fn name_is_ours_on_its_own_link_only() {
-        let message = query("casa", A);
-        let (from, to) = (PEER_V4.parse().unwrap(), GROUP_V4.parse().unwrap());
-        let asked = Asked {
-            message: &message,
-            from,
-            to,
-            device: DEVICE + 1,
-        };
-        assert_eq!(respond(&link(), &asked), Err(Ignored::Name));
-    }
-
     // RFC 4795 2.1.1: R22
     #[test]
     fn query_in_error_for_another_name_gets_silence_too() {
@@ -589,13 +634,371 @@ mod tests {
         }
     }
 
+    // RFC 4795 2.3 f, 2.9: R33, R34, R42, R64
     #[test]
-    fn other_types_get_silence() {
-        for kind in [0, 2, 6, 12, 41, 65, 255] {
-            assert_eq!(
-                ask(&link(), &query("casa", kind), PEER_V4),
-                Err(Ignored::Type)
+    fn types_that_nobody_has_are_answered_empty_with_an_soa_record() {
+        for kind in [0, 2, 5, 6, PTR, 15, 16, 33, 41, 65, 250, 252, 65535] {
+            let mut expected = message(
+                b"\x12\x34\x80\0\0\x01\0\0\0\x01\0\0",
+                b"\x05media\0",
+                0,
+                &[SOA],
             );
+            expected[19..21].copy_from_slice(&u16::to_be_bytes(kind));
+            assert_eq!(answer(&link(), &query("media", kind), PEER_V4), expected);
+        }
+        let arpa = "1.2.0.192.in-addr.arpa";
+        for kind in [A, AAAA, 2, 6] {
+            let response = decoded(&answer(&link(), &query(arpa, kind), PEER_V4));
+            let sections = (response.answers.len(), response.authorities.len());
+            assert_eq!((sections, response.truncation), ((0, 1), false), "{kind}");
+            let soa = &response.authorities[0];
+            assert_eq!((soa.record_type(), soa.ttl), (RecordType::SOA, 30));
+            assert_eq!(soa.name.to_string(), "1.2.0.192.in-addr.arpa.");
+        }
+    }
+
+    // RFC 4795 2.3: R35
+    #[test]
+    fn soa_record_is_never_the_only_one_of_a_name() {
+        let zone = link_of(host(&[], &[]));
+        let nothing = [0, 1, 0, 0, 0, 0, 0, 0];
+        for kind in [A, AAAA, ANY, PTR, 6] {
+            let response = answer(&zone, &query("casa", kind), PEER_V4);
+            assert_eq!((response.len(), &response[4..12]), (22, &nothing[..]));
+        }
+        // An address of ours whose names were all lost to others.
+        for kind in [A, ANY, PTR, 6] {
+            let response = answer(&zone, &query("1.2.0.192.in-addr.arpa", kind), PEER_V4);
+            assert_eq!((response.len(), &response[4..12]), (40, &nothing[..]));
+            assert_eq!(response[2..4], [0x80, 0]);
+        }
+    }
+
+    // RFC 4795 4.1: R40
+    #[test]
+    fn type_any_is_answered_with_every_address_of_both_families() {
+        let expected = message(
+            b"\x12\x34\x80\0\0\x01\0\x06\0\0\0\0",
+            b"\x04casa\0",
+            255,
+            &[
+                &a([192, 0, 2, 1]),
+                &a([192, 0, 2, 2]),
+                &aaaa("2001:db8::1"),
+                &a([169, 254, 0, 1]),
+                &aaaa("fe80::1"),
+                &aaaa("fe80::2"),
+            ],
+        );
+        assert_eq!(answer(&link(), &query("casa", ANY), PEER_V4), expected);
+        let one_family = answer(&link(), &query("casa.example", ANY), PEER_V4);
+        assert_eq!(one_family[30..], aaaa("fe80::1"));
+    }
+
+    // RFC 4795 2.6 d, e: R37, R38
+    #[test]
+    fn type_any_has_an_address_of_the_askers_scope_in_front_whatever_its_family() {
+        let first = |zone: &Link, from: &str| {
+            let response = decoded(&answer(zone, &query("casa", ANY), from));
+            let addresses = response
+                .answers
+                .iter()
+                .map(|record| record.data.to_string());
+            addresses.collect::<Vec<_>>()
+        };
+        let mixed = link_of(host(&["192.0.2.1"], &["fe80::1"]));
+        for (from, expected) in [
+            (PEER_LL4, ["fe80::1", "192.0.2.1"]),
+            (PEER_LL6, ["fe80::1", "192.0.2.1"]),
+            (PEER_V4, ["192.0.2.1", "fe80::1"]),
+            (PEER_V6, ["192.0.2.1", "fe80::1"]),
+        ] {
+            assert_eq!(first(&mixed, from), expected, "{from}");
+        }
+        let mixed = link_of(host(&["169.254.0.1"], &["2001:db8::1"]));
+        for (from, expected) in [
+            (PEER_LL4, ["169.254.0.1", "2001:db8::1"]),
+            (PEER_V4, ["2001:db8::1", "169.254.0.1"]),
+        ] {
+            assert_eq!(first(&mixed, from), expected, "{from}");
+        }
+    }
+
+    // RFC 4795 2.3 c: R30
+    #[test]
+    fn addresses_of_ours_are_answered_with_their_name_over_both_transports() {
+        let expected = message(
+            b"\x12\x34\x80\0\0\x01\0\x01\0\0\0\0",
+            b"\x012\x012\x010\x03192\x07in-addr\x04arpa\0",
+            12,
+            &[b"\xc0\x0c\0\x0c\0\x01\0\0\0\x1e\0\x06\x04casa\0"],
+        );
+        let asked = query("2.2.0.192.in-addr.arpa", PTR);
+        assert_eq!(answer(&link(), &asked, PEER_V4), expected);
+        assert_eq!(answer(&link(), &asked, PEER_LL6), expected);
+        assert_eq!(by_tcp(&link(), &asked).unwrap().message, expected);
+        for (address, name) in [("2001:db8::1", "casa."), ("fe80::2", "casa.")] {
+            let arpa = name_of(address.parse().unwrap()).to_string();
+            for asked in [query(&arpa, PTR), query(&arpa.to_uppercase(), PTR)] {
+                let question = asked[12..].to_vec();
+                for response in [ask(&link(), &asked, PEER_V6), by_tcp(&link(), &asked)] {
+                    let message = response.unwrap().message;
+                    // RFC 1035 2.3.3: the question goes back as it came.
+                    assert_eq!(message[12..][..question.len()], question);
+                    assert_eq!(names_in(&message), [name]);
+                }
+            }
+        }
+    }
+
+    // RFC 4795 2.3: R40, R61
+    #[test]
+    fn address_with_several_names_is_answered_with_all_of_them() {
+        let arpa = "1.2.0.192.in-addr.arpa";
+        for kind in [PTR, ANY] {
+            let response = answer(&link(), &query(arpa, kind), PEER_V4);
+            assert_eq!(names_in(&response), ["casa.", "media."]);
+        }
+        let ip6 = name_of("fe80::1".parse().unwrap()).to_string();
+        let response = answer(&link(), &query(&ip6, PTR), PEER_V4);
+        assert_eq!(names_in(&response), ["casa.", "casa.example."]);
+    }
+
+    // RFC 4795 2.3 d: R31
+    #[test]
+    fn addresses_of_nobody_here_and_their_parents_get_silence() {
+        for name in [
+            "9.2.0.192.in-addr.arpa",
+            "1.1.2.0.192.in-addr.arpa",
+            "01.2.0.192.in-addr.arpa",
+            "2.0.192.in-addr.arpa",
+            "in-addr.arpa",
+            "arpa",
+            &name_of("2001:db8::99".parse().unwrap()).to_string(),
+            &name_of("fe80::1".parse().unwrap()).to_string()[2..],
+        ] {
+            for kind in [PTR, ANY, A] {
+                let asked = query(name, kind);
+                assert_eq!(ask(&link(), &asked, PEER_V4), Err(Ignored::Name), "{name}");
+                assert_eq!(by_tcp(&link(), &asked), Err(Ignored::Name), "{name}");
+            }
+        }
+    }
+
+    // RFC 4795 2.3 d: R31
+    #[test]
+    fn address_of_another_host_that_lost_its_names_gets_silence() {
+        /// A link whose names were all lost to others.
+        struct Lost;
+
+        impl Zone for Lost {
+            fn find(&self, _: &Name) -> Option<Found<'_>> {
+                None
+            }
+
+            fn names_of(&self, _: IpAddr) -> Option<Vec<Owner<'_>>> {
+                Some(Vec::new())
+            }
+
+            fn is_own(&self, address: IpAddr) -> bool {
+                link().is_own(address)
+            }
+
+            fn source_for(&self, asker: IpAddr) -> Option<IpAddr> {
+                link().source_for(asker)
+            }
+        }
+
+        let silent = |name: &str| {
+            let asked = Asked {
+                message: &query(name, PTR),
+                from: PEER_V4.parse().unwrap(),
+                transport: Transport::Udp {
+                    to: GROUP_V4.parse().unwrap(),
+                },
+            };
+            respond(&Lost, &asked).err()
+        };
+        assert_eq!(silent("1.2.0.192.in-addr.arpa"), None);
+        assert_eq!(silent("2.2.0.192.in-addr.arpa"), Some(Ignored::Name));
+    }
+
+    // RFC 4795 2.6 c, 4.1: R27, R28, R36
+    #[test]
+    fn address_is_answered_with_names_that_can_be_resolved() {
+        use NameState::{Shared, Tentative, Unique};
+        let arpa = query("1.2.0.192.in-addr.arpa", PTR);
+        for (states, flags, names) in [
+            (&[Unique, Tentative][..], 0x80, &["a."][..]),
+            (&[Tentative, Unique], 0x80, &["b."]),
+            (&[Unique, Shared, Tentative], 0x80, &["a.", "b."]),
+            (&[Shared, Tentative], 0x84, &["a."]),
+            (&[Tentative, Tentative], 0x81, &["a.", "b."]),
+        ] {
+            let hosts = ["a", "b", "c"].iter().zip(states);
+            let zone = Link(
+                hosts
+                    .map(|(name, &state)| {
+                        let host = host(&["192.0.2.1"], &[]);
+                        (Name::parse(name).unwrap(), Host { state, ..host })
+                    })
+                    .collect(),
+            );
+            let response = ask(&zone, &arpa, PEER_V4).unwrap();
+            assert_eq!(names_in(&response.message), names, "{states:?}");
+            assert_eq!(response.message[2..4], [flags, 0], "{states:?}");
+            assert_eq!(response.delay, flags != 0x80, "{states:?}");
+        }
+    }
+
+    // RFC 4795 2.8: R41
+    #[test]
+    fn names_of_one_address_have_one_ttl() {
+        let mut zone = link();
+        zone.0.values_mut().next().unwrap().ttl = 7;
+        let response = decoded(&answer(
+            &zone,
+            &query("1.2.0.192.in-addr.arpa", PTR),
+            PEER_V4,
+        ));
+        assert!(response.answers.iter().all(|record| record.ttl == 7));
+        assert_eq!(response.answers.len(), 2);
+    }
+
+    // RFC 4795 2.4: R2, R55
+    #[test]
+    fn message_by_tcp_is_answered_from_where_it_went_and_at_once() {
+        let zone = link_of(Host {
+            state: NameState::Shared,
+            ..host(&["192.0.2.1"], &[])
+        });
+        let asked = query("casa", A);
+        let response = by_tcp(&zone, &asked).unwrap();
+        assert_eq!(response.source.to_string(), "192.0.2.1");
+        assert_eq!(response.message, answer(&zone, &asked, PEER_V4));
+        assert!(!response.delay);
+    }
+
+    // RFC 4795 2.5: R7, R8
+    #[test]
+    fn connection_of_a_strange_address_is_not_answered() {
+        let asked = query("casa", A);
+        let over = |from: &str, local: &str| {
+            let (from, local) = (from.parse().unwrap(), local.parse().unwrap());
+            let asked = Asked {
+                message: &asked,
+                from,
+                transport: Transport::Tcp { local },
+            };
+            respond(&link(), &asked).err()
+        };
+        assert_eq!(over(PEER_V4, "192.0.2.1"), None);
+        assert_eq!(over(PEER_LL6, "fe80::1"), None);
+        for local in ["192.0.2.2", "198.51.100.1", GROUP_V4] {
+            assert_eq!(over(PEER_V4, local), Some(Ignored::Local), "{local}");
+        }
+        let off_link = over("198.51.100.1:5", "192.0.2.1");
+        assert_eq!(off_link, Some(Ignored::OffLink));
+        assert_eq!(over("127.0.0.1:5", "192.0.2.1"), Some(Ignored::Source));
+    }
+
+    // RFC 4795 2.1.1, 2.4: R14, R15, R17, R18, R19, R20, R21, R23, R55
+    #[test]
+    fn rules_for_headers_are_the_same_by_tcp() {
+        let plain = by_tcp(&link(), &query("casa", A)).unwrap();
+        for (flags, expected) in [
+            (0x8000, Err(Ignored::Response)),
+            (0x2800, Err(Ignored::Opcode)),
+            (0x0400, Err(Ignored::Conflict)),
+            (0x03f3, Ok(plain)),
+        ] {
+            let mut asked = query("casa", A);
+            asked[2..4].copy_from_slice(&u16::to_be_bytes(flags));
+            assert_eq!(by_tcp(&link(), &asked), expected);
+        }
+        for at in [5, 7, 9] {
+            let mut asked = query("casa", A);
+            asked[at] = 2;
+            assert_eq!(by_tcp(&link(), &asked), Err(Ignored::Counts));
+        }
+        assert_eq!(by_tcp(&link(), b"\x12\x34"), Err(Ignored::Header));
+    }
+
+    // RFC 4795 2.1.1: R21, R26, R55, R58
+    #[test]
+    fn format_error_is_told_by_its_rcode_over_tcp() {
+        let opt = b"\0\0\x29\x04\xd0\0\0\0\0\0\0";
+        let two = with_opt(with_opt(query("casa", A), 1400), 1400);
+        let expected = message(
+            b"\x12\x34\x80\x01\0\x01\0\0\0\0\0\x01",
+            b"\x04casa\0",
+            1,
+            &[opt],
+        );
+        assert_eq!(by_tcp(&link(), &two).unwrap().message, expected);
+        let mut cut = query("casa", A);
+        cut[11] = 1;
+        let expected = message(b"\x12\x34\x80\x01\0\x01\0\0\0\0\0\0", b"\x04casa\0", 1, &[]);
+        assert_eq!(by_tcp(&link(), &cut).unwrap().message, expected);
+    }
+
+    // RFC 6891 6.1.3: R25, R26, R55
+    #[test]
+    fn unknown_version_of_edns_is_told_by_its_extended_rcode_over_tcp() {
+        let mut asked = with_opt(query("casa", A), 1400);
+        let version = asked.len() - 5;
+        asked[version] = 1;
+        let opt = b"\0\0\x29\x04\xd0\x01\0\0\0\0\0";
+        let expected = message(
+            b"\x12\x34\x80\0\0\x01\0\0\0\0\0\x01",
+            b"\x04casa\0",
+            1,
+            &[opt],
+        );
+        assert_eq!(by_tcp(&link(), &asked).unwrap().message, expected);
+    }
+
+    // RFC 4795 2.1.1: R22
+    #[test]
+    fn query_in_error_for_another_name_gets_silence_by_tcp_too() {
+        let mut asked = query("other", A);
+        asked[11] = 1;
+        assert_eq!(by_tcp(&link(), &asked), Err(Ignored::Name));
+    }
+
+    // RFC 4795 2.1.1, 5.3, RFC 8945 5.1: R26, R59
+    #[test]
+    fn misplaced_signature_is_an_error_and_a_well_placed_one_is_not() {
+        let tsig = b"\x03key\0\0\xfa\0\xff\0\0\0\0\0\x02xy";
+        let mut last = query("casa", A);
+        last[11] = 1;
+        last.extend_from_slice(tsig);
+        let plain = answer(&link(), &query("casa", A), PEER_V4);
+        assert_eq!(answer(&link(), &last, PEER_V4), plain);
+        let first = with_opt(last, 1400);
+        let error = answer(&link(), &first, PEER_V4);
+        assert_eq!(error[2..12], [0x82, 0, 0, 1, 0, 0, 0, 0, 0, 1]);
+        let error = by_tcp(&link(), &first).unwrap().message;
+        assert_eq!(error[2..12], [0x80, 1, 0, 1, 0, 0, 0, 0, 0, 1]);
+    }
+
+    // RFC 4795 2.7: R44
+    #[test]
+    fn only_names_that_are_known_to_be_unique_are_answered_at_once() {
+        for (state, delay) in [
+            (NameState::Tentative, true),
+            (NameState::Unique, false),
+            (NameState::Shared, true),
+        ] {
+            let zone = link_of(Host {
+                state,
+                ..host(&["192.0.2.1"], &[])
+            });
+            for kind in [A, AAAA, ANY, 16] {
+                let response = ask(&zone, &query("casa", kind), PEER_V4).unwrap();
+                assert_eq!(response.delay, delay);
+            }
         }
     }
 
@@ -623,8 +1026,7 @@ mod tests {
                 &Asked {
                     message: &message,
                     from,
-                    to,
-                    device: DEVICE,
+                    transport: Transport::Udp { to },
                 },
             );
             assert_eq!(
@@ -838,6 +1240,70 @@ mod tests {
         }
     }
 
+    // RFC 4795 2.1.1: R12, R40, R56
+    #[test]
+    fn answers_to_any_and_ptr_are_cut_between_records_and_only_if_they_do_not_fit() {
+        // 22 bytes of header and question: 490 are left for A records of 16 and AAAA records of 28.
+        for (v4, v6, cut_to) in [
+            (6, 14, None),
+            (7, 14, Some(20)),
+            (30, 0, None),
+            (31, 0, Some(30)),
+            (30, 1, Some(30)),
+            (0, 18, Some(17)),
+        ] {
+            let zone = link_of(Host {
+                a: (1..=v4).map(|last| [192, 0, 2, last].into()).collect(),
+                aaaa: (1..=v6)
+                    .map(|last| [0x2001, 0xdb8, 0, 0, 0, 0, 0, last].into())
+                    .collect(),
+                ..host(&[], &[])
+            });
+            let all = usize::from(v4) + usize::from(v6);
+            let response = decoded(&answer(&zone, &query("casa", ANY), PEER_V4));
+            let seen = (response.answers.len(), response.truncation);
+            assert_eq!(seen, (cut_to.unwrap_or(all), cut_to.is_some()));
+            let whole = decoded(&by_tcp(&zone, &query("casa", ANY)).unwrap().message);
+            assert_eq!((whole.answers.len(), whole.truncation), (all, false));
+        }
+    }
+
+    // RFC 4795 2.1.1: R55, R56
+    #[test]
+    fn what_udp_cuts_tcp_tells_whole() {
+        let names = (0..100).map(|number| format!("host-{number:03}"));
+        let entry = |name: String| (Name::parse(&name).unwrap(), host(&["192.0.2.1"], &[]));
+        let zone = Link(names.map(entry).collect());
+        let asked = query("1.2.0.192.in-addr.arpa", PTR);
+        // 40 bytes of header and question, 22 a record.
+        let cut = answer(&zone, &asked, PEER_V4);
+        assert_eq!(
+            (cut[2..4].to_vec(), cut.len()),
+            (vec![0x82, 0], 40 + 21 * 22)
+        );
+        let whole = by_tcp(&zone, &asked).unwrap().message;
+        assert_eq!(whole[2..4], [0x80, 0]);
+        assert_eq!(names_in(&whole).len(), 100);
+        // An OPT record does not bound what goes over TCP.
+        let whole = by_tcp(&zone, &with_opt(asked, 512)).unwrap().message;
+        assert_eq!(
+            (whole[2..4].to_vec(), whole.len()),
+            (vec![0x80, 0], 40 + 100 * 22 + 11)
+        );
+    }
+
+    // RFC 1035 4.2.2: R55
+    #[test]
+    fn what_tcp_cannot_frame_is_cut_too() {
+        let names = (0..OWNERS_MAX).map(|number| format!("host-{number:05}.example"));
+        let entry = |name: String| (Name::parse(&name).unwrap(), host(&["192.0.2.1"], &[]));
+        let zone = Link(names.map(entry).collect());
+        let asked = query("1.2.0.192.in-addr.arpa", PTR);
+        let message = by_tcp(&zone, &asked).unwrap().message;
+        assert_eq!(message[2..4], [0x82, 0]);
+        assert!((65_500..=65_535).contains(&message.len()));
+    }
+
     #[test]
     fn reasons_name_their_rule() {
         assert_eq!(
@@ -855,30 +1321,83 @@ mod tests {
             prop_assert!(ask(&link(), &bytes, PEER_V4).is_err());
         }
 
-        // RFC 4795 2.1.1: R16, R20, R21, R54
+        // RFC 4795 2.1.1: R16, R20, R21, R22, R54
         #[test]
         fn damaged_queries_get_silence_or_a_message_that_others_can_read(
-            base in prop::sample::select(vec![query("casa", A), with_opt(query("casa.example", A), 600), with_opt(query("media", AAAA), 9000)]),
-            damage in prop::collection::vec((0..60usize, any::<u8>()), 0..4),
+            base in prop::sample::select(vec![
+                query("casa", A),
+                query("casa", ANY),
+                with_opt(query("casa.example", A), 600),
+                with_opt(query("media", AAAA), 9000),
+                query("1.2.0.192.in-addr.arpa", PTR),
+            ]),
+            damage in prop::collection::vec((0..70usize, any::<u8>()), 0..4),
             tail in prop::collection::vec(any::<u8>(), 0..40),
-            cut in 0..100usize,
+            cut in 0..110usize,
         ) {
             let mut asked = base;
             asked.extend_from_slice(&tail);
             damage.iter().for_each(|&(at, byte)| if let Some(place) = asked.get_mut(at) { *place = byte });
             asked.truncate(cut);
-            if let Ok(response) = ask(&link(), &asked, PEER_LL6) {
+            let (by_udp, by_tcp) = (ask(&link(), &asked, PEER_LL6), by_tcp(&link(), &asked));
+            prop_assert_eq!(by_udp.as_ref().err(), by_tcp.as_ref().err());
+            for (response, tcp) in [(by_udp, false), (by_tcp, true)] {
+                let Ok(response) = response else { continue };
                 let message = response.message;
-                let decoded = Message::from_vec(&message).unwrap();
+                let decoded = decoded(&message);
                 let question = 12 + response.question.name.wire().len() + 4;
+                let error = message[2] & 2 != 0 || message[3] != 0 || matches!(message[question..], [0, 0, 41, _, _, 1, ..]);
                 prop_assert_eq!(&message[..2], &asked[..2]);
                 prop_assert_eq!(message[2] & !2, 0x80);
-                prop_assert_eq!(message[3], 0);
+                prop_assert!(message[3] <= u8::from(tcp));
+                prop_assert!(!(tcp && decoded.truncation));
                 prop_assert_eq!(&message[12..question], &asked[12..question]);
                 prop_assert_eq!(decoded.queries.len(), 1);
-                prop_assert_eq!(decoded.answers.len() + decoded.authorities.len() > 0, !decoded.truncation);
+                prop_assert_eq!(decoded.answers.len() + decoded.authorities.len() > 0, !error);
                 prop_assert_eq!(decoded.edns.is_some(), message[11] == 1);
-                prop_assert!(message.len() <= 1232);
+                prop_assert!(tcp || message.len() <= 1232);
+            }
+        }
+
+        // RFC 4795 2.1.1, 2.3 c, f, 2.6 d, e, 2.8, 2.9, 4.1: R30, R33, R35, R37, R38, R40, R41, R56
+        #[test]
+        fn responses_say_what_the_zone_has_in_the_words_of_another_implementation(
+            zone in zones(),
+            name in prop::sample::select(vec!["a", "b", "1.2.0.192.in-addr.arpa", "9.9.254.169.in-addr.arpa"]),
+            kind in prop::sample::select(vec![A, AAAA, PTR, ANY, 16]),
+            from in prop::sample::select(vec![PEER_V4, PEER_LL4, PEER_V6, PEER_LL6]),
+            payload in prop::option::of(0..2000u16),
+        ) {
+            let mut asked = query(name, kind);
+            if let Some(payload) = payload {
+                asked = with_opt(asked, payload);
+            }
+            let expected = expected(&zone, &Name::parse(name).unwrap(), kind);
+            let response = ask(&zone, &asked, from);
+            let Some((mut expected, negative)) = expected else {
+                prop_assert_eq!(response, Err(Ignored::Name));
+                return Ok(());
+            };
+            let message = response.unwrap().message;
+            let response = decoded(&message);
+            let mut told: Vec<_> = response.answers.iter().map(|record| record.data.to_string()).collect();
+            let limit = payload.map_or(512, |payload| payload.clamp(512, 1232));
+            prop_assert!(message.len() <= limit.into());
+            if let Some(first) = told.first() {
+                let local = |text: &String| text.starts_with("169.254.") || text.starts_with("fe80:");
+                let asker_is_local = from.contains("fe80") || from.contains("169.254");
+                prop_assert!(kind == PTR || local(first) == asker_is_local || told.iter().all(|one| local(one) == local(first)));
+            }
+            prop_assert!(response.answers.windows(2).all(|pair| pair[0].ttl == pair[1].ttl));
+            prop_assert_eq!(response.authorities.len(), usize::from(negative));
+            if response.truncation {
+                // The longest record has 28 bytes.
+                prop_assert!(told.len() < expected.len() && message.len() + 28 > limit.into());
+                prop_assert!(told.iter().all(|one| expected.contains(one)));
+            } else {
+                told.sort();
+                expected.sort();
+                prop_assert_eq!(told, expected);
             }
         }
 
