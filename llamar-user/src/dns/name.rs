@@ -70,7 +70,7 @@ impl Name {
         let mut wire = Wire::new();
         let mut text = String::new();
         for label in labels {
-            label.iter().for_each(|&byte| wire.push(byte));
+            wire.extend(label);
             text.push_str(&String::from_utf8_lossy(label));
             wire.end_label().map_err(|error| error.of(&text))?;
             text.push('.');
@@ -116,10 +116,7 @@ impl Name {
                     return Some((name, end.unwrap_or(at + 1)));
                 }
                 1..=LABEL_MAX => {
-                    message
-                        .get(at + 1..=at + length)?
-                        .iter()
-                        .for_each(|&byte| wire.push(byte));
+                    wire.extend(message.get(at + 1..=at + length)?);
                     wire.end_label().ok()?;
                     at += 1 + length;
                 }
@@ -283,6 +280,13 @@ impl Wire {
             *place = byte;
         }
         self.at += 1;
+    }
+
+    fn extend(&mut self, bytes: &[u8]) {
+        if let Some(place) = self.bytes.get_mut(self.at..self.at + bytes.len()) {
+            place.copy_from_slice(bytes);
+        }
+        self.at += bytes.len();
     }
 
     fn in_label(&self) -> bool {

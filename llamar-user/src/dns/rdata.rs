@@ -83,7 +83,7 @@ pub struct Srv {
     pub target: Name,
 }
 
-/// The data of a HINFO record: two character-strings, of at most 255 bytes each.
+/// The data of a HINFO record: two character-strings, of which no more than 255 bytes each are written (RFC 1035 3.3).
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Hinfo {
     /// CPU.
