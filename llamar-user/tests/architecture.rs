@@ -76,7 +76,7 @@ fn logic_names_no_io() {
 fn nothing_below_names_the_command_line() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let below = [
-        "agent", "config", "datapath", "dns", "link", "llmnr", "net", "report", "state",
+        "agent", "ask", "config", "datapath", "dns", "link", "llmnr", "net", "report", "state",
     ];
     check(&below.map(|path| src.join(path)), &["crate::cli", "clap"]);
 }
