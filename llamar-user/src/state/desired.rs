@@ -389,6 +389,7 @@ mod tests {
         let own_addresses = addresses.split_whitespace().map(address);
         Vlan {
             names: names(own),
+            inherits: false,
             addresses: own_addresses
                 .map(|address| (address.ip, address.prefix))
                 .collect(),

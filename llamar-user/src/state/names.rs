@@ -173,6 +173,7 @@ fn order<'a, V: 'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn name(text: &str) -> Name {
         Name::parse(text).unwrap()
@@ -297,5 +298,39 @@ mod tests {
         );
         let none = Names::new(Hosts::default(), Arc::new(table(&[("a", 1)])));
         assert!(none.hiding(hidden).is_empty());
+    }
+
+    proptest! {
+        #[test]
+        fn the_owners_of_any_address_are_the_names_that_have_it(
+            own in prop::collection::vec((0..12u8, 0..4u8), 0..8),
+            shared in prop::collection::vec((0..12u8, 0..4u8), 0..20),
+            hidden in prop::collection::btree_set(0..12u8, 0..4),
+            host in prop::collection::btree_set(0..12u8, 0..4),
+        ) {
+            let text = |number: u8| format!("n{number}");
+            let table = |entries: Vec<(u8, u8)>| -> Hosts {
+                let entry = |(number, last)| {
+                    let addresses = [last, last % 3].map(|last| IpAddr::from([10, 0, 0, last]));
+                    (name(&text(number)), Arc::new(Addresses::new(addresses, 30)))
+                };
+                entries.into_iter().map(entry).collect()
+            };
+            let of = |numbers: BTreeSet<u8>| numbers.into_iter().map(|number| name(&text(number)));
+            let host: Vec<Name> = of(host).collect();
+            let names = Names::new(table(own), Arc::new(table(shared)))
+                .hiding(of(hidden).collect())
+                .of_host(&host);
+            prop_assert_eq!(names.iter().count(), names.len());
+            for last in 0..5 {
+                let address = IpAddr::from([10, 0, 0, last]);
+                let mut found: Vec<_> = names.owners(address).collect();
+                found.sort_by_key(|(name, _)| *name);
+                let has = |(_, addresses): &(&Name, &Arc<Addresses>)| {
+                    addresses.iter().any(|one| one == address)
+                };
+                prop_assert_eq!(found, names.iter().filter(has).collect::<Vec<_>>());
+            }
+        }
     }
 }
