@@ -9,7 +9,7 @@ use hickory_proto::rr::{DNSClass, RecordType};
 use llamar_common::abi::NameState;
 use llamar_common::testing::LLMNR_PORT;
 use llamar_user::dns::{Name, Record};
-use llamar_user::llmnr::{Asked, Found, Ignored, Query, Zone, respond};
+use llamar_user::llmnr::{Asked, Found, Ignored, Owner, Query, Transport, Zone, respond};
 use pcap_parser::Linktype;
 
 use self::pcap::{files, frames};
@@ -21,7 +21,7 @@ mod pcap;
 struct Everything;
 
 impl Zone for Everything {
-    fn find(&self, _: u32, _: &Name) -> Option<Found<'_>> {
+    fn find(&self, _: &Name) -> Option<Found<'_>> {
         const A: &[Ipv4Addr] = &[Ipv4Addr::new(192, 0, 2, 1)];
         const AAAA: &[Ipv6Addr] = &[Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 1)];
         Some(Found {
@@ -32,7 +32,15 @@ impl Zone for Everything {
         })
     }
 
-    fn source_for(&self, _: u32, asker: IpAddr) -> Option<IpAddr> {
+    fn names_of(&self, _: IpAddr) -> Option<Vec<Owner<'_>>> {
+        Some(Vec::new())
+    }
+
+    fn is_own(&self, _: IpAddr) -> bool {
+        true
+    }
+
+    fn source_for(&self, asker: IpAddr) -> Option<IpAddr> {
         Some(asker)
     }
 }
@@ -76,8 +84,7 @@ fn queries_of_real_networks_are_read_as_hickory_reads_them_and_answered_by_the_r
                 &Asked {
                     message: &message,
                     from,
-                    to: to.ip(),
-                    device: 1,
+                    transport: Transport::Udp { to: to.ip() },
                 },
             );
             assert_eq!(

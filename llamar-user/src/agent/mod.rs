@@ -14,7 +14,7 @@ use crate::config::{self, Config, ConfigError, Defaults, Flags, Overlay};
 use crate::datapath::{self, Instance, Lock};
 use crate::dns::Question;
 use crate::link::{Change, Watch, WatchError};
-use crate::llmnr::{self, Asked, Ignored, Response};
+use crate::llmnr::{self, Asked, Ignored, Response, Transport};
 use crate::net::{Datagram, Groups};
 use crate::state::{Desired, desired};
 
@@ -348,17 +348,16 @@ impl Agent {
     }
 
     fn datagram(&mut self, datagram: &Datagram, message: &[u8]) {
-        let Some((key, _)) = zone::link_of(&self.desired, datagram.device) else {
+        let Some((key, served)) = zone::link_of(&self.desired, datagram.device) else {
             return;
         };
         debug!("Received datagram.");
         let asked = Asked {
             message,
             from: datagram.from,
-            to: datagram.to,
-            device: datagram.device,
+            transport: Transport::Udp { to: datagram.to },
         };
-        let outcome = match llmnr::respond(&*self.desired, &asked) {
+        let outcome = match llmnr::respond(served, &asked) {
             Ok(response) => self.send(datagram, &response),
             Err(reason) => {
                 if reason == Ignored::Destination {

@@ -7,8 +7,7 @@ use llamar_common::wire::checksum::Sum;
 use llamar_common::wire::ip::{LIFETIME, UDP, v4, v6};
 use llamar_common::wire::{be16, chunk, ethernet, put, udp};
 
-use crate::dns::Name;
-use crate::llmnr::{Asked, Found, Ignored, Zone, respond};
+use crate::llmnr::{Asked, Ignored, Transport, respond};
 use crate::state::Served;
 
 /// Length of the Ethernet header and the tag.
@@ -20,29 +19,15 @@ pub fn answer(served: &Served, frame: &[u8]) -> Option<Result<Vec<u8>, Ignored>>
     let asked = Asked {
         message: query.message,
         from: query.from,
-        to: query.to,
-        device: 0,
+        transport: Transport::Udp { to: query.to },
     };
-    Some(respond(&OneLink(served), &asked).map(|response| {
+    Some(respond(served, &asked).map(|response| {
         let mut answer = frame[..LINK_HEADER].to_vec();
         put(&mut answer, ethernet::DESTINATION, query.hardware);
         put(&mut answer, ethernet::SOURCE, served.mac);
         append_ip(&mut answer, response.source, query.from, &response.message);
         answer
     }))
-}
-
-/// A link as the responder asks for it.
-struct OneLink<'a>(&'a Served);
-
-impl Zone for OneLink<'_> {
-    fn find(&self, _device: u32, name: &Name) -> Option<Found<'_>> {
-        super::zone::found(self.0, name)
-    }
-
-    fn source_for(&self, _device: u32, asker: IpAddr) -> Option<IpAddr> {
-        self.0.source_for(asker)
-    }
 }
 
 /// A UDP datagram for the port of LLMNR in a tagged frame.

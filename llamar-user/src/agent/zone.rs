@@ -1,11 +1,11 @@
-//! What is served, as the LLMNR responder asks for it: by the interface on which a query arrived.
+//! What is served on a link, as the LLMNR responder asks for it.
 
 use std::net::IpAddr;
 
 use llamar_common::abi::LinkKey;
 
 use crate::dns::Name;
-use crate::llmnr::{Found, Zone};
+use crate::llmnr::{Found, OWNERS_MAX, Owner, Zone};
 use crate::state::{Desired, Served};
 
 /// The link that sockets see on an interface.
@@ -25,23 +25,36 @@ pub fn link_of(desired: &Desired, device: u32) -> Option<(LinkKey, &Served)> {
         .map(|(key, served)| (*key, served))
 }
 
-/// The host that has a name on a link.
-pub fn found<'a>(served: &'a Served, name: &Name) -> Option<Found<'a>> {
-    let addresses = served.names.get(name)?;
-    Some(Found {
-        a: &addresses.a,
-        aaaa: &addresses.aaaa,
-        ttl: addresses.ttl,
-        state: addresses.state,
-    })
-}
-
-impl Zone for Desired {
-    fn find(&self, device: u32, name: &Name) -> Option<Found<'_>> {
-        found(link_of(self, device)?.1, name)
+impl Zone for Served {
+    fn find(&self, name: &Name) -> Option<Found<'_>> {
+        let addresses = self.names.get(name)?;
+        Some(Found {
+            a: &addresses.a,
+            aaaa: &addresses.aaaa,
+            ttl: addresses.ttl,
+            state: addresses.state,
+        })
     }
 
-    fn source_for(&self, device: u32, asker: IpAddr) -> Option<IpAddr> {
-        link_of(self, device)?.1.source_for(asker)
+    fn names_of(&self, address: IpAddr) -> Option<Vec<Owner<'_>>> {
+        let owners: Vec<_> = self
+            .names
+            .owners(address)
+            .take(OWNERS_MAX)
+            .map(|(name, addresses)| Owner {
+                name,
+                ttl: addresses.ttl,
+                state: addresses.state,
+            })
+            .collect();
+        (!owners.is_empty() || self.is_own(address)).then_some(owners)
+    }
+
+    fn is_own(&self, address: IpAddr) -> bool {
+        self.own.contains(&address)
+    }
+
+    fn source_for(&self, asker: IpAddr) -> Option<IpAddr> {
+        Served::source_for(self, asker)
     }
 }

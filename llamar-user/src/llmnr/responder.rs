@@ -17,27 +17,51 @@ const UDP_MAX: usize = 512;
 /// IPv6 does (RFC 8200 5: 1280 bytes, less the headers of IPv6 and UDP).
 const EDNS_MAX: u16 = 1232;
 
-/// A UDP datagram that came to port 5355.
+/// A message that came to port 5355 on a link.
 #[derive(Clone, Copy, Debug)]
 pub struct Asked<'a> {
-    /// Its payload.
+    /// Its bytes; those that TCP puts in front of it are not among them.
     pub message: &'a [u8],
     /// Where it came from.
     pub from: SocketAddr,
-    /// The address it was sent to, as IP_PKTINFO or IPV6_PKTINFO tells it.
-    pub to: IpAddr,
-    /// Index of the interface on which it arrived.
-    pub device: u32,
+    /// How it came.
+    pub transport: Transport,
 }
 
-/// The names of the links that are served.
+/// How a message came.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Transport {
+    /// In a UDP datagram.
+    Udp {
+        /// The address it was sent to, as IP_PKTINFO or IPV6_PKTINFO tells it.
+        to: IpAddr,
+    },
+    /// On a TCP connection.
+    Tcp {
+        /// Our address on the connection.
+        local: IpAddr,
+    },
+}
+
+/// What is ours on one link.
 pub trait Zone {
-    /// The host that has exactly this name on the link of a device; `None` if it is not ours there.
-    fn find(&self, device: u32, name: &Name) -> Option<Found<'_>>;
+    /// The host that has exactly this name; `None` if it is not ours on the link.
+    fn find(&self, name: &Name) -> Option<Found<'_>>;
 
-    /// Our address from which to respond to an asker; `None` unless the asker is on the link of the device.
-    fn source_for(&self, device: u32, asker: IpAddr) -> Option<IpAddr>;
+    /// The names of an address, this host's first; none of an address that is ours without a name; `None` if the
+    /// address is nobody's here. More than [`OWNERS_MAX`] may be left out.
+    fn names_of(&self, address: IpAddr) -> Option<Vec<Owner<'_>>>;
+
+    /// Whether an address is assigned to us on the link.
+    fn is_own(&self, address: IpAddr) -> bool;
+
+    /// Our address from which to respond to an asker; `None` unless the asker is on the link.
+    fn source_for(&self, asker: IpAddr) -> Option<IpAddr>;
 }
+
+/// Names of one address that the longest message holds at most: its length by that of a PTR record whose data is a
+/// name of one byte.
+pub const OWNERS_MAX: usize = u16::MAX as usize / 15;
 
 /// A host of a [`Zone`].
 #[derive(Clone, Copy, Debug)]
@@ -52,7 +76,18 @@ pub struct Found<'a> {
     pub state: NameState,
 }
 
-/// A message to send from `source`, port 5355, to where the query came from.
+/// A name that an address has in a [`Zone`].
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Owner<'a> {
+    /// The name.
+    pub name: &'a Name,
+    /// TTL of its records in seconds.
+    pub ttl: u32,
+    /// How far its uniqueness is known.
+    pub state: NameState,
+}
+
+/// A message to send from `source`, port 5355, to where the query came from; by TCP on the query's connection.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Response {
     /// The message.
@@ -61,6 +96,8 @@ pub struct Response {
     pub source: IpAddr,
     /// What was asked, for the log.
     pub question: Question,
+    /// Whether to wait for a random time up to JITTER_INTERVAL before it is sent (RFC 4795 2.7).
+    pub delay: bool,
 }
 
 /// Why a datagram gets no response.
@@ -69,6 +106,9 @@ pub enum Ignored {
     /// Not sent to the group of LLMNR of its family.
     #[error("it was not sent to 224.0.0.252 or ff02::1:3 (RFC 4795 2.4, 2.5)")]
     Destination,
+    /// Sent by TCP to an address that is not the link's.
+    #[error("it came by TCP to an address that is not assigned on this link (RFC 4795 2.5)")]
+    Local,
     /// Sent from an address or port that a response cannot go to.
     #[error("its source is not a unicast address and a port (RFC 4795 2.5)")]
     Source,
@@ -114,9 +154,12 @@ impl Ignored {
 /// The response to a datagram, or why there is none.
 pub fn respond(zone: &impl Zone, asked: &Asked<'_>) -> Result<Response, Ignored> {
     let asker = asked.from.ip();
-    // RFC 4795 2.4, 2.5: what was sent to a unicast address or another group is silently discarded.
-    if !is_group(asked.to, asker) {
-        return Err(Ignored::Destination);
+    match asked.transport {
+        // RFC 4795 2.4, 2.5: what was sent to a unicast address or another group is silently discarded.
+        Transport::Udp { to } if !is_group(to, asker) => return Err(Ignored::Destination),
+        // RFC 4795 2.5: a response comes from an address that is assigned on the interface of the query.
+        Transport::Tcp { local } if !zone.is_own(local) => return Err(Ignored::Local),
+        _ => {}
     }
     // RFC 4795 2.5: the destination of a response is a unicast address.
     if !is_unicast(asker) || asked.from.port() == 0 {
@@ -128,22 +171,20 @@ pub fn respond(zone: &impl Zone, asked: &Asked<'_>) -> Result<Response, Ignored>
         return Err(Ignored::Class);
     }
     // RFC 4795 2.1.1, 2.3 d: only for a name that is ours, also if the query is in error.
-    let found = zone
-        .find(asked.device, &query.question.name)
-        .ok_or(Ignored::Name)?;
+    let found = zone.find(&query.question.name).ok_or(Ignored::Name)?;
     if !matches!(query.question.kind, dns::A | dns::AAAA) {
         return Err(Ignored::Type);
     }
     // RFC 4795 2.5: the source of a response is assigned on the interface of the query. 5.1: askers off the link get
     // none, or a forged source would make us send to anybody.
-    let source = zone
-        .source_for(asked.device, asker)
-        .ok_or(Ignored::OffLink)?;
+    let source = zone.source_for(asker).ok_or(Ignored::OffLink)?;
     let message = compose(&query, &found, is_link_local(asker));
     Ok(Response {
         message,
         source,
         question: query.question,
+        // RFC 4795 2.7: the delay may be left out for names that are known to be unique.
+        delay: found.state != NameState::Unique,
     })
 }
 
@@ -276,7 +317,8 @@ mod tests {
 
     use super::*;
 
-    const DEVICE: u32 = 7;
+    /// Our addresses on the link.
+    const OWN: [&str; 4] = ["192.0.2.1", "169.254.0.1", "2001:db8::1", "fe80::1"];
     const PEER_V4: &str = "192.0.2.9:50001";
     const PEER_LL4: &str = "169.254.9.9:50001";
     const PEER_V6: &str = "[2001:db8::9]:50001";
@@ -293,12 +335,12 @@ mod tests {
         state: NameState,
     }
 
-    /// Names on the link of [`DEVICE`]; on it are those whose addresses begin as the peers' above do.
+    /// Names on a link; on it are those whose addresses begin as the peers' above do.
     struct Link(BTreeMap<Name, Host>);
 
     impl Zone for Link {
-        fn find(&self, device: u32, name: &Name) -> Option<Found<'_>> {
-            let host = self.0.get(name).filter(|_| device == DEVICE)?;
+        fn find(&self, name: &Name) -> Option<Found<'_>> {
+            let host = self.0.get(name)?;
             Some(Found {
                 a: &host.a,
                 aaaa: &host.aaaa,
@@ -307,7 +349,27 @@ mod tests {
             })
         }
 
-        fn source_for(&self, device: u32, asker: IpAddr) -> Option<IpAddr> {
+        fn names_of(&self, address: IpAddr) -> Option<Vec<Owner<'_>>> {
+            let has = |host: &Host| match address {
+                IpAddr::V4(address) => host.a.contains(&address),
+                IpAddr::V6(address) => host.aaaa.contains(&address),
+            };
+            let hosts = self.0.iter().filter(|(_, host)| has(host));
+            let owners: Vec<_> = hosts
+                .map(|(name, host)| Owner {
+                    name,
+                    ttl: host.ttl,
+                    state: host.state,
+                })
+                .collect();
+            (!owners.is_empty() || self.is_own(address)).then_some(owners)
+        }
+
+        fn is_own(&self, address: IpAddr) -> bool {
+            OWN.iter().any(|own| own.parse() == Ok(address))
+        }
+
+        fn source_for(&self, asker: IpAddr) -> Option<IpAddr> {
             let text = asker.to_string();
             let sources = [
                 ("192.0.2.", "192.0.2.1"),
@@ -315,8 +377,7 @@ mod tests {
                 ("2001:db8::", "2001:db8::1"),
             ];
             let mut sources = sources.into_iter().chain([("fe80::", "fe80::1")]);
-            let (_, source) =
-                sources.find(|(prefix, _)| text.starts_with(prefix) && device == DEVICE)?;
+            let (_, source) = sources.find(|(prefix, _)| text.starts_with(prefix))?;
             source.parse().ok()
         }
     }
@@ -383,8 +444,9 @@ mod tests {
             &Asked {
                 message,
                 from,
-                to: to.parse().unwrap(),
-                device: DEVICE,
+                transport: Transport::Udp {
+                    to: to.parse().unwrap(),
+                },
             },
         )
     }
@@ -541,20 +603,6 @@ mod tests {
         assert!(ask(&hosts, &query("*", A), PEER_V4).is_ok());
     }
 
-    // RFC 4795 2.6: R36
-    #[test]
-    fn name_is_ours_on_its_own_link_only() {
-        let message = query("casa", A);
-        let (from, to) = (PEER_V4.parse().unwrap(), GROUP_V4.parse().unwrap());
-        let asked = Asked {
-            message: &message,
-            from,
-            to,
-            device: DEVICE + 1,
-        };
-        assert_eq!(respond(&link(), &asked), Err(Ignored::Name));
-    }
-
     // RFC 4795 2.1.1: R22
     #[test]
     fn query_in_error_for_another_name_gets_silence_too() {
@@ -623,8 +671,7 @@ mod tests {
                 &Asked {
                     message: &message,
                     from,
-                    to,
-                    device: DEVICE,
+                    transport: Transport::Udp { to },
                 },
             );
             assert_eq!(

@@ -15,7 +15,7 @@ use crate::dns::Name;
 pub struct Names {
     own: Hosts,
     shared: Arc<Hosts>,
-    /// Names of the shared part that are not there on this link.
+    /// Names of the shared part that are not there on this link: they were removed, or another host has them.
     hidden: BTreeSet<Name>,
     /// This host's names, in the order of the configuration.
     host: Arc<[Name]>,
@@ -23,12 +23,24 @@ pub struct Names {
 
 impl Names {
     /// The names of a link; an entry of `own` hides one of `shared`.
-    pub fn new(own: Hosts, shared: Arc<Hosts>) -> Self {
+    pub fn new(own: impl IntoIterator<Item = (Name, Arc<Addresses>)>, shared: Arc<Hosts>) -> Self {
         Self {
-            own,
+            own: own.into_iter().collect(),
             shared,
             ..Self::default()
         }
+    }
+
+    /// The same shared part with other names in front of it, and without those that are `lost`.
+    pub fn with(
+        &self,
+        own: impl IntoIterator<Item = (Name, Arc<Addresses>)>,
+        lost: impl IntoIterator<Item = Name>,
+    ) -> Self {
+        let mut names = self.clone();
+        names.own = own.into_iter().collect();
+        names.hidden.extend(lost);
+        names
     }
 
     /// Without some names of the shared part.
@@ -74,8 +86,8 @@ impl Names {
     }
 
     /// The names of this link only, those of this host among them.
-    pub fn own(&self) -> &Hosts {
-        &self.own
+    pub fn own(&self) -> impl Iterator<Item = (&Name, &Arc<Addresses>)> {
+        self.own.iter()
     }
 
     /// The names of the shared part that are there and that no own entry hides.
@@ -224,6 +236,23 @@ mod tests {
         assert_eq!(changes(&after, &after.clone()), []);
     }
 
+    // RFC 4795 4.1: R49
+    #[test]
+    fn a_lost_name_is_there_in_neither_part() {
+        let shared = Arc::new(table(&[("a", 3), ("b", 4)]));
+        let before = Names::new(table(&[("c", 1), ("d", 2)]), shared);
+        let own = table(&[("c", 1)]);
+        let after = before.with(own, [name("b"), name("d"), name("nobody")]);
+        assert!(after.get(&name("b")).is_none() && after.get(&name("d")).is_none());
+        let all: Vec<_> = after.iter().map(|(name, _)| name.to_string()).collect();
+        assert_eq!((all, after.len()), (vec!["a".into(), "c".into()], 2));
+        assert_eq!(after.own().count() + after.shared().count(), 2);
+        let expected = [("b", None), ("d", None)].map(|(name, last)| (name.to_owned(), last));
+        assert_eq!(changes(&after, &before), expected);
+        let none = Names::new(table(&[]), Arc::default()).with([], [name("a")]);
+        assert!(none.is_empty());
+    }
+
     #[test]
     fn changes_are_found_between_different_shared_tables() {
         let before = Names::new(table(&[("x", 1)]), Arc::new(table(&[("a", 3), ("b", 4)])));
@@ -298,6 +327,23 @@ mod tests {
         );
         let none = Names::new(Hosts::default(), Arc::new(table(&[("a", 1)])));
         assert!(none.hiding(hidden).is_empty());
+    }
+
+    // RFC 4795 4.1: R49
+    #[test]
+    fn hidden_names_and_the_order_of_this_hosts_names_stay_when_others_are_lost() {
+        let before = Names::new(
+            table(&[("casa", 1), ("media", 1)]),
+            Arc::new(table(&[("a", 1), ("b", 1), ("c", 1)])),
+        );
+        let before = before
+            .hiding([name("a")].into())
+            .of_host(&["media", "casa"].map(name));
+        let after = before.with(table(&[("casa", 1), ("media", 1)]), [name("b")]);
+        assert_eq!(owners(&before, 1), "media casa b c");
+        assert_eq!(owners(&after, 1), "media casa c");
+        let renamed = before.with(table(&[("casa", 1), ("media-2", 1)]), [name("media")]);
+        assert_eq!(owners(&renamed, 1), "casa media-2 b c");
     }
 
     proptest! {
