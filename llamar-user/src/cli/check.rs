@@ -91,3 +91,57 @@ fn joined(names: &[Name]) -> String {
     let names: Vec<String> = names.iter().map(ToString::to_string).collect();
     names.join(", ")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What is shown of a configuration, without its first line.
+    fn shown(toml: &str, hosts: &str) -> Vec<String> {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("llamar.toml");
+        std::fs::write(directory.path().join("hosts"), hosts).unwrap();
+        std::fs::write(&path, toml).unwrap();
+        let flags = Flags {
+            config: Some(path),
+            ..Flags::default()
+        };
+        let config = config::judge(&flags, &Defaults::system()).unwrap();
+        let mut out = Vec::new();
+        show(&config, &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        text.lines().skip(1).map(str::to_owned).collect()
+    }
+
+    #[test]
+    fn on_conflict_is_shown_where_it_is_not_the_default() {
+        let toml = "names = \"casa\"\non-conflict = \"keep\"\n[interface.a]\n[interface.b]\non-conflict = \"withdraw\"\n\
+                    [interface.c]\non-conflict = \"rename\"\n";
+        assert_eq!(
+            shown(toml, ""),
+            [
+                "a: names casa, ttl 30, xdp auto, on-conflict keep, 0 names held for others here, 0 addresses proxied",
+                "b: names casa, ttl 30, xdp auto, 0 names held for others here, 0 addresses proxied",
+                "c: names casa, ttl 30, xdp auto, on-conflict rename, 0 names held for others here, 0 addresses proxied",
+                "0 names held for others on every link, room for 65536 in the kernel path",
+            ]
+        );
+    }
+
+    #[test]
+    fn names_held_on_every_link_are_counted_once_and_not_on_each() {
+        let toml = "names = \"casa\"\nhosts-file = \"hosts\"\n[hosts]\nnas = \"10.0.0.1\"\ntv = \"10.0.0.2\"\n\
+                    [interface.a.hosts]\ndoor = \"fe80::1\"\nNAS = \"fe80::2\"\n[interface.a.vlan.7]\naddresses = []\n\
+                    [interface.a.vlan.8.hosts]\ndoor = \"fe80::1\"\n";
+        let vlan = "0 addresses";
+        assert_eq!(
+            shown(toml, "10.0.0.9 printer TV\n"),
+            [
+                "a: names casa, ttl 30, xdp auto, 2 names held for others here, 0 addresses proxied".to_owned(),
+                format!("a VLAN 7: names casa, {vlan}, 0 names held for others here, 0 addresses proxied"),
+                format!("a VLAN 8: names casa, {vlan}, 1 names held for others here, 0 addresses proxied"),
+                "3 names held for others on every link, room for 65536 in the kernel path".to_owned(),
+            ]
+        );
+    }
+}

@@ -269,6 +269,7 @@ fn vlans(
     everywhere: &BTreeMap<Name, Vec<IpAddr>>,
 ) -> BTreeMap<u16, Vlan> {
     let vlan = |table: VlanTable| Vlan {
+        inherits: table.names.is_empty(),
         names: or_default(table.names, names),
         addresses: table.addresses,
         hosts: with_everywhere(table.hosts, everywhere),
@@ -406,6 +407,7 @@ mod tests {
         assert_eq!(names(&config, "a"), ["casa"]);
         assert_eq!(names(&config, "b"), ["patio"]);
         assert_eq!(b.vlans[&7].names, b.names);
+        assert_eq!([&7, &8].map(|id| b.vlans[id].inherits), [true, false]);
         assert_eq!(b.vlans[&8].names, [Name::parse("sala").unwrap()]);
         // The names of the hosts file are one table, but for an interface with another TTL.
         assert!(Arc::ptr_eq(&a.shared, &config.hosts));
@@ -458,6 +460,49 @@ mod tests {
         let etc = Etc::new().with("llamar.toml", "[interface.a]\nnames = [\"patio\"]\n");
         let config = etc.load(&flags).unwrap();
         assert!(config.notes[0].starts_with("--name is not used"));
+    }
+
+    #[test]
+    fn names_of_any_form_come_from_every_source_as_they_were_written() {
+        // An alias, several labels, UTF-8, an escaped dot; another list for another interface.
+        let forms = ["Casa", "media", "ñandú.patio", "日本", r"a\.b"];
+        let toml = r#"names = ["Casa", "media", "ñandú.patio.", "日本", 'a\.b']
+            [hosts]
+            "ñandú.sala" = "10.0.0.1"
+            [interface.eth0]
+            [interface.eth1]
+            names = "Ático""#;
+        let config = Etc::new().with("llamar.toml", toml);
+        let config = config.load(&Flags::default()).unwrap();
+        assert_eq!(names(&config, "eth0"), forms);
+        assert_eq!(names(&config, "eth1"), ["Ático"]);
+        let held = config.interfaces["eth1"].hosts.keys();
+        let held: Vec<_> = held.map(ToString::to_string).collect();
+        assert_eq!(held, ["ñandú.sala"]);
+
+        let mut flags = ifaces(&["eth0"]);
+        flags.names = forms.map(str::to_owned).into();
+        let config = Etc::new().load(&flags).unwrap();
+        assert_eq!(names(&config, "eth0"), forms);
+
+        // LLamar's file has one name for each interface.
+        for form in forms {
+            let ini = format!("[DEFAULT]\nname = {form}\n[eth0]\n[eth1]\nname = Ático\n");
+            let config = Etc::new().with("llmnr.conf", ini);
+            let config = config.load(&Flags::default()).unwrap();
+            assert_eq!(names(&config, "eth0"), [form]);
+            assert_eq!(names(&config, "eth1"), ["Ático"]);
+        }
+
+        let hosts = format!("10.0.0.1 {}\n", forms.join(" "));
+        let etc = Etc::new().with("hosts", hosts);
+        let etc = etc.with("llamar.toml", "hosts-file = \"hosts\"\n[interface.eth0]\n");
+        let config = etc.load(&Flags::default()).unwrap();
+        let mut held: Vec<_> = config.hosts.keys().map(ToString::to_string).collect();
+        held.sort();
+        let mut forms = forms;
+        forms.sort();
+        assert_eq!(held, forms);
     }
 
     #[test]

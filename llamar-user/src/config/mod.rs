@@ -80,6 +80,8 @@ pub struct Interface {
 pub struct Vlan {
     /// This host's names on the VLAN: the interface's, unless it has its own.
     pub names: Vec<Name>,
+    /// Whether they are the interface's, so that a name that the interface gets is one of the VLAN too.
+    pub inherits: bool,
     /// This host's addresses there, with the lengths of their prefixes, if it has no interface for the VLAN.
     pub addresses: Vec<(IpAddr, u8)>,
     /// Names held for others here: those of this VLAN and those of `[hosts]`.

@@ -186,10 +186,9 @@ impl Changes {
             }
         }
         for vlan in interface.vlans.values_mut() {
-            // Like names in the file, an interface's own are those of the VLANs that name none.
-            let inherits = vlan.names == interface.names;
             for (name, addresses) in &self.added {
-                if everywhere || (inherits && addresses.is_empty()) {
+                // Like names in the file, an interface's own are those of the VLANs that name none.
+                if everywhere || (vlan.inherits && addresses.is_empty()) {
                     add(&mut vlan.names, &mut vlan.hosts, name, addresses);
                 }
             }
@@ -260,6 +259,8 @@ mod tests {
     use super::*;
     use std::sync::Arc;
 
+    use proptest::prelude::*;
+
     fn name(text: &str) -> Name {
         Name::parse(text).unwrap()
     }
@@ -269,9 +270,10 @@ mod tests {
         words.map(|ip| ip.parse().unwrap()).collect()
     }
 
-    fn vlan(names: &[&str]) -> Vlan {
+    fn vlan(own: &str, inherits: bool) -> Vlan {
         Vlan {
-            names: names.iter().map(|text| name(text)).collect(),
+            names: vec![name(own)],
+            inherits,
             addresses: Vec::new(),
             hosts: BTreeMap::new(),
             proxy_arp: BTreeSet::new(),
@@ -297,7 +299,7 @@ mod tests {
         };
         let [mut eth0, eth1] = ["casa", "patio"].map(interface);
         eth0.hosts.insert(name("nas"), ips("10.0.0.8"));
-        eth0.vlans = [(7, vlan(&["casa"])), (8, vlan(&["sala"]))].into();
+        eth0.vlans = [(7, vlan("casa", true)), (8, vlan("sala", false))].into();
         Config {
             file: None,
             interfaces: [("eth0".to_owned(), eth0), ("eth1".to_owned(), eth1)].into(),
@@ -503,6 +505,22 @@ mod tests {
     }
 
     #[test]
+    fn names_of_any_form_are_added_as_they_were_typed() {
+        let (config, mut overlay) = (config(), Overlay::default());
+        for text in ["Ático", "ñandú.patio.", "日本", r"a\.b"] {
+            overlay.add(&config, text, Some("eth1"), &[]).unwrap();
+        }
+        assert_eq!(
+            told(&overlay, &config)[3],
+            r"patio a\.b Ático 日本 ñandú.patio (printer)"
+        );
+        for text in ["Ático", "ñandú.PATIO", "日本.", r"A\046b"] {
+            overlay.remove(&config, text, None).unwrap();
+        }
+        assert_eq!(overlay, Overlay::default());
+    }
+
+    #[test]
     fn what_does_not_fit_the_configuration_is_told_and_changes_nothing() {
         let (config, mut overlay) = (config(), Overlay::default());
         for (text, interface, addresses, problem) in [
@@ -615,5 +633,55 @@ mod tests {
             told.contains("\"a b\" has") && told.contains("; \"::1\" is loopback"),
             "{told}"
         );
+    }
+
+    /// Whether a name is on eth0, its VLANs 7 and 8, and eth1.
+    fn there(overlay: &Overlay, config: &Config, text: &str) -> [bool; 4] {
+        let words = told(overlay, config).map(|told| format!(" {told} "));
+        words.map(|told| {
+            let forms = [
+                format!(" {text} "),
+                format!(" {text}="),
+                format!("({text})"),
+            ];
+            forms.iter().any(|form| told.contains(form))
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn after_any_changes_the_last_one_holds_and_other_names_are_as_they_were(
+            changes in prop::collection::vec((any::<bool>(), 0..5usize, 0..3usize, any::<bool>()), 1..30),
+        ) {
+            let names = ["casa", "nas", "printer", "tv", "sala"];
+            let (config, mut overlay) = (config(), Overlay::default());
+            for (add, name, interface, own) in changes {
+                let before = overlay.clone();
+                let name = names[name];
+                let interface = [None, Some("eth0"), Some("eth1")][interface];
+                let addresses = if own { vec![] } else { ips("10.0.0.1") };
+                let result = match add {
+                    true => overlay.add(&config, name, interface, &addresses),
+                    false => overlay.remove(&config, name, interface),
+                };
+                let [eth0, seven, eight, eth1] = there(&overlay, &config, name);
+                if result.is_err() {
+                    prop_assert_eq!(&overlay, &before);
+                    let known = there(&before, &config, name).contains(&true);
+                    prop_assert!(add == known || interface.is_some(), "{:?}", result);
+                }
+                if result.is_ok() && add {
+                    prop_assert!(eth0 || interface == Some("eth1"));
+                    prop_assert!(eth1 || interface == Some("eth0"));
+                    prop_assert!(interface.is_some() || seven && eight);
+                } else if result.is_ok() {
+                    prop_assert!(!(eth0 || seven || eight) || interface == Some("eth1"));
+                    prop_assert!(!eth1 || interface == Some("eth0"));
+                }
+                for other in names.into_iter().filter(|other| *other != name) {
+                    prop_assert_eq!(there(&overlay, &config, other), there(&before, &config, other));
+                }
+            }
+        }
     }
 }

@@ -104,6 +104,15 @@ impl Hosts {
     }
 }
 
+impl IntoIterator for Hosts {
+    type Item = (Name, Arc<Addresses>);
+    type IntoIter = std::vec::IntoIter<Self::Item>;
+
+    fn into_iter(self) -> Self::IntoIter {
+        self.entries.into_vec().into_iter()
+    }
+}
+
 /// In any order; of two entries for a name the last counts.
 impl FromIterator<(Name, Arc<Addresses>)> for Hosts {
     fn from_iter<I: IntoIterator<Item = (Name, Arc<Addresses>)>>(entries: I) -> Self {

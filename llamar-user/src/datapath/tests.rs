@@ -133,7 +133,7 @@ fn desired(ifindex: u32, names: &[&str], host: u8) -> Arc<Desired> {
         prefixes6: Vec::new(),
         own: Arc::new([IpAddr::V4(address)]),
         ttl: 30,
-        names: Names::new(names.collect(), Arc::default()),
+        names: Names::new(names, Arc::default()),
         arp: BTreeMap::from([(
             address.octets(),
             ArpHost {

@@ -86,7 +86,7 @@ fn settled(names: &Names, claim: impl Fn(&Name) -> Claim, mut lost: BTreeSet<Nam
     let host: Vec<Name> = host
         .filter_map(|name| used_names.get(name).cloned())
         .collect();
-    names.with(own.into_iter().collect(), lost).of_host(&host)
+    names.with(own, lost).of_host(&host)
 }
 
 /// The same entry where nothing changes, so that nobody takes it for another.

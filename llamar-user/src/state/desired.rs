@@ -258,8 +258,7 @@ impl<'c> Wanted<'c> {
             }
             (name, Arc::new(Addresses::new(addresses, self.ttl)))
         };
-        let table = table.into_iter().map(complete).collect();
-        Names::new(table, self.shared.clone())
+        Names::new(table.into_iter().map(complete), self.shared.clone())
             .hiding(self.hidden.clone())
             .of_host(self.names)
     }
@@ -389,6 +388,7 @@ mod tests {
         let own_addresses = addresses.split_whitespace().map(address);
         Vlan {
             names: names(own),
+            inherits: false,
             addresses: own_addresses
                 .map(|address| (address.ip, address.prefix))
                 .collect(),

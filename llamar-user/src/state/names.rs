@@ -15,7 +15,7 @@ use crate::dns::Name;
 pub struct Names {
     own: Hosts,
     shared: Arc<Hosts>,
-    /// Names of the shared part that are not there on this link.
+    /// Names of the shared part that are not there on this link: they were removed, or another host has them.
     hidden: BTreeSet<Name>,
     /// This host's names, in the order of the configuration.
     host: Arc<[Name]>,
@@ -23,12 +23,24 @@ pub struct Names {
 
 impl Names {
     /// The names of a link; an entry of `own` hides one of `shared`.
-    pub fn new(own: Hosts, shared: Arc<Hosts>) -> Self {
+    pub fn new(own: impl IntoIterator<Item = (Name, Arc<Addresses>)>, shared: Arc<Hosts>) -> Self {
         Self {
-            own,
+            own: own.into_iter().collect(),
             shared,
             ..Self::default()
         }
+    }
+
+    /// The same shared part with other names in front of it, and without those that are `lost`.
+    pub fn with(
+        &self,
+        own: impl IntoIterator<Item = (Name, Arc<Addresses>)>,
+        lost: impl IntoIterator<Item = Name>,
+    ) -> Self {
+        let mut names = self.clone();
+        names.own = own.into_iter().collect();
+        names.hidden.extend(lost);
+        names
     }
 
     /// Without some names of the shared part.
@@ -42,16 +54,6 @@ impl Names {
             host: names.into(),
             ..self
         }
-    }
-
-    /// The same shared part with other names in front of it, and without those of it that are `lost` too.
-    pub fn with(&self, own: Hosts, lost: impl IntoIterator<Item = Name>) -> Self {
-        let mut names = Self {
-            own,
-            ..self.clone()
-        };
-        names.hidden.extend(lost);
-        names
     }
 
     /// This host's names, in the order of the configuration.
@@ -188,6 +190,7 @@ fn order<'a, V: 'a>(
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn name(text: &str) -> Name {
         Name::parse(text).unwrap()
@@ -251,6 +254,8 @@ mod tests {
         assert_eq!(after.own().len() + after.shared().count(), 2);
         let expected = [("b", None), ("d", None)].map(|(name, last)| (name.to_owned(), last));
         assert_eq!(changes(&after, &before), expected);
+        let none = Names::new(table(&[]), Arc::default()).with([], [name("a")]);
+        assert!(none.is_empty());
     }
 
     #[test]
@@ -327,5 +332,56 @@ mod tests {
         );
         let none = Names::new(Hosts::default(), Arc::new(table(&[("a", 1)])));
         assert!(none.hiding(hidden).is_empty());
+    }
+
+    // RFC 4795 4.1: R49
+    #[test]
+    fn hidden_names_and_the_order_of_this_hosts_names_stay_when_others_are_lost() {
+        let before = Names::new(
+            table(&[("casa", 1), ("media", 1)]),
+            Arc::new(table(&[("a", 1), ("b", 1), ("c", 1)])),
+        );
+        let before = before
+            .hiding([name("a")].into())
+            .of_host(&["media", "casa"].map(name));
+        let after = before.with(table(&[("casa", 1), ("media", 1)]), [name("b")]);
+        assert_eq!(owners(&before, 1), "media casa b c");
+        assert_eq!(owners(&after, 1), "media casa c");
+        let renamed = before.with(table(&[("casa", 1), ("media-2", 1)]), [name("media")]);
+        assert_eq!(owners(&renamed, 1), "casa media-2 b c");
+    }
+
+    proptest! {
+        #[test]
+        fn the_owners_of_any_address_are_the_names_that_have_it(
+            own in prop::collection::vec((0..12u8, 0..4u8), 0..8),
+            shared in prop::collection::vec((0..12u8, 0..4u8), 0..20),
+            hidden in prop::collection::btree_set(0..12u8, 0..4),
+            host in prop::collection::btree_set(0..12u8, 0..4),
+        ) {
+            let text = |number: u8| format!("n{number}");
+            let table = |entries: Vec<(u8, u8)>| -> Hosts {
+                let entry = |(number, last)| {
+                    let addresses = [last, last % 3].map(|last| IpAddr::from([10, 0, 0, last]));
+                    (name(&text(number)), Arc::new(Addresses::new(addresses, 30)))
+                };
+                entries.into_iter().map(entry).collect()
+            };
+            let of = |numbers: BTreeSet<u8>| numbers.into_iter().map(|number| name(&text(number)));
+            let host: Vec<Name> = of(host).collect();
+            let names = Names::new(table(own), Arc::new(table(shared)))
+                .hiding(of(hidden).collect())
+                .of_host(&host);
+            prop_assert_eq!(names.iter().count(), names.len());
+            for last in 0..5 {
+                let address = IpAddr::from([10, 0, 0, last]);
+                let mut found: Vec<_> = names.owners(address).collect();
+                found.sort_by_key(|(name, _)| *name);
+                let has = |(_, addresses): &(&Name, &Arc<Addresses>)| {
+                    addresses.iter().any(|one| one == address)
+                };
+                prop_assert_eq!(found, names.iter().filter(has).collect::<Vec<_>>());
+            }
+        }
     }
 }

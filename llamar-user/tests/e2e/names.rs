@@ -184,6 +184,8 @@ fn what_was_added_and_removed_outlives_a_reload_but_not_the_agent() {
     for name in ["old", "nas", "printer"] {
         silent(name);
     }
+    // The kernel path knows names of one label only.
+    wait_for_name(&agent, "ñandú.patio", Path::Userspace);
     let told = wire.ask(&query("ñandú.patio").id(1)).message;
     told.assert_answers("ñandú.patio", A, 30, &[[10, 7, 0, 77].into()]);
     wire.ask(&query("fax").id(2));
