@@ -136,7 +136,7 @@ impl Agent {
     }
 
     /// Makes what is answered follow the claims.
-    fn settle(&mut self) {
+    pub(super) fn settle(&mut self) {
         self.desired = Arc::new(claims::settle(&self.engine, &self.bare));
         self.kernel.update(&self.desired);
         self.tell_standings();

@@ -30,6 +30,7 @@ mod kernel;
 mod members;
 mod proxy;
 mod report;
+mod sleep;
 mod start;
 mod stations;
 mod tagged;
@@ -44,6 +45,7 @@ use heartbeat::Heartbeat;
 use kernel::KernelPath;
 use members::Members;
 use proxy::Proxies;
+use sleep::Sleep;
 use voice::Voice;
 
 /// How often the agent tells the kernel path that it lives.
@@ -151,6 +153,7 @@ struct Agent {
     voice: Voice,
     counts: Counts,
     heartbeat: Heartbeat,
+    sleep: Sleep,
     beats: u64,
     started: Instant,
     /// Given up last: it is what makes this the only agent of its instance.
@@ -211,6 +214,7 @@ impl Agent {
             voice: Voice::default(),
             counts: Counts::new(),
             heartbeat,
+            sleep: Sleep::new(),
             beats: 0,
             started: Instant::now(),
             _lock: lock,
@@ -272,6 +276,12 @@ impl Agent {
     async fn beat(&mut self) -> anyhow::Result<()> {
         self.kernel.beat();
         self.beats += 1;
+        if self.sleep.was() {
+            debug!("the machine has slept: every name is verified anew");
+            self.engine.wake(Instant::now());
+            self.settle();
+            self.drain();
+        }
         if self.beats.is_multiple_of(BEATS_PER_PASS) {
             match self.watch.refresh().await {
                 Ok(()) => self.pass(true),

@@ -222,6 +222,8 @@ fn bind_ipv4() -> io::Result<UdpSocket> {
     socket.set_multicast_all_v4(false)?;
     socket.set_ttl_v4(TTL)?;
     socket.set_multicast_ttl_v4(TTL)?;
+    // Our own queries are for others; what other programs of this host send is still heard.
+    socket.set_multicast_loop_v4(false)?;
     socket.bind(&SocketAddr::from((Ipv4Addr::UNSPECIFIED, PORT)).into())?;
     UdpSocket::from_std(StdSocket::from(socket))
 }
@@ -233,6 +235,7 @@ fn bind_ipv6() -> io::Result<UdpSocket> {
     socket.set_multicast_all_v6(false)?;
     socket.set_unicast_hops_v6(TTL)?;
     socket.set_multicast_hops_v6(TTL)?;
+    socket.set_multicast_loop_v6(false)?;
     socket.bind(&SocketAddr::from((Ipv6Addr::UNSPECIFIED, PORT)).into())?;
     UdpSocket::from_std(StdSocket::from(socket))
 }
