@@ -311,7 +311,8 @@ impl Engine {
     /// Whether a query is one of ours that came back. If it went out on another link, both are the same.
     fn is_echo(&mut self, key: LinkKey, header: &Header, asked: &Asked<'_>) -> bool {
         let from = asked.from.ip();
-        if asked.from.port() != udp::LLMNR || !self.own.contains(&from) {
+        let ours = self.own.contains(&from) && self.rules.hold(Rule::OwnAddresses);
+        if asked.from.port() != udp::LLMNR || !ours {
             return false;
         }
         let Some((question, _)) = Question::read(asked.message, dns::HEADER) else {
@@ -336,12 +337,15 @@ impl Engine {
 
 #[cfg(test)]
 mod tests {
+    mod bounds;
     mod conflicts;
     mod doubts;
     mod loss;
     mod outcomes;
     mod races;
+    mod same_link;
     mod scene;
+    mod triggers;
     mod view;
     mod zone;
 
