@@ -37,7 +37,7 @@ impl Zone for Served {
     }
 
     fn names_of(&self, address: IpAddr) -> Option<Vec<Owner<'_>>> {
-        let names = self.names.own().iter().chain(self.names.shared());
+        let names = self.names.own().chain(self.names.shared());
         let owners: Vec<_> = names
             .filter(|(_, addresses)| addresses.iter().any(|one| one == address))
             .take(OWNERS_MAX)
@@ -56,5 +56,55 @@ impl Zone for Served {
 
     fn source_for(&self, asker: IpAddr) -> Option<IpAddr> {
         Served::source_for(self, asker)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::state::{Addresses, Names};
+
+    fn ips(text: &str) -> Vec<IpAddr> {
+        let ips = text.split_whitespace();
+        ips.map(|ip| ip.parse().unwrap()).collect()
+    }
+
+    // RFC 4795 2.3: R61
+    #[test]
+    fn an_address_has_the_names_of_the_link_and_then_those_of_everybody() {
+        let table = |hosts: &[(&str, &str)]| {
+            let entry = |&(name, addresses): &(&str, &str)| {
+                let addresses = Addresses::new(ips(addresses), 30);
+                (Name::parse(name).unwrap(), Arc::new(addresses))
+            };
+            hosts.iter().map(entry).collect::<BTreeMap<_, _>>()
+        };
+        let own = table(&[("casa", "10.0.0.1 fe80::1"), ("media", "10.0.0.1")]);
+        let shared = table(&[("a", "10.0.0.1"), ("nas", "10.0.0.9 fe80::9")]);
+        let served = Served {
+            interface: "eth0".to_owned(),
+            device: Some(2),
+            mac: [0; 6],
+            up: true,
+            prefixes4: Vec::new(),
+            prefixes6: Vec::new(),
+            own: ips("10.0.0.1 10.0.0.2 fe80::1").into(),
+            ttl: 30,
+            names: Names::new(own, Arc::new(shared)),
+            arp: BTreeMap::new(),
+        };
+        let names = |address: &str| {
+            let owners = served.names_of(address.parse().unwrap())?;
+            let names = owners.iter().map(|owner| owner.name.to_string());
+            Some(names.collect::<Vec<_>>().join(" "))
+        };
+        assert_eq!(names("10.0.0.1").as_deref(), Some("casa media a"));
+        assert_eq!(names("fe80::1").as_deref(), Some("casa"));
+        assert_eq!(names("fe80::9").as_deref(), Some("nas"));
+        assert_eq!(names("10.0.0.2").as_deref(), Some(""));
+        assert_eq!(names("10.0.0.3"), None);
     }
 }

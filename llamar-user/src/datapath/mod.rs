@@ -23,12 +23,12 @@ mod tests;
 mod trace;
 mod wanted;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 
 use aya::EbpfLoader;
-use llamar_common::abi::{Counters, Host, LinkKey, NameKey, map, program};
+use llamar_common::abi::{Counters, Host, LinkKey, NameKey, NameState, map, program};
 
 pub use attach::Attached;
 pub use bpf::XdpKind;
@@ -253,6 +253,22 @@ impl Datapath {
     pub fn names(&self) -> Result<Vec<(NameKey, Host)>, DatapathError> {
         let names = self.feed.maps().names.all();
         names.map_err(|error| failed("read the names' map", error))
+    }
+
+    /// The names that a former agent had verified to be unique and that its program still answers for, within the
+    /// lease of its last heartbeat: nobody else can have taken them since. Empty after the first
+    /// [`apply`](Self::apply), when the map tells of this agent's names.
+    pub fn inherited_names(&self) -> Result<BTreeSet<NameKey>, DatapathError> {
+        let control = self.feed.maps().control();
+        let control = control.map_err(|error| failed("read the heartbeat", error))?;
+        if self.feed.has_applied() || !read::is_fresh(&control) {
+            return Ok(BTreeSet::new());
+        }
+        let names = self.names()?.into_iter().filter(|(key, host)| {
+            let unique = NameState::from_byte(host.state) == NameState::Unique;
+            unique && self.held.contains_key(&key.ifindex) && self.placed(&key.link())
+        });
+        Ok(names.map(|(key, _)| key).collect())
     }
 
     /// Takes the program off all interfaces and removes pins, maps and empty directories.

@@ -3,7 +3,9 @@
 
 use std::time::Duration;
 
-use llamar_common::abi::{ArpHost, ArpKey, Counters, Host, LEASE_SECONDS, Link, LinkKey, NameKey};
+use llamar_common::abi::{
+    ArpHost, ArpKey, Control, Counters, Host, LEASE_SECONDS, Link, LinkKey, NameKey,
+};
 use nix::time::{ClockId, clock_gettime};
 
 use super::bpf::{Access, XdpKind, XdpLink};
@@ -103,20 +105,23 @@ impl Pinned {
         self.maps.names.capacity()
     }
 
-    /// How long ago the last heartbeat was; `None` if there was none.
-    pub fn heartbeat_age(&self) -> Result<Option<Duration>, DatapathError> {
-        let control = self.maps.control().map_err(|error| DatapathError::Map {
-            what: "read the heartbeat",
-            why: error.to_string(),
-        })?;
-        Ok(age(control.beat_ns))
-    }
-
     /// Whether the kernel path answers: its agent has given a sign of life within the lease.
     pub fn answers(&self) -> Result<bool, DatapathError> {
-        let lease = Duration::from_secs(u64::from(LEASE_SECONDS));
-        Ok(self.heartbeat_age()?.is_some_and(|age| age < lease))
+        Ok(is_fresh(&self.control()?))
     }
+
+    fn control(&self) -> Result<Control, DatapathError> {
+        self.maps.control().map_err(|error| DatapathError::Map {
+            what: "read the heartbeat",
+            why: error.to_string(),
+        })
+    }
+}
+
+/// Whether the last heartbeat was within the lease.
+pub(super) fn is_fresh(control: &Control) -> bool {
+    let lease = Duration::from_secs(u64::from(LEASE_SECONDS));
+    age(control.beat_ns).is_some_and(|age| age < lease)
 }
 
 /// Time since a stamp of `bpf_ktime_get_ns()`, which is the monotonic clock; `None` for 0, no stamp.

@@ -133,7 +133,7 @@ fn desired(ifindex: u32, names: &[&str], host: u8) -> Arc<Desired> {
         prefixes6: Vec::new(),
         own: Arc::new([IpAddr::V4(address)]),
         ttl: 30,
-        names: Names::new(names.collect(), Arc::default()),
+        names: Names::new(names, Arc::default()),
         arp: BTreeMap::from([(
             address.octets(),
             ArpHost {
@@ -526,6 +526,42 @@ fn a_path_that_fell_silent_stays_silent_until_its_maps_are_true_again() {
         path.apply(&desired(7, &["casa"], 1));
         path.beat().unwrap();
         assert!(path.feed.maps().control().unwrap().beat_ns > left.beat_ns);
+    });
+}
+
+// RFC 4795 4.1: R47
+#[test]
+fn names_are_inherited_from_a_former_agent_while_its_lease_runs() {
+    on_ground(|ground| {
+        let lock = ground.instance().lock().unwrap();
+        let inherited = |path: &Datapath| -> Vec<Vec<u8>> {
+            let names = path.inherited_names().unwrap().into_iter();
+            names.map(|key| key.label().collect()).collect()
+        };
+        let mut path = ground.open(&lock);
+        let va = ground.link("va");
+        path.attach(&va, XdpMode::Auto).unwrap();
+        path.apply(&desired(va.index, &["casa"], 1));
+        path.beat().unwrap();
+        drop(path);
+        let mut path = ground.open(&lock);
+        assert_eq!(inherited(&path), [b"casa"]);
+        path.apply(&desired(va.index, &["media"], 1));
+        assert_eq!(inherited(&path), Vec::<Vec<u8>>::new());
+        // A name is nobody's any more when the lease is over, or when the program is not on the interface.
+        let lapsed = Control {
+            beat_ns: 1,
+            ..path.feed.maps().control().unwrap()
+        };
+        path.feed.maps().set_control(&lapsed).unwrap();
+        drop(path);
+        let mut path = ground.open(&lock);
+        assert_eq!(inherited(&path), Vec::<Vec<u8>>::new());
+        path.apply(&desired(va.index, &["media"], 1));
+        path.beat().unwrap();
+        path.detach(va.index).unwrap();
+        drop(path);
+        assert_eq!(inherited(&ground.open(&lock)), Vec::<Vec<u8>>::new());
     });
 }
 

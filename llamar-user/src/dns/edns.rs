@@ -2,7 +2,7 @@
 
 use llamar_common::wire::dns;
 
-use super::RawRecord;
+use super::{Name, RawRecord, Rdata, Record};
 
 /// Length of an OPT record without options.
 pub const OPT_RECORD: usize = 11;
@@ -38,6 +38,29 @@ impl Opt {
         })
     }
 
+    /// What a record of type OPT says that was read with its message; `None` if its owner is not the root.
+    pub fn of(record: &Record) -> Option<Self> {
+        let root = record.owner.labels().next().is_none();
+        // RFC 6891 6.1.4: DO and the Z bits, the lower half of the TTL, are ignored.
+        let [extended_rcode, version, ..] = record.ttl.to_be_bytes();
+        (root && matches!(record.data, Rdata::Opt(_))).then_some(Self {
+            payload: record.class,
+            extended_rcode,
+            version,
+        })
+    }
+
+    /// The record, all flags zero.
+    pub fn record(&self) -> Record {
+        Record {
+            owner: Name::root(),
+            kind: dns::OPT,
+            class: self.payload,
+            ttl: u32::from_be_bytes([self.extended_rcode, self.version, 0, 0]),
+            data: Rdata::Opt(Box::default()),
+        }
+    }
+
     /// The record's bytes, all flags zero.
     pub fn bytes(&self) -> [u8; OPT_RECORD] {
         let ([k0, k1], [p0, p1]) = (dns::OPT.to_be_bytes(), self.payload.to_be_bytes());
@@ -60,6 +83,7 @@ impl Opt {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::dns::{Compression, Message};
 
     fn read(message: &[u8]) -> Option<Opt> {
         Opt::read(&RawRecord::read(message, 0).unwrap().0)
@@ -86,6 +110,31 @@ mod tests {
             Some(expected)
         );
         assert_eq!(expected.bytes(), *b"\0\0\x29\x05\x78\x01\x02\0\0\0\0");
+    }
+
+    #[test]
+    fn record_of_a_message_says_the_same_as_the_bytes() {
+        let opt = Opt {
+            payload: 0x8578,
+            extended_rcode: 1,
+            version: 2,
+        };
+        let mut record = opt.record();
+        assert_eq!(Opt::of(&record), Some(opt));
+        let message = Message {
+            additionals: vec![record.clone()],
+            ..Message::default()
+        };
+        assert_eq!(message.write(Compression::Off).unwrap()[12..], opt.bytes());
+        record.ttl |= 0xffff;
+        assert_eq!(Opt::of(&record), Some(opt));
+        record.owner = Name::parse("a").unwrap();
+        assert_eq!(Opt::of(&record), None);
+        let address = Rdata::A([192, 0, 2, 1].into());
+        assert_eq!(
+            Opt::of(&Record::new(Name::root(), 1, address).unwrap()),
+            None
+        );
     }
 
     // RFC 6891 6.1.2, 7: R58

@@ -1,339 +1,575 @@
-//! The parts of a message (RFC 1035 4.1): reading them from bytes that nobody vouches for, and composing a response.
-
-use std::borrow::Cow;
+//! Whole messages (RFC 1035 4.1): all four sections from bytes and back, byte for byte where nothing is broken.
+//!
+//! A message that another host sent may be broken in part. What is good in it is read, and [`Flaw`]s tell of the rest.
+//!
+//! The work is bounded by the length: a name costs at most 127 labels and 127 pointers and takes at most 256 bytes,
+//! however the others are woven into it, and nothing is set aside for records that are announced and not there.
 
 use llamar_common::wire::dns;
 
-use super::Name;
+use super::reader::Reader;
+use super::record::Found;
+use super::writer::{Compression, Writer};
+use super::{Flaw, Header, Question, Record, Section, TooLong};
 
-/// The header of a message; the bits of `flags` are in [`llamar_common::wire::dns`].
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Header {
+/// Longest message: its length has 16 bits over TCP (RFC 1035 4.2.2), and in a UDP header.
+pub const MESSAGE_MAX: usize = u16::MAX as usize;
+
+/// A message. `Eq` compares names without the case of ASCII letters, and everything else exactly.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Message {
     /// What a response has in common with its query.
     pub id: u16,
-    /// QR, OPCODE, C, TC, T, Z and RCODE.
+    /// The second 16 bits of the header as they stand there; the bits are in [`llamar_common::wire::dns`].
     pub flags: u16,
-    /// QDCOUNT.
-    pub questions: u16,
-    /// ANCOUNT.
-    pub answers: u16,
-    /// NSCOUNT.
-    pub authorities: u16,
-    /// ARCOUNT.
-    pub additionals: u16,
+    /// The question section.
+    pub questions: Vec<Question>,
+    /// The answer section.
+    pub answers: Vec<Record>,
+    /// The authority section.
+    pub authorities: Vec<Record>,
+    /// The additional section.
+    pub additionals: Vec<Record>,
+    /// What was broken in the bytes it was read from, and so is not in the sections.
+    pub flaws: Vec<Flaw>,
 }
 
-impl Header {
-    /// The header at the start of a message; `None` if it is cut off.
-    pub fn read(message: &[u8]) -> Option<Self> {
-        let bytes = message.first_chunk::<{ dns::HEADER }>()?;
-        let field = |at: usize| u16::from_be_bytes([bytes[at], bytes[at + 1]]);
-        Some(Self {
-            id: field(dns::ID),
-            flags: field(dns::FLAGS),
-            questions: field(dns::COUNTS),
-            answers: field(dns::COUNTS + 2),
-            authorities: field(dns::COUNTS + 4),
-            additionals: field(dns::COUNTS + 6),
-        })
-    }
-
-    /// The header's bytes.
-    pub fn bytes(&self) -> [u8; dns::HEADER] {
-        let fields = [
-            self.id,
-            self.flags,
-            self.questions,
-            self.answers,
-            self.authorities,
-            self.additionals,
-        ];
-        let mut bytes = [0; dns::HEADER];
-        for (place, field) in bytes.chunks_exact_mut(2).zip(fields) {
-            place.copy_from_slice(&field.to_be_bytes());
+impl Message {
+    /// The message that bytes are, without what is broken in them. An error if there is no header, or questions are
+    /// announced and none can be read.
+    pub fn read(bytes: &[u8]) -> Result<Self, Flaw> {
+        let header = Header::read(bytes).ok_or(Flaw::Header)?;
+        let mut message = Self {
+            id: header.id,
+            flags: header.flags,
+            ..Self::default()
+        };
+        let mut reader = Reader::new(bytes, dns::HEADER);
+        let mut lost = !message.read_questions(&mut reader, header.questions)?;
+        for (section, count) in [
+            (Section::Answer, header.answers),
+            (Section::Authority, header.authorities),
+            (Section::Additional, header.additionals),
+        ] {
+            let mut records = Vec::new();
+            if lost {
+                message.missing(section, count);
+            } else {
+                lost = !message.read_records(&mut reader, section, count, &mut records);
+            }
+            match section {
+                Section::Answer => message.answers = records,
+                Section::Authority => message.authorities = records,
+                _ => message.additionals = records,
+            }
         }
-        bytes
-    }
-}
-
-/// A question (RFC 1035 4.1.2).
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Question {
-    /// QNAME.
-    pub name: Name,
-    /// QTYPE.
-    pub kind: u16,
-    /// QCLASS.
-    pub class: u16,
-}
-
-impl Question {
-    /// The question at `offset` of a message, and the offset behind it; `None` if it is cut off or its name is broken
-    /// or compressed, for nothing stands before a first question that a pointer could mean.
-    pub fn read(message: &[u8], offset: usize) -> Option<(Self, usize)> {
-        let (name, length) = Name::from_wire(message.get(offset..)?)?;
-        let at = offset + length;
-        let &[k0, k1, c0, c1] = message.get(at..)?.first_chunk()?;
-        let question = Self {
-            name,
-            kind: u16::from_be_bytes([k0, k1]),
-            class: u16::from_be_bytes([c0, c1]),
-        };
-        Some((question, at + 4))
+        if !lost && !reader.rest().is_empty() {
+            message.flaws.push(Flaw::Behind {
+                length: reader.rest().len(),
+            });
+        }
+        Ok(message)
     }
 
-    /// The type's name, for people: `A`, `AAAA`, `TYPE65`.
-    pub fn kind_name(&self) -> Cow<'static, str> {
-        kind_name(self.kind)
+    /// Reads the question section. Says whether the reader stands behind it then.
+    fn read_questions(&mut self, reader: &mut Reader<'_>, count: u16) -> Result<bool, Flaw> {
+        for number in 1..=count {
+            let offset = reader.at();
+            let flaw = Flaw::Question { number, offset };
+            if reader.rest().is_empty() && !self.questions.is_empty() {
+                self.missing(Section::Question, count - number + 1);
+                return Ok(false);
+            }
+            match Question::read_from(reader) {
+                Some(question) => self.questions.push(question),
+                None if Question::skip(reader, offset).is_some() => self.flaws.push(flaw),
+                None if self.questions.is_empty() => return Err(flaw),
+                None => {
+                    self.flaws.push(flaw);
+                    self.missing(Section::Question, count - number);
+                    return Ok(false);
+                }
+            }
+        }
+        match self.flaws.first() {
+            Some(flaw) if self.questions.is_empty() => Err(flaw.clone()),
+            _ => Ok(true),
+        }
     }
-}
 
-/// A resource record (RFC 1035 4.1.3), its data as it stands in the message.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct RawRecord<'a> {
-    /// NAME.
-    pub owner: Name,
-    /// TYPE.
-    pub kind: u16,
-    /// CLASS.
-    pub class: u16,
-    /// TTL in seconds.
-    pub ttl: u32,
-    /// RDATA.
-    pub data: &'a [u8],
-}
-
-/// A record that does not end inside of its message, or whose owner is no name.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Cut {
-    /// The record's type, if that was to be seen.
-    pub kind: Option<u16>,
-}
-
-impl<'a> RawRecord<'a> {
-    /// The record at `offset` of a message, and the offset behind it.
-    pub fn read(message: &'a [u8], offset: usize) -> Result<(Self, usize), Cut> {
-        let (owner, at) = Name::from_message(message, offset).ok_or(Cut { kind: None })?;
-        let rest = message.get(at..).unwrap_or_default();
-        let kind = rest.first_chunk().map(|&kind| u16::from_be_bytes(kind));
-        let cut = Cut { kind };
-        let &[k0, k1, c0, c1, t0, t1, t2, t3, l0, l1] = rest.first_chunk().ok_or(cut)?;
-        let length = usize::from(u16::from_be_bytes([l0, l1]));
-        let data = rest.get(10..10 + length).ok_or(cut)?;
-        let record = Self {
-            owner,
-            kind: u16::from_be_bytes([k0, k1]),
-            class: u16::from_be_bytes([c0, c1]),
-            ttl: u32::from_be_bytes([t0, t1, t2, t3]),
-            data,
-        };
-        Ok((record, at + 10 + length))
+    /// Reads a section of records. Says whether the reader stands behind it then.
+    fn read_records(
+        &mut self,
+        reader: &mut Reader<'_>,
+        section: Section,
+        count: u16,
+        records: &mut Vec<Record>,
+    ) -> bool {
+        for number in 1..=count {
+            let offset = reader.at();
+            if reader.rest().is_empty() {
+                self.missing(section, count - number + 1);
+                return false;
+            }
+            let (kind, fault, lost) = match Record::read(reader) {
+                Found::Good(record) => {
+                    records.push(record);
+                    continue;
+                }
+                Found::Bad(kind, fault) => (kind, fault, false),
+                Found::Lost(kind, fault) => (kind, fault, true),
+            };
+            self.flaws.push(Flaw::Record {
+                section,
+                number,
+                offset,
+                kind,
+                fault,
+            });
+            if lost {
+                self.missing(section, count - number);
+                return false;
+            }
+        }
+        true
     }
-}
 
-/// A response being put together: header, the question as it was asked, and as many records as fit.
-#[derive(Debug)]
-pub struct Composer {
-    header: Header,
-    message: Vec<u8>,
-    limit: usize,
-}
+    fn missing(&mut self, section: Section, count: u16) {
+        if count > 0 {
+            self.flaws.push(Flaw::Missing { section, count });
+        }
+    }
 
-impl Composer {
-    /// A response of at most `limit` bytes, `kept` of which are for the additional section. `question` goes out byte
-    /// by byte as it is given.
-    pub fn new(id: u16, flags: u16, question: &[u8], limit: usize, kept: usize) -> Self {
+    /// The message's bytes. Its flaws are not among them.
+    pub fn write(&self, compression: Compression) -> Result<Vec<u8>, TooLong> {
+        let mut writer = Writer::new(compression);
         let header = Header {
-            id,
-            flags,
-            questions: 1,
-            answers: 0,
-            authorities: 0,
-            additionals: 0,
+            id: self.id,
+            flags: self.flags,
+            questions: count(Section::Question, self.questions.len())?,
+            answers: count(Section::Answer, self.answers.len())?,
+            authorities: count(Section::Authority, self.authorities.len())?,
+            additionals: count(Section::Additional, self.additionals.len())?,
         };
-        let mut message = Vec::with_capacity(limit.min(512));
-        message.extend_from_slice(&header.bytes());
-        message.extend_from_slice(question);
-        Self {
-            header,
-            message,
-            limit: limit.saturating_sub(kept),
+        writer.bytes(&header.bytes());
+        for question in &self.questions {
+            writer.name(&question.name, Compression::Unicast);
+            writer.u16(question.kind);
+            writer.u16(question.class);
+        }
+        for record in self.records() {
+            record.write(&mut writer)?;
+        }
+        match writer.len() {
+            0..=MESSAGE_MAX => Ok(writer.finish()),
+            length => Err(TooLong::Message { length }),
         }
     }
 
-    /// Adds a record to the answer section. What does not fit is left out, as is everything after it, and TC is set.
-    pub fn answer(&mut self, record: &[u8]) {
-        if self.take(record) {
-            self.header.answers += 1;
-        }
-    }
-
-    /// Adds a record to the authority section; see [`Composer::answer`].
-    pub fn authority(&mut self, record: &[u8]) {
-        if self.take(record) {
-            self.header.authorities += 1;
-        }
-    }
-
-    /// The message, with this record at its end, if there is one.
-    pub fn finish(mut self, additional: Option<&[u8]>) -> Vec<u8> {
-        if let Some(record) = additional {
-            self.message.extend_from_slice(record);
-            self.header.additionals = 1;
-        }
-        self.message[..dns::HEADER].copy_from_slice(&self.header.bytes());
-        self.message
-    }
-
-    fn take(&mut self, record: &[u8]) -> bool {
-        if self.message.len() + record.len() > self.limit {
-            // RFC 4795 2.1.1, RFC 1035 4.2.1: what is longer than a datagram may be is cut.
-            self.header.flags |= dns::TRUNCATED;
-        }
-        let fits = self.header.flags & dns::TRUNCATED == 0;
-        if fits {
-            self.message.extend_from_slice(record);
-        }
-        fits
+    /// The records of the answer, authority and additional section, in this order.
+    pub fn records(&self) -> impl Iterator<Item = &Record> {
+        let sections = [&self.answers, &self.authorities, &self.additionals];
+        sections.into_iter().flatten()
     }
 }
 
-/// A type's name, for people (RFC 3597 5 for types that have none here).
-pub fn kind_name(kind: u16) -> Cow<'static, str> {
-    Cow::Borrowed(match kind {
-        dns::A => "A",
-        2 => "NS",
-        5 => "CNAME",
-        dns::SOA => "SOA",
-        12 => "PTR",
-        15 => "MX",
-        16 => "TXT",
-        dns::AAAA => "AAAA",
-        33 => "SRV",
-        dns::OPT => "OPT",
-        47 => "NSEC",
-        65 => "HTTPS",
-        255 => "ANY",
-        kind => return Cow::Owned(format!("TYPE{kind}")),
-    })
+fn count(section: Section, length: usize) -> Result<u16, TooLong> {
+    u16::try_from(length).map_err(|_| TooLong::Section { section, length })
 }
 
 #[cfg(test)]
 mod tests {
-    use proptest::prelude::*;
-
     use super::*;
+    use crate::dns::{Fault, Mx, Name, Nsec, Rdata, Srv, Txt, kind};
 
+    fn name(text: &str) -> Name {
+        Name::parse(text).unwrap()
+    }
+
+    fn record(owner: &str, data: Rdata) -> Record {
+        Record::new(name(owner), 30, data).unwrap()
+    }
+
+    fn srv(target: &str) -> Rdata {
+        Rdata::Srv(Srv {
+            priority: 0,
+            weight: 0,
+            port: 0,
+            target: name(target),
+        })
+    }
+
+    fn answers(answers: Vec<Record>) -> Message {
+        Message {
+            answers,
+            ..Message::default()
+        }
+    }
+
+    /// A response's bytes: these counts, then this.
+    fn bytes(counts: [u8; 4], rest: &[&[u8]]) -> Vec<u8> {
+        let [questions, answers, authorities, additionals] = counts;
+        let mut message = b"\x12\x34\x85\x70".to_vec();
+        message.extend([0, questions, 0, answers, 0, authorities, 0, additionals]);
+        message.extend(rest.concat());
+        message
+    }
+
+    const QUESTION: &[u8] = b"\x04casa\0\0\x01\0\x01";
+    const A: &[u8] = b"\xc0\x0c\0\x01\x80\x01\0\0\0\x1e\0\x04\xc0\0\x02\x01";
+    const A_BROKEN: &[u8] = b"\xc0\x0c\0\x01\x80\x01\0\0\0\x1e\0\x03\xc0\0\x02";
+
+    // RFC 1035 4.1, RFC 6762 10.2, 18: A10, A47. All bits of the header and of classes are kept.
     #[test]
-    fn header_has_six_big_endian_fields() {
-        let bytes = [0x12, 0x34, 0x85, 0x03, 0, 1, 0, 2, 0, 3, 0, 4];
-        let header = Header::read(&bytes).unwrap();
-        let expected = Header {
+    fn message_is_its_four_sections_and_the_same_bytes_again() {
+        let response = bytes([1, 1, 0, 0], &[QUESTION, A]);
+        let message = Message::read(&response).unwrap();
+        let expected = Message {
             id: 0x1234,
-            flags: 0x8503,
-            questions: 1,
-            answers: 2,
-            authorities: 3,
-            additionals: 4,
+            flags: 0x8570,
+            questions: vec![Question {
+                name: name("casa"),
+                kind: kind::A,
+                class: kind::IN,
+            }],
+            answers: vec![Record {
+                class: 0x8001,
+                ..record("casa", Rdata::A([192, 0, 2, 1].into()))
+            }],
+            ..Message::default()
         };
-        assert_eq!(header, expected);
-        assert_eq!(header.bytes(), bytes);
-        assert_eq!(Header::read(&bytes[..11]), None);
+        assert_eq!(message, expected);
+        assert_eq!(message.write(Compression::Multicast).unwrap(), response);
+        let sections = bytes([1, 1, 1, 1], &[QUESTION, A, A, A]);
+        let message = Message::read(&sections).unwrap();
+        let counts = [&message.answers, &message.authorities, &message.additionals];
+        assert_eq!(counts.map(Vec::len), [1, 1, 1]);
+        assert_eq!(message.write(Compression::Multicast).unwrap(), sections);
     }
 
+    // RFC 1035 4.1.4, RFC 6762 18.14: A37
     #[test]
-    fn question_ends_behind_its_class() {
-        let message = b"xx\x04casa\0\0\x1c\x80\x01more";
-        let (question, end) = Question::read(message, 2).unwrap();
-        assert_eq!((question.kind, question.class, end), (28, 0x8001, 12));
-        assert_eq!(
-            (question.name.to_string(), question.kind_name()),
-            ("casa".into(), "AAAA".into())
-        );
-        for length in 0..12 {
-            assert_eq!(Question::read(&message[..length], 2), None);
-        }
-    }
-
-    // RFC 1035 4.1.4: R65
-    #[test]
-    fn question_has_no_compressed_name() {
-        assert_eq!(Question::read(b"\x01a\0\x01b\xc0\x00\0\x01\0\x01", 3), None);
-    }
-
-    #[test]
-    fn record_tells_its_type_where_the_rest_is_cut_off() {
-        let message = b"\x01a\0\xc0\x00\0\x29\x01\x02\x03\x04\x05\x06\0\x02xy";
-        let owner = Name::parse("a").unwrap();
-        let record = RawRecord {
-            owner,
-            kind: 41,
-            class: 0x0102,
-            ttl: 0x0304_0506,
-            data: b"xy",
+    fn names_in_data_are_compressed_as_far_as_the_receiver_understands_it() {
+        let exchange = Rdata::Mx(Mx {
+            preference: 1,
+            exchange: name("b.casa"),
+        });
+        let message = answers(vec![
+            record("casa", Rdata::Ptr(name("b.casa"))),
+            record("b.casa", exchange),
+            record("casa", srv("b.casa")),
+            record("casa", Rdata::Nsec(Nsec::new(name("casa"), [1]))),
+            record("casa", Rdata::Dname(name("casa"))),
+        ]);
+        let data = |compression| {
+            let bytes = message.write(compression).unwrap();
+            assert_eq!(Message::read(&bytes).unwrap(), message);
+            let mut reader = Reader::new(&bytes, dns::HEADER);
+            let mut data = || {
+                reader.skip_name().unwrap();
+                reader.bytes(8).unwrap();
+                let length = reader.u16().unwrap();
+                reader.bytes(length.into()).unwrap().to_vec()
+            };
+            [(); 5].map(|()| data())
         };
-        assert_eq!(RawRecord::read(message, 3), Ok((record, 17)));
-        for length in 0..message.len() {
-            let kind = (length >= 7).then_some(41);
-            assert_eq!(RawRecord::read(&message[..length], 3), Err(Cut { kind }));
-        }
-    }
-
-    #[test]
-    fn types_have_names() {
+        let whole = b"\x01b\x04casa\0";
+        let [ptr, mx, srv, nsec, dname] = data(Compression::Off);
         assert_eq!(
-            [1, 28, 65, 65280].map(kind_name),
-            ["A", "AAAA", "HTTPS", "TYPE65280"]
+            (&ptr[..], &mx[2..], &srv[6..]),
+            (&whole[..], &whole[..], &whole[..])
+        );
+        assert_eq!((&nsec[..6], &dname[..]), (&whole[2..], &whole[2..]));
+        let [ptr, mx, srv, nsec, dname] = data(Compression::Unicast);
+        assert_eq!(
+            (&ptr[..], &mx[2..], &srv[6..]),
+            (&b"\x01b\xc0\x0c"[..], &b"\xc0\x1c"[..], &whole[..])
+        );
+        assert_eq!((&nsec[..6], &dname[..]), (&whole[2..], &whole[2..]));
+        let [ptr, mx, srv, nsec, dname] = data(Compression::Multicast);
+        assert_eq!(
+            (&ptr[..], &mx[2..], &srv[6..]),
+            (&b"\x01b\xc0\x0c"[..], &b"\xc0\x1c"[..], &b"\xc0\x1c"[..])
+        );
+        assert_eq!(
+            (&nsec[..2], &dname[..]),
+            (&b"\xc0\x0c"[..], &b"\xc0\x0c"[..])
         );
     }
 
-    // RFC 4795 2.1.1: R56
+    // RFC 6762 18.14: names in the data of types that are not listed there must not be compressed, but are decoded.
     #[test]
-    fn composer_cuts_at_the_first_record_that_does_not_fit_and_keeps_room_for_the_last() {
-        let composed = |limit, kept| {
-            let mut composer = Composer::new(7, 0x8000, b"\0\0\x01\0\x01", limit, kept);
-            [&b"first"[..], b"too long for it", b"x"]
-                .iter()
-                .for_each(|record| composer.answer(record));
-            composer.authority(b"y");
-            composer.finish((kept > 0).then_some(b"opt"))
+    fn names_in_data_of_other_types_are_decoded_and_written_whole() {
+        let https = b"\xc0\x0c\0\x41\0\x01\0\0\0\x1e\0\x07\0\x01\xc0\x0c\0\x01x";
+        let message = Message::read(&bytes([1, 1, 0, 0], &[QUESTION, https])).unwrap();
+        assert_eq!(message.answers[0].data.to_string(), "0x0001 casa. 0x000178");
+        let written = message.write(Compression::Multicast).unwrap();
+        assert_eq!(
+            written[22..],
+            *b"\xc0\x0c\0\x41\0\x01\0\0\0\x1e\0\x0b\0\x01\x04casa\0\0\x01x"
+        );
+        assert_eq!(Message::read(&written).unwrap(), message);
+        let rp = b"\xc0\x0c\0\x11\0\x01\0\0\0\x1e\0\x05\x01b\xc0\x0c\0";
+        let afsdb = b"\xc0\x0c\0\x12\0\x01\0\0\0\x1e\0\x04\0\x01\xc0\x0c";
+        let both = bytes([1, 2, 0, 0], &[QUESTION, rp, afsdb]);
+        let message = Message::read(&both).unwrap();
+        assert_eq!(
+            (
+                message.flaws.len(),
+                message.write(Compression::Multicast).unwrap()
+            ),
+            (0, both)
+        );
+        assert_eq!(
+            message.write(Compression::Unicast).unwrap()[34..],
+            *b"\x01b\x04casa\0\0\xc0\x0c\0\x12\0\x01\0\0\0\x1e\0\x08\0\x01\x04casa\0"
+        );
+    }
+
+    // RFC 1035 2.3.3, 4.1.4: case is preserved whenever possible, and a pointer would lose it.
+    #[test]
+    fn names_that_differ_in_case_are_not_compressed_to_one() {
+        let message = answers(vec![
+            record("Casa.Local", Rdata::Ptr(name("casa.Local"))),
+            record("CASA.local", Rdata::Ptr(name("CASA.local"))),
+        ]);
+        let written = message.write(Compression::Multicast).unwrap();
+        let read = Message::read(&written).unwrap();
+        let names = read.records().flat_map(|record| match &record.data {
+            Rdata::Ptr(name) => [record.owner.to_string(), name.to_string()],
+            data => panic!("{data}"),
+        });
+        assert!(names.eq(["Casa.Local", "casa.Local", "CASA.local", "CASA.local"]));
+        // "Local" once, "local" once, "casa" thrice.
+        assert_eq!(written.len(), 12 + 2 * 10 + 12 + 7 + 12 + 2);
+    }
+
+    // RFC 1035 4.1.4: a pointer has 14 bits.
+    #[test]
+    fn names_behind_the_reach_of_pointers_are_written_again() {
+        let filler = |length: usize| Record {
+            owner: Name::root(),
+            kind: 65280,
+            class: 1,
+            ttl: 0,
+            data: Rdata::Unknown(vec![0; length].into()),
         };
+        // The first label of the PTR's owner stands at 0x3ffe, where a pointer can still point, the second behind it.
+        let message = answers(vec![
+            filler(0x3ffe - 12 - 11),
+            record("x.y.z", Rdata::Ptr(name("x.y.z"))),
+            record("y.z", Rdata::Ptr(name("w.x.y.z"))),
+        ]);
+        let written = message.write(Compression::Multicast).unwrap();
         assert_eq!(
-            composed(39, 0),
-            b"\0\x07\x80\0\0\x01\0\x03\0\x01\0\0\0\0\x01\0\x01firsttoo long for itxy"
+            written[0x3ffe..],
+            *b"\x01x\x01y\x01z\0\0\x0c\0\x01\0\0\0\x1e\0\x02\xff\xfe\
+               \x01y\x01z\0\0\x0c\0\x01\0\0\0\x1e\0\x04\x01w\xff\xfe"
+        );
+        assert_eq!(Message::read(&written).unwrap(), message);
+    }
+
+    fn flaws(message: &[u8]) -> Vec<String> {
+        let flaws = Message::read(message).unwrap().flaws;
+        flaws.iter().map(Flaw::to_string).collect()
+    }
+
+    // RFC 6762 6.1: A45. What is broken says nothing of the rest.
+    #[test]
+    fn good_records_of_a_half_bad_message_are_read() {
+        let forward = b"\xc0\xff\0\x01\0\x01\0\0\0\x1e\0\x04\xc0\0\x02\x01";
+        let bad = bytes(
+            [1, 3, 2, 1],
+            &[QUESTION, A_BROKEN, A, forward, A, A_BROKEN, A],
+        );
+        let message = Message::read(&bad).unwrap();
+        let good = [&message.answers, &message.authorities, &message.additionals].map(Vec::len);
+        assert_eq!(good, [1, 1, 1]);
+        assert_eq!(
+            flaws(&bad),
+            [
+                "record 1 of the answer section, A at offset 22: its data has not the form of its type",
+                "record 3 of the answer section, A at offset 53: its owner is no name",
+                "record 2 of the authority section, A at offset 85: its data has not the form of its type",
+            ]
+        );
+        let again = message.write(Compression::Multicast).unwrap();
+        assert_eq!(again, bytes([1, 1, 1, 1], &[QUESTION, A, A, A]));
+    }
+
+    #[test]
+    fn what_stands_behind_something_without_an_end_is_missing() {
+        let reserved = b"\x40casa\0";
+        assert_eq!(
+            flaws(&bytes([1, 3, 2, 1], &[QUESTION, A, reserved, A])),
+            [
+                "record 2 of the answer section, of no type at offset 38: its owner is no name",
+                "1 more announced in the answer section",
+                "2 more announced in the authority section",
+                "1 more announced in the additional section",
+            ]
+        );
+        let cut = &A[..A.len() - 1];
+        assert_eq!(
+            flaws(&bytes([1, 2, 0, 0], &[QUESTION, cut])),
+            [
+                "record 1 of the answer section, A at offset 22: it is cut off",
+                "1 more announced in the answer section",
+            ]
         );
         assert_eq!(
-            composed(38, 0),
-            b"\0\x07\x82\0\0\x01\0\x03\0\0\0\0\0\0\x01\0\x01firsttoo long for itx"
+            flaws(&bytes([1, 0, 0, 1], &[QUESTION, b"\0\0\x29"])),
+            ["record 1 of the additional section, OPT at offset 22: it is cut off"]
         );
         assert_eq!(
-            composed(36, 0),
-            b"\0\x07\x82\0\0\x01\0\x01\0\0\0\0\0\0\x01\0\x01first"
+            flaws(&bytes([1, 2, 0, 0], &[QUESTION, A])),
+            ["1 more announced in the answer section"]
         );
         assert_eq!(
-            composed(39, 3),
-            b"\0\x07\x82\0\0\x01\0\x01\0\0\0\x01\0\0\x01\0\x01firstopt"
-        );
-        assert_eq!(
-            composed(0, 3),
-            b"\0\x07\x82\0\0\x01\0\0\0\0\0\x01\0\0\x01\0\x01opt"
+            flaws(&bytes([1, 1, 0, 0], &[QUESTION, A, b"xy"])),
+            ["2 bytes behind the last record"]
         );
     }
 
-    proptest! {
-        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+    #[test]
+    fn good_questions_are_read_and_without_any_there_is_no_message() {
+        let forward = b"\xc0\xff\0\x01\0\x01";
+        let message = Message::read(&bytes([2, 1, 0, 0], &[forward, QUESTION, A])).unwrap();
+        assert_eq!((message.questions.len(), message.answers.len()), (1, 0));
+        let message = Message::read(&bytes(
+            [3, 0, 0, 0],
+            &[QUESTION, forward, b"\x01a\xc0\x0c\0\x01\0\x01"],
+        ))
+        .unwrap();
+        assert_eq!(message.questions.len(), 2);
+        assert_eq!(
+            flaws(&bytes(
+                [3, 0, 0, 0],
+                &[QUESTION, forward, b"\x01a\xc0\x0c\0\x01\0\x01"]
+            )),
+            ["question 2 at offset 22 is broken or cut off"]
+        );
+        assert_eq!(
+            flaws(&bytes([3, 1, 0, 0], &[QUESTION])),
+            [
+                "2 more announced in the question section",
+                "1 more announced in the answer section"
+            ]
+        );
+        assert_eq!(
+            flaws(&bytes([3, 1, 0, 0], &[QUESTION, b"\x40"])),
+            [
+                "question 2 at offset 22 is broken or cut off",
+                "1 more announced in the question section",
+                "1 more announced in the answer section"
+            ]
+        );
+        let broken = |number, offset| Err(Flaw::Question { number, offset });
+        assert_eq!(Message::read(&bytes([1, 0, 0, 0], &[])), broken(1, 12));
+        assert_eq!(
+            Message::read(&bytes([2, 1, 0, 0], &[forward, b"\x01a"])),
+            broken(2, 18)
+        );
+        assert_eq!(
+            Message::read(&bytes([1, 1, 0, 0], &[forward, A])),
+            broken(1, 12)
+        );
+        assert_eq!(
+            Message::read(&bytes([0, 0, 0, 0], &[])[..11]),
+            Err(Flaw::Header)
+        );
+        assert_eq!(flaws(&bytes([0, 0, 0, 0], &[])), [""; 0]);
+    }
 
-        #[test]
-        fn any_bytes_are_parts_or_none(bytes in prop::collection::vec(any::<u8>(), 0..120), offset in 0..130usize) {
-            if let Some(header) = Header::read(&bytes) {
-                prop_assert_eq!(&header.bytes(), &bytes[..dns::HEADER]);
+    // RFC 1035 3.4, RFC 6763 6.1, RFC 6891 6.1.2
+    #[test]
+    fn data_has_the_form_of_its_type() {
+        let read = |kind: u16, class: u16, data: &[u8]| {
+            let mut record = b"\xc0\x0c".to_vec();
+            record.extend(kind.to_be_bytes());
+            record.extend(class.to_be_bytes());
+            record.extend(b"\0\0\0\x1e\0");
+            record.push(data.len() as u8);
+            record.extend_from_slice(data);
+            let message = bytes([1, 1, 0, 0], &[QUESTION, &record]);
+            let message = Message::read(&message).unwrap();
+            match &message.flaws[..] {
+                [] => Ok(message.answers[0].data.clone()),
+                [Flaw::Record { fault, .. }] => Err(*fault),
+                flaws => panic!("{flaws:?}"),
             }
-            if let Some((_, end)) = Question::read(&bytes, offset) {
-                prop_assert!(end <= bytes.len());
-            }
-            if let Ok((_, end)) = RawRecord::read(&bytes, offset) {
-                prop_assert!(end <= bytes.len() && end > offset);
-            }
-        }
+        };
+        let broken = Err(Fault::Data);
+        let unknown = |data: &[u8]| Ok(Rdata::Unknown(data.into()));
+        assert_eq!(read(kind::A, 1, b"\x01\x02\x03\x04\x05"), broken);
+        assert_eq!(read(kind::A, 1, b""), broken);
+        assert_eq!(read(kind::A, 3, b"\x01"), unknown(b"\x01"));
+        assert_eq!(
+            read(kind::AAAA, 0x8001, &[7; 16]),
+            Ok(Rdata::Aaaa([7; 16].into()))
+        );
+        assert_eq!(read(kind::AAAA, 1, &[7; 15]), broken);
+        assert_eq!(read(kind::AAAA, 4, &[7; 15]), unknown(&[7; 15]));
+        assert_eq!(
+            read(kind::PTR, 1, b"\xc0\x0c"),
+            Ok(Rdata::Ptr(name("casa")))
+        );
+        assert_eq!(read(kind::PTR, 1, b"\xc0\x0cx"), broken);
+        assert_eq!(read(kind::PTR, 1, b"\x01a"), broken);
+        assert_eq!(read(kind::SRV, 1, b"\0\0\0\0\0\0\xc0\x0c"), Ok(srv("casa")));
+        assert_eq!(read(kind::SRV, 1, b"\0\0\0\0\0"), broken);
+        assert_eq!(read(kind::TXT, 1, b"\x01a\x02b"), broken);
+        let empty = Txt::from_wire(b"").unwrap();
+        assert_eq!(read(kind::TXT, 1, b""), Ok(Rdata::Txt(empty)));
+        assert_eq!(
+            read(kind::NSEC, 1, b"\xc0\x0c\0\x04\x40\0\0\x08"),
+            Ok(Rdata::Nsec(Nsec::new(name("casa"), [1, 28])))
+        );
+        assert_eq!(read(kind::NSEC, 1, b"\xc0\x0c\0\0"), broken);
+        assert_eq!(read(kind::HINFO, 1, b"\x01a\x01b\0"), broken);
+        assert_eq!(
+            read(kind::OPT, 1, b"\0\x01\0\x01x"),
+            Ok(Rdata::Opt(b"\0\x01\0\x01x".as_slice().into()))
+        );
+        assert_eq!(read(kind::OPT, 1, b"\0\x01\0\x02x"), broken);
+        let naptr = read(35, 1, b"\0\x01\0\x02\x01a\x01b\0\xc0\x0c").unwrap();
+        assert_eq!(naptr.to_string(), "0x00010002 0x0161016200 casa.");
+        assert_eq!(read(35, 1, b"\0\x01\0\x02\x01a\x01b\xc0\x0c"), broken);
+        assert_eq!(read(65280, 1, b""), unknown(b""));
+    }
+
+    #[test]
+    fn what_fits_in_no_message_is_refused() {
+        let unknown = |length: usize| Record {
+            owner: name("casa"),
+            kind: 65280,
+            class: 1,
+            ttl: 0,
+            data: Rdata::Unknown(vec![0; length].into()),
+        };
+        let write = |message: &Message| message.write(Compression::Multicast);
+        let room = MESSAGE_MAX - 12 - 6 - 10;
+        assert_eq!(
+            write(&answers(vec![unknown(room)])).unwrap().len(),
+            MESSAGE_MAX
+        );
+        assert_eq!(
+            write(&answers(vec![unknown(room + 1)]))
+                .unwrap_err()
+                .to_string(),
+            "a message of 65536 bytes is too long"
+        );
+        assert_eq!(
+            write(&answers(vec![unknown(65536)]))
+                .unwrap_err()
+                .to_string(),
+            "the data of a record of casa has 65536 bytes, more than a record takes"
+        );
+        assert_eq!(
+            write(&answers(vec![record("casa", srv("b")); 65536]))
+                .unwrap_err()
+                .to_string(),
+            "65536 entries are too many for the answer section"
+        );
     }
 }

@@ -4,14 +4,19 @@
 //! letters, and that only for comparing.
 
 use std::cmp::Ordering;
-use std::fmt::{self, Write as _};
+use std::fmt;
 use std::hash::{Hash, Hasher};
 use std::str::FromStr;
 
 use llamar_common::abi::LABEL_MAX;
+use llamar_common::wire::dns;
 
-/// Longest name in wire form, with its length octets and the final zero (RFC 1035 2.3.4).
+/// Longest name that people may write, in wire form, with its length octets and the final zero (RFC 1035 2.3.4 as most
+/// implementations read it).
 pub const NAME_MAX: usize = 255;
+
+/// Longest name that is read from messages or made of labels: RFC 6762 C does not count the final zero.
+pub const WIRE_MAX: usize = 256;
 
 /// Most pointers that one name is followed through: as many as a name has labels, more carry none.
 const JUMPS_MAX: usize = 127;
@@ -48,7 +53,16 @@ impl Name {
         if wire.in_label() {
             wire.end_label().map_err(|error| error.of(text))?;
         }
-        wire.finish().map_err(|error| error.of(text))
+        let name = wire.finish().map_err(|error| error.of(text))?;
+        match name.wire.len() {
+            0..=NAME_MAX => Ok(name),
+            length => Err(Broken::TooLong(length).of(text)),
+        }
+    }
+
+    /// The root: the name without labels.
+    pub fn root() -> Self {
+        Self { wire: [0].into() }
     }
 
     /// The name of these labels, the host's own first.
@@ -56,7 +70,7 @@ impl Name {
         let mut wire = Wire::new();
         let mut text = String::new();
         for label in labels {
-            label.iter().for_each(|&byte| wire.push(byte));
+            wire.extend(label);
             text.push_str(&String::from_utf8_lossy(label));
             wire.end_label().map_err(|error| error.of(&text))?;
             text.push('.');
@@ -71,7 +85,7 @@ impl Name {
         loop {
             // RFC 1035 2.3.4, 3.1: labels of at most 63 bytes; other length octets are pointers or reserved.
             let length = usize::from(*bytes.get(at)?);
-            if length > LABEL_MAX || at + length >= NAME_MAX {
+            if length > LABEL_MAX || at + length >= WIRE_MAX {
                 return None;
             }
             at += 1 + length;
@@ -87,7 +101,7 @@ impl Name {
     }
 
     /// The name at `offset` of a message, compressed or not, and the offset behind it; `None` if it is cut off, too
-    /// long, or has a reserved length octet or a pointer that does not go backwards.
+    /// long, or has a reserved length octet or a pointer that does not go backwards or goes into the header.
     pub fn from_message(message: &[u8], offset: usize) -> Option<(Self, usize)> {
         let mut wire = Wire::new();
         let mut at = offset;
@@ -102,20 +116,17 @@ impl Name {
                     return Some((name, end.unwrap_or(at + 1)));
                 }
                 1..=LABEL_MAX => {
-                    message
-                        .get(at + 1..=at + length)?
-                        .iter()
-                        .for_each(|&byte| wire.push(byte));
+                    wire.extend(message.get(at + 1..=at + length)?);
                     wire.end_label().ok()?;
                     at += 1 + length;
                 }
-                // RFC 1035 4.1.4: a pointer names a prior occurrence. Each must go to before where the labels in
-                // front of it began, so that no two of them chase each other.
+                // RFC 1035 4.1.4: a pointer names a prior occurrence, and the header holds none. Each must go to before
+                // where the labels in front of it began, so that no two of them chase each other.
                 0xc0..=0xff => {
                     let target = (length & 0x3f) << 8 | usize::from(*message.get(at + 1)?);
                     end.get_or_insert(at + 2);
                     jumps += 1;
-                    if target >= limit || jumps > JUMPS_MAX {
+                    if !(dns::HEADER..limit).contains(&target) || jumps > JUMPS_MAX {
                         return None;
                     }
                     at = target;
@@ -174,7 +185,7 @@ impl PartialOrd for Name {
 
 impl Hash for Name {
     fn hash<H: Hasher>(&self, state: &mut H) {
-        let mut folded = [0; NAME_MAX];
+        let mut folded = [0; WIRE_MAX];
         let folded = &mut folded[..self.wire.len()];
         folded.copy_from_slice(&self.wire);
         folded.make_ascii_lowercase();
@@ -202,7 +213,7 @@ impl fmt::Display for Name {
             if index > 0 {
                 text.push('.');
             }
-            escape(label, &mut text)?;
+            escape(label, ['.', '\\'], false, &mut text)?;
         }
         f.pad(&text)
     }
@@ -231,7 +242,7 @@ pub enum NameError {
         /// Bytes of the label.
         length: usize,
     },
-    /// A whole above [`NAME_MAX`].
+    /// A whole above [`NAME_MAX`], or above [`WIRE_MAX`] if it was made of labels.
     #[error(
         "{name:?} has {length} bytes (at most {NAME_MAX}, with one for each label and one for the end)"
     )]
@@ -248,7 +259,7 @@ pub enum NameError {
 
 /// A name being put together in wire form. It counts what does not fit, so that an error can say how long it was.
 struct Wire {
-    bytes: [u8; NAME_MAX],
+    bytes: [u8; WIRE_MAX],
     /// Where the length octet of the current label is.
     label: usize,
     /// Where the next byte goes.
@@ -258,7 +269,7 @@ struct Wire {
 impl Wire {
     fn new() -> Self {
         Self {
-            bytes: [0; NAME_MAX],
+            bytes: [0; WIRE_MAX],
             label: 0,
             at: 1,
         }
@@ -269,6 +280,13 @@ impl Wire {
             *place = byte;
         }
         self.at += 1;
+    }
+
+    fn extend(&mut self, bytes: &[u8]) {
+        if let Some(place) = self.bytes.get_mut(self.at..self.at + bytes.len()) {
+            place.copy_from_slice(bytes);
+        }
+        self.at += bytes.len();
     }
 
     fn in_label(&self) -> bool {
@@ -336,22 +354,27 @@ fn unescape(rest: &[u8]) -> Option<(u8, &[u8])> {
     }
 }
 
-fn escape(label: &[u8], text: &mut String) -> fmt::Result {
-    for chunk in label.utf8_chunks() {
+/// Writes bytes so that they hide nothing from a reader: what is no text that one can see as decimal bytes, special
+/// characters behind a backslash, blanks only where they are said to be harmless.
+pub(super) fn escape(
+    bytes: &[u8],
+    special: [char; 2],
+    blanks: bool,
+    text: &mut impl fmt::Write,
+) -> fmt::Result {
+    let decimal = |text: &mut _, bytes: &[u8]| {
+        let mut bytes = bytes.iter();
+        bytes.try_for_each(|byte| fmt::Write::write_fmt(text, format_args!("\\{byte:03}")))
+    };
+    for chunk in bytes.utf8_chunks() {
         for char in chunk.valid().chars() {
             match char {
-                '.' | '\\' => write!(text, "\\{char}")?,
-                char if shows(char) => text.push(char),
-                char => char
-                    .encode_utf8(&mut [0; 4])
-                    .bytes()
-                    .try_for_each(|byte| write!(text, "\\{byte:03}"))?,
+                char if special.contains(&char) => write!(text, "\\{char}")?,
+                char if shows(char) || blanks && char == ' ' => text.write_char(char)?,
+                char => decimal(text, char.encode_utf8(&mut [0; 4]).as_bytes())?,
             }
         }
-        chunk
-            .invalid()
-            .iter()
-            .try_for_each(|byte| write!(text, "\\{byte:03}"))?;
+        decimal(text, chunk.invalid())?;
     }
     Ok(())
 }
@@ -453,6 +476,13 @@ mod tests {
             wire.extend(label.bytes());
         });
         wire.push(0);
+        // RFC 6762 C: A35. Others may send it.
+        let longer = Name::from_wire(&wire).unwrap();
+        assert_eq!((longer.0.wire(), longer.1), (&wire[..], 256));
+        assert_eq!(Name::from_message(&wire, 0), Some(longer.clone()));
+        assert_eq!(Name::from_labels(longer.0.labels()), Ok(longer.0));
+        wire[192] += 1;
+        wire.insert(193, b'z');
         assert_eq!(Name::from_wire(&wire), None);
         assert_eq!(Name::from_message(&wire, 0), None);
     }
@@ -538,35 +568,38 @@ mod tests {
     // RFC 1035 4.1.4: R65
     #[test]
     fn pointers_go_backwards_only() {
-        let message = b"\x01b\0\x01a\xc0\x00\xc0\x03\x01z\xc0\x07";
-        assert_eq!(Name::from_message(message, 3), Some((name("a.b"), 7)));
-        assert_eq!(Name::from_message(message, 7), Some((name("a.b"), 9)));
-        assert_eq!(Name::from_message(message, 9), Some((name("z.a.b"), 13)));
-        for (message, offset) in [
-            (&b"\xc0\x00"[..], 0),           // itself
-            (b"\xc0\x02\xc0\x00", 0),        // forwards
-            (b"\x01a\xc0\x00", 0),           // the start of its own labels
-            (b"\x01a\xc0\x04\xc0\x00\0", 4), // two that chase each other
-            (b"\x01a\x01b\xc0\x02", 2),      // into its own labels
-            (b"\x01a\xc0\x09", 0),           // behind the end
+        let message = b"............\x01b\0\x01a\xc0\x0c\xc0\x0f\x01z\xc0\x13";
+        assert_eq!(Name::from_message(message, 15), Some((name("a.b"), 19)));
+        assert_eq!(Name::from_message(message, 19), Some((name("a.b"), 21)));
+        assert_eq!(Name::from_message(message, 21), Some((name("z.a.b"), 25)));
+        for (names, offset) in [
+            (&b"\xc0\x0c"[..], 12),           // itself
+            (b"\xc0\x0e\xc0\x0c", 12),        // forwards
+            (b"\x01a\xc0\x0c", 12),           // the start of its own labels
+            (b"\x01a\xc0\x10\xc0\x0c\0", 16), // two that chase each other
+            (b"\x01a\x01b\xc0\x0e", 14),      // into its own labels
+            (b"\x01a\xc0\x15", 12),           // behind the end
+            (b"\x01a\xc0\x00", 12),           // into the header
+            (b"\x01a\xc0\x0b", 12),           // its last byte
         ] {
-            assert_eq!(Name::from_message(message, offset), None, "{message:x?}");
+            let message = [&[0; 12], names].concat();
+            assert_eq!(Name::from_message(&message, offset), None, "{names:x?}");
         }
     }
 
     // RFC 1035 4.1.4: R65
     #[test]
     fn names_through_more_pointers_than_labels_are_refused() {
-        let mut message = b"\x01a\0".to_vec();
+        let mut message = b"............\x01a\0".to_vec();
         for pointer in 0..128u16 {
-            let target = if pointer == 0 { 0 } else { 1 + 2 * pointer };
+            let target = if pointer == 0 { 12 } else { 13 + 2 * pointer };
             message.extend_from_slice(&(0xc000 | target).to_be_bytes());
         }
         assert_eq!(
-            Name::from_message(&message, 3 + 2 * 126),
-            Some((name("a"), 3 + 2 * 127))
+            Name::from_message(&message, 15 + 2 * 126),
+            Some((name("a"), 15 + 2 * 127))
         );
-        assert_eq!(Name::from_message(&message, 3 + 2 * 127), None);
+        assert_eq!(Name::from_message(&message, 15 + 2 * 127), None);
     }
 
     proptest! {
@@ -575,7 +608,7 @@ mod tests {
         #[test]
         fn any_bytes_are_a_name_or_none(bytes in prop::collection::vec(any::<u8>(), 0..300), offset in 0..310usize) {
             if let Some((name, end)) = Name::from_message(&bytes, offset) {
-                prop_assert!(end <= bytes.len() && name.wire().len() <= NAME_MAX);
+                prop_assert!(end <= bytes.len() && name.wire().len() <= WIRE_MAX);
                 prop_assert_eq!(Name::from_wire(name.wire()), Some((name.clone(), name.wire().len())));
             }
             if let Some((name, used)) = Name::from_wire(&bytes) {

@@ -9,7 +9,7 @@ use super::responder::{Found, Owner, Zone};
 use super::{Query, reverse};
 use crate::dns::edns::OPT_RECORD;
 use crate::dns::name::NAME_MAX;
-use crate::dns::{Composer, Name, Opt};
+use crate::dns::{Composer, Name, Opt, kind};
 
 /// Largest message by UDP without EDNS (RFC 4795 2.1, RFC 1035 4.2.1).
 const UDP_MAX: usize = 512;
@@ -19,10 +19,6 @@ const EDNS_MAX: u16 = 1232;
 /// Largest message by TCP: as long as its prefix can tell (RFC 1035 4.2.2).
 const TCP_MAX: usize = u16::MAX as usize;
 
-/// Type PTR (RFC 1035 3.3.12).
-const PTR: u16 = 12;
-/// Type ANY, which asks for all of a name's records (RFC 1035 3.2.3).
-const ANY: u16 = 255;
 /// RCODE FORMERR (RFC 1035 4.1.1).
 const FORMERR: u16 = 1;
 
@@ -50,7 +46,12 @@ impl<'a> Subject<'a> {
         if let Some(found) = zone.find(name) {
             return Some(Self::Host(found));
         }
-        let mut owners = zone.names_of(reverse::address_of(name)?)?;
+        let address = reverse::address_of(name)?;
+        let mut owners = zone.names_of(address)?;
+        // RFC 4795 2.3 d: an address of another host is ours to speak of only as long as a name of it is.
+        if owners.is_empty() && !zone.is_own(address) {
+            return None;
+        }
         // RFC 4795 2.6 c: names that are returned are resolvable on the link, and nobody resolves one whose responses
         // have T set.
         if owners
@@ -148,8 +149,8 @@ fn flags(state: NameState, error: Option<Error>, way: Way) -> u16 {
 }
 
 /// Composes the answer section; whether there was anything for it.
-fn answer(composer: &mut Composer, kind: u16, subject: &Subject<'_>, link_scope: bool) -> bool {
-    let asks = |of: u16| kind == of || kind == ANY;
+fn answer(composer: &mut Composer, asked: u16, subject: &Subject<'_>, link_scope: bool) -> bool {
+    let asks = |of: u16| asked == of || asked == kind::ANY;
     let ttl = subject.ttl();
     match subject {
         Subject::Host(found) => {
@@ -170,7 +171,7 @@ fn answer(composer: &mut Composer, kind: u16, subject: &Subject<'_>, link_scope:
             }
             !a.is_empty() || !aaaa.is_empty()
         }
-        Subject::Address(owners) if asks(PTR) => {
+        Subject::Address(owners) if asks(kind::PTR) => {
             for owner in owners {
                 composer.answer(&ptr_record(ttl, owner.name));
             }
@@ -194,7 +195,7 @@ fn ptr_record(ttl: u32, name: &Name) -> Vec<u8> {
     let data = name.wire();
     let mut record = Vec::with_capacity(12 + data.len());
     record.extend_from_slice(&dns::QUESTION_NAME);
-    record.extend_from_slice(&PTR.to_be_bytes());
+    record.extend_from_slice(&kind::PTR.to_be_bytes());
     record.extend_from_slice(&dns::IN.to_be_bytes());
     record.extend_from_slice(&ttl.to_be_bytes());
     // A name has at most 255 bytes.

@@ -42,7 +42,7 @@ pub trait Zone {
     fn find(&self, name: &Name) -> Option<Found<'_>>;
 
     /// The names of an address, this host's first; none of an address that is ours without a name; `None` if the
-    /// address is nobody's here. More than [`OWNERS_MAX`] may be left out.
+    /// address is nobody's here. Those behind the first [`OWNERS_MAX`] may be left out.
     fn names_of(&self, address: IpAddr) -> Option<Vec<Owner<'_>>>;
 
     /// Whether an address is assigned to us on the link.
@@ -368,13 +368,13 @@ mod tests {
         ask(zone, message, from).unwrap().message
     }
 
-    /// What a client at [`PEER_LL4`] gets on a connection to our link-local address.
+    /// What a client at [`PEER_LL4`] gets on a connection to another address than it would be answered from by UDP.
     fn by_tcp(zone: &Link, message: &[u8]) -> Result<Response, Ignored> {
         let asked = Asked {
             message,
             from: PEER_LL4.parse().unwrap(),
             transport: Transport::Tcp {
-                local: "169.254.0.1".parse().unwrap(),
+                local: "192.0.2.1".parse().unwrap(),
             },
         };
         respond(zone, &asked)
@@ -786,6 +786,44 @@ mod tests {
         }
     }
 
+    // RFC 4795 2.3 d: R31
+    #[test]
+    fn address_of_another_host_that_lost_its_names_gets_silence() {
+        /// A link whose names were all lost to others.
+        struct Lost;
+
+        impl Zone for Lost {
+            fn find(&self, _: &Name) -> Option<Found<'_>> {
+                None
+            }
+
+            fn names_of(&self, _: IpAddr) -> Option<Vec<Owner<'_>>> {
+                Some(Vec::new())
+            }
+
+            fn is_own(&self, address: IpAddr) -> bool {
+                link().is_own(address)
+            }
+
+            fn source_for(&self, asker: IpAddr) -> Option<IpAddr> {
+                link().source_for(asker)
+            }
+        }
+
+        let silent = |name: &str| {
+            let asked = Asked {
+                message: &query(name, PTR),
+                from: PEER_V4.parse().unwrap(),
+                transport: Transport::Udp {
+                    to: GROUP_V4.parse().unwrap(),
+                },
+            };
+            respond(&Lost, &asked).err()
+        };
+        assert_eq!(silent("1.2.0.192.in-addr.arpa"), None);
+        assert_eq!(silent("2.2.0.192.in-addr.arpa"), Some(Ignored::Name));
+    }
+
     // RFC 4795 2.6 c, 4.1: R27, R28, R36
     #[test]
     fn address_is_answered_with_names_that_can_be_resolved() {
@@ -837,7 +875,7 @@ mod tests {
         });
         let asked = query("casa", A);
         let response = by_tcp(&zone, &asked).unwrap();
-        assert_eq!(response.source.to_string(), "169.254.0.1");
+        assert_eq!(response.source.to_string(), "192.0.2.1");
         assert_eq!(response.message, answer(&zone, &asked, PEER_V4));
         assert!(!response.delay);
     }

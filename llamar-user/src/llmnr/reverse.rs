@@ -119,6 +119,7 @@ mod tests {
             &format!("0.{V6}"),
             &V6.replacen('E', "g", 1),
             &V6.replacen('E', "0e", 1),
+            &V6.replace("arpa", "int"),
             &V6.replace("ip6", "ip6.int"),
             &V6.replace("ip6", "in-addr"),
         ] {

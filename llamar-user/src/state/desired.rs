@@ -255,8 +255,7 @@ impl<'c> Wanted<'c> {
             }
             (name, Arc::new(Addresses::new(addresses, self.ttl)))
         };
-        let table = table.into_iter().map(complete).collect();
-        Names::new(table, self.shared.clone())
+        Names::new(table.into_iter().map(complete), self.shared.clone())
     }
 
     /// Our addresses on the link, and those that `proxy-arp` names.
@@ -440,7 +439,7 @@ mod tests {
             (prefix.network, prefix.source),
             ([10, 0, 0, 0], [10, 0, 0, 1])
         );
-        let casa = &served.names.own()[&names("casa")[0]];
+        let casa = &served.names.get(&names("casa")[0]).unwrap();
         assert_eq!((casa.ttl, casa.state), (30, NameState::Unique));
     }
 
@@ -494,7 +493,7 @@ mod tests {
         let served =
             served("10.0.0.1/24 10.0.0.2/24 10.0.0.3/24 10.0.0.4/24 10.0.0.5/24 fe80::1/64");
         assert_eq!(told(&served, "casa").unwrap().len(), 6);
-        let host = served.names.own()[&names("casa")[0]].host();
+        let host = served.names.get(&names("casa")[0]).unwrap().host();
         assert_eq!((host.a_count, host.aaaa_count), (5, 1));
     }
 

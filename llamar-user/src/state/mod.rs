@@ -1,5 +1,6 @@
 //! What is to be served: a pure function of the configuration and of the interfaces that there are.
 
+mod claims;
 mod desired;
 mod names;
 mod prefixes;
@@ -10,6 +11,7 @@ use std::collections::BTreeMap;
 use llamar_common::abi::{ArpHost, ArpKey, Host, LinkKey, NameKey};
 
 pub use crate::config::{Addresses, Hosts};
+pub use claims::Claim;
 pub use desired::desired;
 pub use names::Names;
 pub use served::Served;
@@ -28,7 +30,7 @@ impl Desired {
     /// leaves out names held for others.
     pub fn kernel_names(&self) -> impl Iterator<Item = (NameKey, Host)> {
         let own = self.links.iter().flat_map(|(key, served)| {
-            let names = served.names.own().iter();
+            let names = served.names.own();
             names.filter_map(|(name, addresses)| Some((name_key(*key, name)?, addresses.host())))
         });
         let shared = self.links.iter().flat_map(|(key, served)| {

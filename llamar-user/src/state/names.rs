@@ -12,30 +12,55 @@ use crate::dns::Name;
 /// the link's own entry counts, and holds the addresses of both.
 #[derive(Clone, Debug, Default)]
 pub struct Names {
-    own: BTreeMap<Name, Arc<Addresses>>,
+    /// `None` for a name that is not answered for here, whatever the shared part says: another host has it.
+    own: BTreeMap<Name, Option<Arc<Addresses>>>,
     shared: Arc<Hosts>,
 }
 
 impl Names {
     /// The names of a link; an entry of `own` hides one of `shared`.
-    pub fn new(own: BTreeMap<Name, Arc<Addresses>>, shared: Arc<Hosts>) -> Self {
-        Self { own, shared }
+    pub fn new(own: impl IntoIterator<Item = (Name, Arc<Addresses>)>, shared: Arc<Hosts>) -> Self {
+        let own = own.into_iter();
+        let own = own.map(|(name, addresses)| (name, Some(addresses)));
+        Self {
+            own: own.collect(),
+            shared,
+        }
+    }
+
+    /// The same shared part with other names in front of it, and without those that are `lost`.
+    pub fn with(
+        &self,
+        own: impl IntoIterator<Item = (Name, Arc<Addresses>)>,
+        lost: impl IntoIterator<Item = Name>,
+    ) -> Self {
+        let mut names = Self::new(own, Arc::clone(&self.shared));
+        for name in lost {
+            names.own.entry(name).or_insert(None);
+        }
+        names
     }
 
     /// The addresses of a name.
     pub fn get(&self, name: &Name) -> Option<&Arc<Addresses>> {
-        self.own.get(name).or_else(|| self.shared.get(name))
+        match self.own.get(name) {
+            Some(own) => own.as_ref(),
+            None => self.shared.get(name),
+        }
     }
 
     /// All names in their order.
     pub fn iter(&self) -> impl Iterator<Item = (&Name, &Arc<Addresses>)> {
-        join(self.own.iter(), self.shared.iter())
-            .filter_map(|(name, own, shared)| Some((name, own.or(shared)?)))
+        join(self.own.iter(), self.shared.iter()).filter_map(|(name, own, shared)| match own {
+            Some(own) => Some((name, own.as_ref()?)),
+            None => Some((name, shared?)),
+        })
     }
 
     /// The names of this link only, those of this host among them.
-    pub fn own(&self) -> &BTreeMap<Name, Arc<Addresses>> {
-        &self.own
+    pub fn own(&self) -> impl Iterator<Item = (&Name, &Arc<Addresses>)> {
+        let own = self.own.iter();
+        own.filter_map(|(name, addresses)| Some((name, addresses.as_ref()?)))
     }
 
     /// The names of the shared part that no own entry hides.
@@ -55,12 +80,12 @@ impl Names {
             .own
             .keys()
             .filter(|name| self.shared.contains_key(name));
-        self.own.len() + self.shared.len() - hidden.count()
+        self.own().count() + self.shared.len() - hidden.count()
     }
 
     /// Whether there are none.
     pub fn is_empty(&self) -> bool {
-        self.own.is_empty() && self.shared.is_empty()
+        self.iter().next().is_none()
     }
 
     /// The names whose addresses are not what they were `before`, `None` for those that are gone. Where the shared
@@ -94,10 +119,10 @@ impl PartialEq for Names {
 impl Eq for Names {}
 
 /// Two ordered sequences side by side: every name once, with what each side has for it.
-fn join<'a, V: 'a>(
-    left: impl Iterator<Item = (&'a Name, &'a V)>,
-    right: impl Iterator<Item = (&'a Name, &'a V)>,
-) -> impl Iterator<Item = (&'a Name, Option<&'a V>, Option<&'a V>)> {
+fn join<'a, L: 'a, R: 'a>(
+    left: impl Iterator<Item = (&'a Name, &'a L)>,
+    right: impl Iterator<Item = (&'a Name, &'a R)>,
+) -> impl Iterator<Item = (&'a Name, Option<&'a L>, Option<&'a R>)> {
     let (mut left, mut right) = (left.peekable(), right.peekable());
     std::iter::from_fn(move || match order(&mut left, &mut right)? {
         Ordering::Less => left.next().map(|(name, value)| (name, Some(value), None)),
@@ -110,9 +135,9 @@ fn join<'a, V: 'a>(
 }
 
 /// Which side's next name comes first; `None` at the end of both.
-fn order<'a, V: 'a>(
-    left: &mut Peekable<impl Iterator<Item = (&'a Name, &'a V)>>,
-    right: &mut Peekable<impl Iterator<Item = (&'a Name, &'a V)>>,
+fn order<'a, L: 'a, R: 'a>(
+    left: &mut Peekable<impl Iterator<Item = (&'a Name, &'a L)>>,
+    right: &mut Peekable<impl Iterator<Item = (&'a Name, &'a R)>>,
 ) -> Option<Ordering> {
     match (left.peek(), right.peek()) {
         (Some((left, _)), Some((right, _))) => Some(left.cmp(right)),
@@ -173,6 +198,23 @@ mod tests {
         let expected = expected.map(|(name, last)| (name.to_owned(), last));
         assert_eq!(changes(&before, &after), expected);
         assert_eq!(changes(&after, &after.clone()), []);
+    }
+
+    // RFC 4795 4.1: R49
+    #[test]
+    fn a_lost_name_is_there_in_neither_part() {
+        let shared = Arc::new(table(&[("a", 3), ("b", 4)]));
+        let before = Names::new(table(&[("c", 1), ("d", 2)]), shared);
+        let own = table(&[("c", 1)]);
+        let after = before.with(own, [name("b"), name("d"), name("nobody")]);
+        assert!(after.get(&name("b")).is_none() && after.get(&name("d")).is_none());
+        let all: Vec<_> = after.iter().map(|(name, _)| name.to_string()).collect();
+        assert_eq!((all, after.len()), (vec!["a".into(), "c".into()], 2));
+        assert_eq!(after.own().count() + after.shared().count(), 2);
+        let expected = [("b", None), ("d", None)].map(|(name, last)| (name.to_owned(), last));
+        assert_eq!(changes(&after, &before), expected);
+        let none = Names::new(table(&[]), Arc::default()).with([], [name("a")]);
+        assert!(none.is_empty());
     }
 
     #[test]

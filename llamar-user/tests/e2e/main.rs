@@ -13,6 +13,7 @@ mod ground;
 mod lifecycle;
 mod llmnr_end_to_end;
 mod mending;
+mod other_types;
 mod readme;
 mod refusals;
 mod service;
