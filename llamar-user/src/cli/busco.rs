@@ -10,12 +10,16 @@ use tracing::{debug, error};
 use super::host::Host;
 use super::query::{Asked, explain, questions, warn_of_conflicts};
 use crate::ask::{AskError, Asker, Family, Options};
-use crate::dns::kind_named;
+use crate::dns::{Question, kind_named};
 use crate::report::{AskedReport, print};
+
+/// What is printed instead of records.
+const NOTHING: &str = "No response.";
 
 /// Runs LLMNR queries of type A, AAAA, PTR or ANY and prints the results.
 #[derive(Debug, Parser)]
-#[command(name = "busco", version)]
+// As argparse did: --int for --interface.
+#[command(name = "busco", version, infer_long_args = true)]
 struct Busco {
     /// What to ask for
     name_or_address: String,
@@ -64,31 +68,33 @@ fn run(args: &Busco) -> anyhow::Result<()> {
         .enable_all()
         .build()
         .context("start")?;
-    runtime.block_on(async {
-        let asker = match Asker::open(&options).await {
-            Err(AskError::OffLink(server)) => {
-                debug!("{server} is on no link");
-                return Ok(print(|out| writeln!(out, "No response."))?);
-            }
-            asker => asker?,
-        };
-        let mut asked = Asked::ask(&asker, &questions).await?;
-        let mut report = AskedReport::new(&asker, &questions);
-        for (question, answer) in questions.iter().zip(&asked.answers) {
-            report.add(&asker, question, answer);
+    runtime.block_on(ask(&args.name_or_address, &options, &questions))
+}
+
+async fn ask(what: &str, options: &Options, questions: &[Question]) -> anyhow::Result<()> {
+    let asker = match Asker::open(options).await {
+        Err(AskError::OffLink(server)) => {
+            debug!("{server} is on no link");
+            return Ok(print(|out| writeln!(out, "{NOTHING}"))?);
         }
-        asked.warn_of_unusable();
-        print(|out| match report.found {
-            true => report.write_unscoped(out),
-            false => writeln!(out, "No response."),
-        })?;
-        if !report.found && !report.responses.is_empty() {
-            explain(&args.name_or_address, &report);
-        }
-        report.add_conflicts(&asker, &asked.finish().await);
-        warn_of_conflicts(&args.name_or_address, &report);
-        Ok(())
-    })
+        asker => asker?,
+    };
+    let mut asked = Asked::ask(&asker, questions).await?;
+    let mut report = AskedReport::new(&asker, questions);
+    for (question, answer) in questions.iter().zip(&asked.answers) {
+        report.add(&asker, question, answer);
+    }
+    asked.warn_of_unusable();
+    print(|out| match report.found {
+        true => report.write_unscoped(out),
+        false => writeln!(out, "{NOTHING}"),
+    })?;
+    if !report.found && !report.responses.is_empty() {
+        explain(what, &report);
+    }
+    report.add_conflicts(&asker, &asked.finish().await);
+    warn_of_conflicts(what, &report);
+    Ok(())
 }
 
 #[cfg(test)]

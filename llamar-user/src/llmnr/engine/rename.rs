@@ -74,15 +74,14 @@ mod tests {
 
     #[test]
     fn name_without_room_for_a_number_has_none() {
-        let long = ["a".repeat(63), "b".repeat(63), "c".repeat(61)].join(".");
-        assert_eq!(text(&format!("xy{long}.{}", "d".repeat(60)), 2), None);
+        let others = ["a", "b", "c"].map(|letter| letter.repeat(63)).join(".");
+        let full = format!("xyz.{others}.{}", "d".repeat(57));
+        assert_eq!(Name::parse(&full).unwrap().wire().len(), NAME_MAX);
+        let expected = full.replace("xyz", "x-2");
+        assert_eq!(text(&full, 2), Some(expected));
+        assert_eq!(text(&full, 10), None);
+        assert_eq!(text(&format!("x.{others}.{}", "d".repeat(59)), 2), None);
         assert_eq!(numbered(&Name::from_labels([]).unwrap(), 2), None);
-        let full = format!("xyz.{long}.{}", "d".repeat(58));
-        assert_eq!(
-            text(&full, 2),
-            Some(format!("xy-2.{long}.{}", "d".repeat(58)))
-        );
-        assert_eq!(text(&full, 1000), None);
     }
 
     proptest! {

@@ -14,9 +14,10 @@ use rand::RngExt as _;
 use rand::rngs::StdRng;
 
 use super::reverse;
-use crate::dns::{Question, kind};
+use crate::dns::kind;
 
 mod answer;
+mod ask;
 mod check;
 mod exchange;
 mod message;
@@ -26,6 +27,7 @@ mod stream;
 mod tests;
 
 pub use answer::{Answer, Conflict, Outcome, Response, is_scoped};
+pub use ask::{Ask, Collect, End, Transmit};
 pub use check::{Discarded, MESSAGE_MAX};
 pub use path::{Network, Path};
 
@@ -41,80 +43,6 @@ const LLMNR_TIMEOUT: Duration = Duration::from_millis(100);
 const JITTER_INTERVAL: Duration = Duration::from_millis(100);
 /// Connections for one question: those who answer with TC set decide whether one is opened.
 const STREAMS_MAX: usize = 16;
-
-/// What is asked, and how.
-#[derive(Clone, Debug)]
-pub struct Ask {
-    /// The question.
-    pub question: Question,
-    /// Whose answers are wanted.
-    pub collect: Collect,
-    /// How long answers are waited for: `None` is what RFC 4795 2.7 asks for.
-    pub patience: Option<Duration>,
-    /// Asks this host alone, over TCP.
-    pub server: Option<IpAddr>,
-    /// Sends an OPT record that tells this UDP payload size (RFC 6891 6.2.3). Not all responders take one.
-    pub payload: Option<u16>,
-}
-
-impl Ask {
-    /// A question to everybody, for the first answer.
-    pub fn new(question: Question) -> Self {
-        Self {
-            question,
-            collect: Collect::First,
-            patience: None,
-            server: None,
-            payload: None,
-        }
-    }
-}
-
-/// Whose answers are wanted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Collect {
-    /// The first with records is enough, and those who share its name.
-    First,
-    /// Everybody's.
-    All,
-}
-
-/// What is to be done.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Transmit {
-    /// Send a datagram by a path, from its address to the group of that address's family.
-    Datagram {
-        /// Index of the path.
-        path: usize,
-        /// The message.
-        message: Vec<u8>,
-    },
-    /// Connect to a host by a path with TTL 1, and send a message.
-    Connect {
-        /// What the connection is called from now on.
-        stream: usize,
-        /// Index of the path.
-        path: usize,
-        /// The host.
-        to: IpAddr,
-        /// The message.
-        message: Vec<u8>,
-    },
-    /// Close a connection.
-    Close {
-        /// The connection.
-        stream: usize,
-    },
-}
-
-/// How a connection ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
-    /// The network says that there is no such host (an ICMP message, or no answer to ARP).
-    Unreachable,
-    /// The host has nobody on that port, or closed the connection.
-    Closed,
-}
 
 /// One question on its way.
 #[derive(Debug)]

@@ -6,7 +6,7 @@ use llamar_common::wire::dns::{CONFLICT, OPT, RESPONSE, TENTATIVE, TRUNCATED};
 use rand::SeedableRng as _;
 
 use super::*;
-use crate::dns::{Compression, Message, Name, Rdata, Record, Soa};
+use crate::dns::{Compression, Message, Name, Question, Rdata, Record, Soa};
 
 mod link;
 mod properties;
