@@ -87,7 +87,6 @@ impl Agent {
 
     /// A message that came by TCP: answered on its connection.
     pub(super) fn stream(&mut self, stream: StreamMessage) {
-        debug!("Received TCP packet.");
         let Some((key, served)) = self.desired.link_of(stream.device) else {
             return;
         };
@@ -98,7 +97,8 @@ impl Agent {
                 local: stream.local,
             },
         };
-        let (answer, outcome) = match llmnr::respond(served, &asked) {
+        let zone = self.engine.zone(key, served);
+        let (answer, outcome) = match llmnr::respond(&zone, &asked) {
             Ok(response) => {
                 tell_query(stream.from, &response.question);
                 debug!("Responding.");
