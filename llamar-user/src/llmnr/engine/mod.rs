@@ -34,7 +34,7 @@ use llamar_common::wire::{dns, udp};
 use rand::rngs::StdRng;
 
 use super::delayed::Delayed;
-use super::responder::{Asked, Ignored, Response, Transport, Zone, respond};
+use super::responder::{Asked, Ignored, Response, Transport, Zone, is_unicast, respond};
 use super::rules::{Rule, Rules};
 use super::uniqueness::{Heard, Verdict};
 use crate::dns::{Header, Name, Question};
@@ -113,7 +113,7 @@ impl Engine {
     }
 
     /// Takes a datagram that came to port 5355 on a link; `zone` holds what is ours there. Why nothing came of it
-    /// otherwise.
+    /// otherwise. What comes by TCP is none, and for [`respond`] with [`Engine::zone`].
     pub fn handle_datagram(
         &mut self,
         now: Instant,
@@ -121,6 +121,9 @@ impl Engine {
         zone: &impl Zone,
         asked: &Asked<'_>,
     ) -> Result<Handled, Ignored> {
+        if !matches!(asked.transport, Transport::Udp { .. }) {
+            return Err(Ignored::Destination);
+        }
         let header = Header::read(asked.message).ok_or(Ignored::Header)?;
         if header.flags & dns::RESPONSE != 0 {
             return self.hear(now, key, asked);
@@ -128,13 +131,10 @@ impl Engine {
         if self.is_echo(key, &header, asked) {
             return Ok(Handled::Echo);
         }
-        // RFC 4795 2.4, 2.7: queries with C set go by multicast UDP only, and what the responder checks before it
-        // comes to C is checked for them too.
+        // RFC 4795 2.7, 4.2: what the responder checks before it comes to C holds for queries with C set too.
         match respond(&self.zone(key, zone), asked) {
             Ok(response) => Ok(self.send(now, key, asked.from, response)),
-            Err(Ignored::Conflict) if matches!(asked.transport, Transport::Udp { .. }) => {
-                self.doubt(now, key, zone, asked, &header)
-            }
+            Err(Ignored::Conflict) => self.doubt(now, key, zone, asked, &header),
             Err(ignored) => Err(ignored),
         }
     }
@@ -185,6 +185,16 @@ impl Engine {
             let claims = link.claims.iter();
             claims.map(move |(name, claim)| (name, self.shared(link, claim.standing(name))))
         })
+    }
+
+    /// The names of the zone that nobody claimed and that are not unique on a link: withdrawn, or being verified
+    /// again. All others of the zone are unique.
+    pub fn withdrawn(&self, key: LinkKey) -> impl Iterator<Item = &Name> {
+        let link = self.links.get(&key).into_iter();
+        let claims = link.flat_map(|link| link.claims.iter());
+        claims
+            .filter(|(_, claim)| claim.vouched && !claim.is_unique())
+            .map(|(name, _)| name)
     }
 
     /// What is ours on a link, as far as it may be used now; for responses that do not go through the engine, by TCP.
@@ -253,6 +263,10 @@ impl Engine {
     fn hear(&mut self, now: Instant, key: LinkKey, asked: &Asked<'_>) -> Result<Handled, Ignored> {
         let heard = Heard::read(asked.message, asked.from.port())?;
         let from = asked.from.ip();
+        // RFC 4795 2.5: it comes from a unicast address; 0.0.0.0 would be the smallest of all.
+        if !is_unicast(from) {
+            return Err(Ignored::Source);
+        }
         let verdict = self.with(now, key, |link, turn| link.hear(turn, &heard, from));
         match verdict.flatten() {
             Some(Verdict::Ours | Verdict::Lost { .. }) => Ok(Handled::Heard),

@@ -68,7 +68,7 @@ fn loss_depends_on_t_while_verifying_and_on_the_address_ever() {
     }
 }
 
-// RFC 4795 4.1: R60, 2.1.1, 2.3: R6, R21, S4, R29
+// RFC 4795 2.1.1, 2.3, 2.5, 4.1: R6, R8, R21, R29, R60, S4
 #[test]
 fn only_a_response_to_our_query_counts() {
     let (mut scene, host) = asking(false);
@@ -96,6 +96,8 @@ fn only_a_response_to_our_query_counts() {
         (with(last - 2, 1), Ignored::Response),
         (from("10.0.0.1:5353"), Ignored::Response),
         (from("[fe80::1]:5355"), Ignored::Response),
+        (from("0.0.0.0:5355"), Ignored::Source),
+        (from("224.0.0.252:5355"), Ignored::Source),
     ] {
         assert_eq!(scene.hand(host, ETH, &packet), Err(reason), "{packet:?}");
     }
