@@ -123,6 +123,49 @@ impl fmt::Display for XdpMode {
     }
 }
 
+/// What becomes of a name of ours that another host on the link has too (RFC 4795 4.2).
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum OnConflict {
+    /// It is answered for nevertheless.
+    Keep,
+    /// It is answered for no more on that link, until a later look finds it free.
+    #[default]
+    Withdraw,
+    /// Another name made from it takes its place on that link.
+    Rename,
+}
+
+impl OnConflict {
+    /// All ways.
+    pub const ALL: [Self; 3] = [Self::Keep, Self::Withdraw, Self::Rename];
+
+    /// The way as it is written.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Keep => "keep",
+            Self::Withdraw => "withdraw",
+            Self::Rename => "rename",
+        }
+    }
+}
+
+impl FromStr for OnConflict {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let way = Self::ALL.into_iter().find(|way| way.as_str() == text);
+        way.ok_or_else(|| {
+            format!("{text:?} is no way out of a conflict, expected withdraw, keep or rename")
+        })
+    }
+}
+
+impl fmt::Display for OnConflict {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.as_str())
+    }
+}
+
 /// What the command line says; it wins over files.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Flags {

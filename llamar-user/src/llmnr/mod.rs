@@ -3,11 +3,16 @@
 //! ([`Zone`]). What the kernel path answers is answered here with the same bytes.
 
 mod answer;
+mod delayed;
+pub mod engine;
 pub mod query;
 pub mod responder;
 pub mod reverse;
+mod rules;
 pub mod stream;
+mod uniqueness;
 
+pub use engine::{Claimed, Engine, Event, Handled, Outcome, Standing, Transmit, Wanted, Why};
 pub use query::Query;
 pub use responder::{Asked, Found, Ignored, OWNERS_MAX, Owner, Response, Transport, Zone, respond};
 pub use stream::{Inbox, TooLong, frame};

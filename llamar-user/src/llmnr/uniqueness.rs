@@ -1,0 +1,273 @@
+//! The verification of one name on one link (RFC 4795 2.7, 4.1, 4.2): the queries it sends over each family, and what
+//! a response to them means. Which names are verified when, and what becomes of one that is lost, is the engine's.
+
+use std::collections::BTreeSet;
+use std::net::IpAddr;
+use std::time::{Duration, Instant};
+
+use llamar_common::wire::{dns, udp};
+use rand::RngExt as _;
+use rand::rngs::StdRng;
+
+use super::Ignored;
+use super::rules::{Rule, Rules};
+use crate::dns::{Header, Question, RawRecord};
+
+/// How long a response is waited for (RFC 4795 7: 100 ms on IEEE 802 media).
+pub const LLMNR_TIMEOUT: Duration = Duration::from_millis(100);
+/// The longest random delay before a query or a response (RFC 4795 7).
+pub const JITTER_INTERVAL: Duration = Duration::from_millis(100);
+/// RFC 4795 2.7: a query should not be sent more than three times.
+const TRANSMISSIONS_MAX: u8 = 3;
+/// Type ANY, by which uniqueness is verified (RFC 4795 4.1).
+const ANY: u16 = 255;
+
+/// A random delay of up to [`JITTER_INTERVAL`].
+pub fn jitter(rng: &mut StdRng) -> Duration {
+    rng.random_range(Duration::ZERO..=JITTER_INTERVAL)
+}
+
+/// The question that verifies a name.
+pub fn question_of(name: &crate::dns::Name) -> Question {
+    // RFC 4795 4.1: it is RECOMMENDED to verify uniqueness by a query with type ANY.
+    Question {
+        name: name.clone(),
+        kind: ANY,
+        class: dns::IN,
+    }
+}
+
+/// The verification of a name, over each family at once.
+#[derive(Clone, Debug)]
+pub struct Verification {
+    question: Question,
+    /// Whether the name is in use already and merely doubted.
+    verified: bool,
+    exchanges: Vec<Exchange>,
+}
+
+/// One family's query and how far it is.
+#[derive(Clone, Debug)]
+struct Exchange {
+    id: u16,
+    source: IpAddr,
+    sent: u8,
+    /// When the next transmission is due, or the end of waiting; `None` when it is over.
+    due: Option<Instant>,
+}
+
+/// What a response means for a verification.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Verdict {
+    /// The name stays ours: our own response, or that of a host that has to give in.
+    Ours,
+    /// The name is another's.
+    Lost {
+        /// The address that our query came from.
+        ours: IpAddr,
+    },
+}
+
+impl Verification {
+    /// A verification that begins now, with a query from each of these sources, one per family. `verified` tells
+    /// whether the name is in use already.
+    pub fn new(
+        now: Instant,
+        rng: &mut StdRng,
+        question: Question,
+        verified: bool,
+        sources: impl IntoIterator<Item = IpAddr>,
+    ) -> Self {
+        // RFC 4795 4.1: over all protocols on which we respond. 2.7: each query is delayed by jitter, also for all
+        // that heard one query with C set not to ask at once.
+        let exchanges = sources.into_iter().map(|source| Exchange {
+            id: rng.random(),
+            source,
+            sent: 0,
+            due: Some(now + jitter(rng)),
+        });
+        Self {
+            question,
+            verified,
+            exchanges: exchanges.collect(),
+        }
+    }
+
+    /// What is asked.
+    pub const fn question(&self) -> &Question {
+        &self.question
+    }
+
+    /// The addresses that its queries come from.
+    pub fn sources(&self) -> impl Iterator<Item = IpAddr> {
+        self.exchanges.iter().map(|exchange| exchange.source)
+    }
+
+    /// When the next step is due; `None` when it is over.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        let due = self.exchanges.iter().filter_map(|exchange| exchange.due);
+        due.min()
+    }
+
+    /// Does what is due, and hands the queries to be sent to `send`, each with its source.
+    pub fn handle_timeout(
+        &mut self,
+        now: Instant,
+        rng: &mut StdRng,
+        rules: Rules,
+        mut send: impl FnMut(IpAddr, Vec<u8>),
+    ) {
+        let most = if rules.hold(Rule::Retransmit) {
+            TRANSMISSIONS_MAX
+        } else {
+            1
+        };
+        for exchange in &mut self.exchanges {
+            if exchange.due.is_none_or(|due| due > now) {
+                continue;
+            }
+            if exchange.sent >= most {
+                exchange.due = None;
+                continue;
+            }
+            exchange.sent += 1;
+            // RFC 4795 2.7: the timeout is waited for in full, and jitter before the next query. After the last one
+            // as much longer as a responder with a tentative name may delay its response. All are sent, whatever is
+            // heard: one response does not tell that no other host has the name.
+            let delay = if exchange.sent == most {
+                JITTER_INTERVAL
+            } else {
+                jitter(rng)
+            };
+            exchange.due = Some(now + LLMNR_TIMEOUT + delay);
+            send(exchange.source, query(exchange.id, &self.question));
+        }
+    }
+
+    /// It is over, and the name ours: what still comes in is heeded as for any name in use.
+    pub fn into_verified(self) -> Self {
+        Self {
+            verified: true,
+            ..self
+        }
+    }
+
+    /// What a response from an address means; `None` if it is none to a query of this verification.
+    pub fn judge(
+        &self,
+        heard: &Heard,
+        from: IpAddr,
+        own: &BTreeSet<IpAddr>,
+        rules: Rules,
+    ) -> Option<Verdict> {
+        let exchange = self.exchange(heard.id, &heard.question, |source| {
+            source.is_ipv4() == from.is_ipv4()
+        })?;
+        // RFC 4795 4.1, 4.2: what comes from an address of any of our interfaces is no conflict.
+        if rules.hold(Rule::OwnAddresses) && own.contains(&from) {
+            return Some(Verdict::Ours);
+        }
+        // RFC 4795 4.1: with T clear, the name must not be used. With T set, and 4.2: for a name in use whatever T
+        // says, only if the response's source address is smaller than the query's.
+        let holder = rules.hold(Rule::HolderKeeps) && !self.verified && !heard.tentative;
+        let smaller = from < exchange.source || !rules.hold(Rule::CompareAddresses);
+        Some(if holder || smaller {
+            Verdict::Lost {
+                ours: exchange.source,
+            }
+        } else {
+            Verdict::Ours
+        })
+    }
+
+    /// Whether a query is one of this verification's.
+    pub fn asked(&self, id: u16, question: &Question, from: IpAddr) -> bool {
+        self.exchange(id, question, |source| source == from)
+            .is_some()
+    }
+
+    fn exchange(
+        &self,
+        id: u16,
+        question: &Question,
+        is_source: impl Fn(IpAddr) -> bool,
+    ) -> Option<&Exchange> {
+        let mut exchanges = self.exchanges.iter().filter(|exchange| exchange.sent > 0);
+        exchanges
+            .find(|exchange| exchange.id == id && is_source(exchange.source))
+            .filter(|_| self.question == *question)
+    }
+}
+
+/// The query's message.
+fn query(id: u16, question: &Question) -> Vec<u8> {
+    // RFC 4795 2.1.1, 4.1: C, TC, T, Z and RCODE are clear, and there is nothing but one question.
+    let header = Header {
+        id,
+        flags: 0,
+        questions: 1,
+        answers: 0,
+        authorities: 0,
+        additionals: 0,
+    };
+    let mut message = header.bytes().to_vec();
+    message.extend_from_slice(question.name.wire());
+    message.extend_from_slice(&question.kind.to_be_bytes());
+    message.extend_from_slice(&question.class.to_be_bytes());
+    message
+}
+
+/// A response, as far as verification heeds it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Heard {
+    /// ID.
+    pub id: u16,
+    /// The question it repeats.
+    pub question: Question,
+    /// T: its sender has not verified the name.
+    pub tentative: bool,
+    /// TTL in seconds of the first answer, or of the SOA record of a response without.
+    pub ttl: Option<u32>,
+}
+
+impl Heard {
+    /// The response that a message from a port is; why it is ignored otherwise.
+    pub fn read(message: &[u8], port: u16) -> Result<Self, Ignored> {
+        let header = Header::read(message).ok_or(Ignored::Header)?;
+        if header.flags & dns::OPCODE != 0 {
+            return Err(Ignored::Opcode);
+        }
+        // RFC 4795 2.3 b, 2.1.1: responses come from the port that the query went to, and those to a multicast query
+        // have RCODE 0. TC, C and Z change nothing here.
+        if port != udp::LLMNR || header.flags & dns::RESPONSE == 0 || header.flags & dns::RCODE != 0
+        {
+            return Err(Ignored::Response);
+        }
+        // RFC 4795 2.1.1: responses with other than one question are discarded.
+        if header.questions != 1 {
+            return Err(Ignored::Counts);
+        }
+        let (question, end) = Question::read(message, dns::HEADER).ok_or(Ignored::Question)?;
+        Ok(Self {
+            id: header.id,
+            question,
+            tentative: header.flags & dns::TENTATIVE != 0,
+            ttl: ttl(message, end, &header),
+        })
+    }
+}
+
+/// The TTL by which a response can be kept. RFC 4795 4.1: nothing else of its sections is relevant.
+fn ttl(message: &[u8], offset: usize, header: &Header) -> Option<u32> {
+    if header.answers > 0 {
+        return Some(RawRecord::read(message, offset).ok()?.0.ttl);
+    }
+    let mut at = offset;
+    let mut authorities = (0..header.authorities).map_while(|_| {
+        let (record, end) = RawRecord::read(message, at).ok()?;
+        at = end;
+        Some(record)
+    });
+    let soa = authorities.find(|record| record.kind == dns::SOA)?;
+    Some(soa.ttl)
+}
