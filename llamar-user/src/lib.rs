@@ -1,8 +1,9 @@
 //! llamar's agent and tools. Protocol engines (`dns`, `llmnr`) and the state they serve (`config`, `state`)
-//! do no IO; `link`, `net` and `datapath` do nothing else; `agent` joins them, `report` is what it and the
+//! do no IO; `link`, `net` and `datapath` do nothing else; `agent` joins them, `ask` asks others, `report` is what it and the
 //! tools have to show, `cli` shows it to people.
 
 pub mod agent;
+pub mod ask;
 pub mod cli;
 pub mod config;
 pub mod datapath;

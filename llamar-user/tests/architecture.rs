@@ -27,7 +27,12 @@ const LOGIC: [&str; 7] = [
     "datapath/wanted.rs",
 ];
 
+/// The sources below a path, tests in files of their own left out.
 fn sources(path: &Path, found: &mut Vec<PathBuf>) {
+    let is_test = path.ends_with("tests") || path.ends_with("tests.rs");
+    if is_test {
+        return;
+    }
     if path.is_dir() {
         for entry in fs::read_dir(path).unwrap() {
             sources(&entry.unwrap().path(), found);
@@ -71,7 +76,7 @@ fn logic_names_no_io() {
 fn nothing_below_names_the_command_line() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let below = [
-        "agent", "config", "datapath", "dns", "link", "llmnr", "net", "report", "state",
+        "agent", "ask", "config", "datapath", "dns", "link", "llmnr", "net", "report", "state",
     ];
     check(&below.map(|path| src.join(path)), &["crate::cli", "clap"]);
 }

@@ -1,6 +1,8 @@
 //! The command line: one file per subcommand, each turning arguments into a library call and its result into
-//! lines. Exit codes: 0 done, 1 failure, 2 usage or configuration.
+//! lines. Exit codes: 0 done, 1 failure, 2 usage or configuration; of commands that ask others: 0 answered, 1 no
+//! answer, 2 usage or failure. Under the names of older programs the binary is those programs.
 
+use std::path::Path;
 use std::process::ExitCode;
 
 use clap::{ArgAction, Parser, Subcommand};
@@ -8,11 +10,14 @@ use tracing::error;
 
 use crate::config::ConfigError;
 
+mod busco;
 mod check;
 mod detach;
+mod host;
 mod log;
 mod names;
 mod pinned;
+mod query;
 mod run;
 mod status;
 
@@ -36,6 +41,8 @@ struct Cli {
 enum Command {
     /// Serves interfaces until SIGTERM or Ctrl-C
     Run(run::Args),
+    /// Asks others on the link for a name or an address
+    Query(query::Args),
     /// Shows the names that are answered for
     Names(names::Args),
     /// Shows the links and what became of the frames on them
@@ -45,6 +52,12 @@ enum Command {
     /// Judges a configuration without serving anything
     Check(check::Args),
 }
+
+/// What a program does from its arguments to its exit code.
+type Main = fn() -> ExitCode;
+
+/// What the binary is under another name, which a link to it has.
+const LINKS: [(&str, Main); 1] = [("busco", busco::main)];
 
 /// How a command failed, which decides the exit code.
 enum Failure {
@@ -62,10 +75,26 @@ impl<E: Into<anyhow::Error>> From<E> for Failure {
 
 /// Runs the command line and returns the exit code.
 pub fn main() -> ExitCode {
+    match linked() {
+        Some(main) => main(),
+        None => llamar(),
+    }
+}
+
+/// The program that this is by the name under which it was called.
+fn linked() -> Option<Main> {
+    let called = std::env::args_os().next()?;
+    let name = Path::new(&called).file_name()?;
+    let link = LINKS.iter().find(|(link, _)| name == *link)?;
+    Some(link.1)
+}
+
+fn llamar() -> ExitCode {
     let cli = Cli::parse();
     log::start(cli.verbose);
     let result = match cli.command {
         Command::Run(args) => run::run(args),
+        Command::Query(args) => return query::query(&args),
         Command::Names(args) => names::names(&args),
         Command::Status(args) => status::status(&args),
         Command::Detach(args) => detach::detach(&args),

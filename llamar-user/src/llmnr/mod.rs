@@ -9,6 +9,7 @@ pub mod query;
 pub mod responder;
 pub mod reverse;
 mod rules;
+pub mod sender;
 pub mod stream;
 mod uniqueness;
 

@@ -140,14 +140,12 @@ impl Groups {
         source: IpAddr,
         device: u32,
     ) -> io::Result<()> {
-        match (to, source) {
-            (SocketAddr::V4(to), IpAddr::V4(source)) => self.send_ipv4(message, to, source, device),
-            (SocketAddr::V6(to), IpAddr::V6(source)) => self.send_ipv6(message, to, source, device),
-            _ => Err(io::Error::new(
-                io::ErrorKind::InvalidInput,
-                format!("send to {to} from {source}"),
-            )),
-        }
+        let socket = match (to, &self.ipv6) {
+            (SocketAddr::V4(_), _) => &self.ipv4,
+            (SocketAddr::V6(_), Some(ipv6)) => ipv6,
+            (SocketAddr::V6(_), None) => return Err(io::ErrorKind::Unsupported.into()),
+        };
+        send_by(socket, message, to, source, device)
     }
 
     async fn readable(&self) -> io::Result<&UdpSocket> {
@@ -160,54 +158,61 @@ impl Groups {
             ready = ipv6.readable() => ready.map(|()| ipv6),
         }
     }
+}
 
-    fn send_ipv4(
-        &self,
-        message: &[u8],
-        to: SocketAddrV4,
-        source: Ipv4Addr,
-        device: u32,
-    ) -> io::Result<()> {
-        let info = libc::in_pktinfo {
-            ipi_ifindex: index(device)?,
-            ipi_spec_dst: libc::in_addr {
-                s_addr: u32::from_ne_bytes(source.octets()),
-            },
-            ipi_addr: libc::in_addr { s_addr: 0 },
-        };
-        send(
-            &self.ipv4,
-            message,
-            ControlMessage::Ipv4PacketInfo(&info),
-            &SockaddrIn::from(to),
-        )
+/// Sends a datagram from one of our addresses by an interface, without waiting: an error says that it is lost.
+pub(crate) fn send_by(
+    socket: &UdpSocket,
+    message: &[u8],
+    to: SocketAddr,
+    source: IpAddr,
+    device: u32,
+) -> io::Result<()> {
+    match (to, source) {
+        (SocketAddr::V4(to), IpAddr::V4(source)) => send_ipv4(socket, message, to, source, device),
+        (SocketAddr::V6(to), IpAddr::V6(source)) => send_ipv6(socket, message, to, source, device),
+        _ => Err(io::Error::new(
+            io::ErrorKind::InvalidInput,
+            format!("send to {to} from {source}"),
+        )),
     }
+}
 
-    fn send_ipv6(
-        &self,
-        message: &[u8],
-        mut to: SocketAddrV6,
-        source: Ipv6Addr,
-        device: u32,
-    ) -> io::Result<()> {
-        let Some(socket) = &self.ipv6 else {
-            return Err(io::ErrorKind::Unsupported.into());
-        };
-        let info = libc::in6_pktinfo {
-            ipi6_addr: libc::in6_addr {
-                s6_addr: source.octets(),
-            },
-            ipi6_ifindex: device,
-        };
-        // A scope other than the interface's is refused by the kernel.
-        to.set_scope_id(device);
-        send(
-            socket,
-            message,
-            ControlMessage::Ipv6PacketInfo(&info),
-            &SockaddrIn6::from(to),
-        )
-    }
+fn send_ipv4(
+    socket: &UdpSocket,
+    message: &[u8],
+    to: SocketAddrV4,
+    source: Ipv4Addr,
+    device: u32,
+) -> io::Result<()> {
+    let info = libc::in_pktinfo {
+        ipi_ifindex: index(device)?,
+        ipi_spec_dst: libc::in_addr {
+            s_addr: u32::from_ne_bytes(source.octets()),
+        },
+        ipi_addr: libc::in_addr { s_addr: 0 },
+    };
+    let info = ControlMessage::Ipv4PacketInfo(&info);
+    send(socket, message, info, &SockaddrIn::from(to))
+}
+
+fn send_ipv6(
+    socket: &UdpSocket,
+    message: &[u8],
+    mut to: SocketAddrV6,
+    source: Ipv6Addr,
+    device: u32,
+) -> io::Result<()> {
+    let info = libc::in6_pktinfo {
+        ipi6_addr: libc::in6_addr {
+            s6_addr: source.octets(),
+        },
+        ipi6_ifindex: device,
+    };
+    // A scope other than the interface's is refused by the kernel.
+    to.set_scope_id(device);
+    let info = ControlMessage::Ipv6PacketInfo(&info);
+    send(socket, message, info, &SockaddrIn6::from(to))
 }
 
 fn bind_ipv4() -> io::Result<UdpSocket> {

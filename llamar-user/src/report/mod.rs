@@ -10,9 +10,11 @@ use std::net::IpAddr;
 use llamar_common::abi::{Counters, NameState, Outcome};
 use serde::{Deserialize, Serialize};
 
+pub use self::asked::{AskedReport, ConflictRow, PathRow, RecordRow, ResponseRow};
 pub use self::layout::print;
 use self::layout::{aligned, json, span, table};
 
+mod asked;
 mod layout;
 
 /// Rows up to which a table is drawn; it is held in memory cell by cell, and there may be a million names.

@@ -14,6 +14,7 @@ mod lifecycle;
 mod llmnr_end_to_end;
 mod mending;
 mod other_types;
+mod query;
 mod readme;
 mod refusals;
 mod service;

@@ -1,0 +1,67 @@
+//! The queries (RFC 4795 2.1.1, 2.9, 4.2).
+
+use llamar_common::wire::dns;
+
+use super::Ask;
+use super::answer::{Response, is_same};
+use crate::dns::{Compression, Header, Message, Opt, Question, Record};
+
+/// RFC 4795 2.1: when in doubt, a message of 512 bytes is not fragmented.
+const NOTICE_MAX: usize = 512;
+
+/// The query for a question.
+pub(super) fn query(id: u16, ask: &Ask) -> Vec<u8> {
+    let question = &ask.question;
+    let header = Header {
+        id,
+        // RFC 4795 2.1.1: QR, OPCODE, C, TC, T, Z and RCODE of a query are zero.
+        flags: 0,
+        questions: 1,
+        answers: 0,
+        authorities: 0,
+        additionals: u16::from(ask.payload.is_some()),
+    };
+    let mut message = Vec::from(header.bytes());
+    message.extend_from_slice(question.name.wire());
+    message.extend_from_slice(&question.kind.to_be_bytes());
+    message.extend_from_slice(&question.class.to_be_bytes());
+    if let Some(payload) = ask.payload {
+        let opt = Opt {
+            payload,
+            extended_rcode: 0,
+            version: 0,
+        };
+        message.extend_from_slice(&opt.bytes());
+    }
+    message
+}
+
+/// The query that tells responders of their conflict: C is set, and as many of the conflicting records as fit are in the
+/// additional section (RFC 4795 4.2).
+pub(super) fn notice(id: u16, question: &Question, heard: &[Response]) -> Vec<u8> {
+    let mut message = Message {
+        id,
+        flags: dns::CONFLICT,
+        questions: vec![question.clone()],
+        answers: Vec::new(),
+        authorities: Vec::new(),
+        additionals: Vec::new(),
+        flaws: Vec::new(),
+    };
+    let mut bytes = message.write(Compression::Off).unwrap_or_default();
+    for record in heard.iter().flat_map(|response| &response.records) {
+        if message
+            .additionals
+            .iter()
+            .any(|known: &Record| is_same(known, record))
+        {
+            continue;
+        }
+        message.additionals.push(record.clone());
+        match message.write(Compression::Off) {
+            Ok(longer) if longer.len() <= NOTICE_MAX => bytes = longer,
+            _ => break,
+        }
+    }
+    bytes
+}
