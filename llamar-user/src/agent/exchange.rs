@@ -98,7 +98,8 @@ impl Agent {
                 local: stream.local,
             },
         };
-        let (answer, outcome) = match llmnr::respond(served, &asked) {
+        let zone = self.engine.zone(key, served);
+        let (answer, outcome) = match llmnr::respond(&zone, &asked) {
             Ok(response) => {
                 tell_query(stream.from, &response.question);
                 debug!("Responding.");
