@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use llamar_common::wire::{dns, udp};
 use rand::RngExt as _;
@@ -11,28 +11,15 @@ use rand::rngs::StdRng;
 
 use super::Ignored;
 use super::rules::{Rule, Rules};
-use crate::dns::{Header, Question, RawRecord};
-
-/// How long a response is waited for (RFC 4795 7: 100 ms on IEEE 802 media).
-pub const LLMNR_TIMEOUT: Duration = Duration::from_millis(100);
-/// The longest random delay before a query or a response (RFC 4795 7).
-pub const JITTER_INTERVAL: Duration = Duration::from_millis(100);
-/// RFC 4795 2.7: a query should not be sent more than three times.
-const TRANSMISSIONS_MAX: u8 = 3;
-/// Type ANY, by which uniqueness is verified (RFC 4795 4.1).
-const ANY: u16 = 255;
-
-/// A random delay of up to [`JITTER_INTERVAL`].
-pub fn jitter(rng: &mut StdRng) -> Duration {
-    rng.random_range(Duration::ZERO..=JITTER_INTERVAL)
-}
+use super::timing::{JITTER_INTERVAL, LLMNR_TIMEOUT, TRANSMISSIONS_MAX, jitter};
+use crate::dns::{Header, Question, RawRecord, kind};
 
 /// The question that verifies a name.
 pub fn question_of(name: &crate::dns::Name) -> Question {
     // RFC 4795 4.1: it is RECOMMENDED to verify uniqueness by a query with type ANY.
     Question {
         name: name.clone(),
-        kind: ANY,
+        kind: kind::ANY,
         class: dns::IN,
     }
 }

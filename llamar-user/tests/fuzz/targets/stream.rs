@@ -1,7 +1,7 @@
 //! Messages on a TCP connection.
 
-use llamar_user::llmnr::stream::MESSAGE_MAX;
-use llamar_user::llmnr::{Inbox, TooLong, frame};
+use llamar_common::wire::udp::LLMNR_MAX;
+use llamar_user::net::tcp::{Inbox, frame};
 
 use crate::dice::Dice;
 use crate::run::{Target, outcome};
@@ -17,7 +17,7 @@ impl Target for Streams {
     }
 
     fn seeds(&self) -> Vec<Vec<u8>> {
-        let long = (MESSAGE_MAX + 1).to_be_bytes();
+        let long = (LLMNR_MAX as u16 + 1).to_be_bytes();
         [
             &b"\x01\0\x02ab\0\0\0\x01c"[..],
             b"\x03\0\x02a",
@@ -32,7 +32,7 @@ impl Target for Streams {
         for _ in 0..dice.below(5) {
             let most = if dice.percent(5) { 10_000 } else { 50 };
             let length = dice.below(most);
-            stream.extend(frame(&dice.bytes(length)));
+            stream.extend(frame(&dice.bytes(length)).expect("it is short"));
         }
         stream
     }
@@ -44,40 +44,34 @@ impl Target for Streams {
         let whole = receive(stream, stream.len().max(1));
         let pieces = receive(stream, usize::from(pace % 40) + 1);
         assert_eq!(whole, pieces, "in pieces of {}", pace % 40 + 1);
-        let (messages, end) = whole;
-        let mut framed: Vec<u8> = messages.iter().flat_map(|message| frame(message)).collect();
+        let (messages, refused) = whole;
+        let framed: Vec<u8> = messages
+            .iter()
+            .flat_map(|message| frame(message).expect("it came with its length"))
+            .collect();
         assert!(stream.starts_with(&framed));
-        framed.extend(
-            end.map(|error| error.length.to_be_bytes())
-                .into_iter()
-                .flatten(),
-        );
-        assert!(stream.starts_with(&framed));
-        assert!(
-            messages
-                .iter()
-                .all(|message| message.len() <= MESSAGE_MAX.into())
-        );
-        outcome((
-            messages.len().min(8),
-            end.is_some(),
-            stream.len() - framed.len(),
-        ))
+        let rest = &stream[framed.len()..];
+        let announced = rest.first_chunk().map(|&length| u16::from_be_bytes(length));
+        let too_long = announced.is_some_and(|length| usize::from(length) > LLMNR_MAX);
+        assert_eq!(refused, too_long, "{announced:?} bytes are announced");
+        let short = messages.iter().all(|message| message.len() <= LLMNR_MAX);
+        assert!(short);
+        outcome((messages.len().min(8), refused, rest.len()))
     }
 }
 
-/// The messages of a stream that comes in pieces, and what ended it.
-fn receive(stream: &[u8], piece: usize) -> (Vec<Vec<u8>>, Option<TooLong>) {
-    let (mut inbox, mut messages) = (Inbox::new(), Vec::new());
-    for mut bytes in stream.chunks(piece) {
+/// The messages of a stream that comes in pieces, and whether one was refused.
+fn receive(stream: &[u8], piece: usize) -> (Vec<Vec<u8>>, bool) {
+    let (mut inbox, mut messages) = (Inbox::new(LLMNR_MAX), Vec::new());
+    for bytes in stream.chunks(piece) {
+        inbox.put(bytes);
         loop {
-            match inbox.take(&mut bytes) {
+            match inbox.message() {
                 Ok(Some(message)) => messages.push(message),
                 Ok(None) => break,
-                Err(error) => return (messages, Some(error)),
+                Err(_) => return (messages, true),
             }
         }
-        assert!(bytes.is_empty(), "bytes are left where no message is whole");
     }
-    (messages, None)
+    (messages, false)
 }

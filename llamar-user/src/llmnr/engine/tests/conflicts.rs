@@ -150,7 +150,7 @@ fn content_of_a_response_is_irrelevant_but_for_the_ttl() {
         (1, 0, a(100), 100),
         (2, 1, [a(50), a(50), soa.clone()].concat(), 50),
         (1, 0, b"\xc0".to_vec(), 30),
-        (1, 0, a(0), 10),
+        (1, 0, a(0), 2),
         (0, 1, soa.clone(), 77),
         (0, 2, [a(9), soa].concat(), 77),
         (0, 1, a(9), 30),

@@ -1,5 +1,7 @@
 //! Conflicts, late responses, and several links.
 
+use std::time::Duration;
+
 use super::*;
 
 /// The notices among what was sent: their paths and messages.
