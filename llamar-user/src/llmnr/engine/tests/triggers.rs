@@ -82,6 +82,25 @@ fn name_is_verified_over_both_families_before_it_is_unique() {
     assert_eq!(ids.len(), 2);
 }
 
+// RFC 4795 2.7: R44
+#[test]
+fn first_queries_are_spread_over_the_jitter_interval() {
+    let first = |seed| {
+        let mut scene = Scene::new(seed, None);
+        let host = scene.host(Some(5), None, &["casa"]);
+        let start = scene.now;
+        scene.follow(host);
+        scene.run(ms(101));
+        scene.sent[0].0 - start
+    };
+    let delays: Vec<_> = (0..50).map(first).collect();
+    assert!(delays.iter().all(|delay| *delay <= ms(100)));
+    for part in [ms(0)..ms(34), ms(34)..ms(67), ms(67)..ms(101)] {
+        let within = delays.iter().filter(|delay| part.contains(delay));
+        assert!(within.count() > 5, "{delays:?}");
+    }
+}
+
 // RFC 4795 4.1: R47
 #[test]
 fn nothing_is_verified_again_by_itself() {
