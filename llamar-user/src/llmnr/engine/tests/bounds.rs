@@ -1,5 +1,6 @@
 //! What others cannot do to us: floods, forgeries, and any bytes at all.
 
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -140,7 +141,10 @@ fn forged_losses_again_and_again_make_few_queries_and_few_lines() {
         if let [.., (at, _, query)] = scene.queries(host, start).as_slice()
             && *at + ms(60) > scene.now
         {
-            let (query, from) = (query.clone(), v4(scene.rng.random_range(1..5)));
+            let (query, from) = (
+                query.clone(),
+                Ipv4Addr::from(scene.rng.random_range(0x0900_0000..0x0a00_0000)).into(),
+            );
             let _ = scene.respond(host, &query, from, 0);
         }
     }
