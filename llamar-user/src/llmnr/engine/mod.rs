@@ -364,6 +364,7 @@ mod tests {
     mod bounds;
     mod conflicts;
     mod doubts;
+    mod edges;
     mod loss;
     mod outcomes;
     mod races;
