@@ -284,6 +284,28 @@ impl Engine {
         asked: &Asked<'_>,
         header: &Header,
     ) -> Result<Handled, Ignored> {
+        let question = self.doubted(key, zone, asked, header)?;
+        match self.with(now, key, |link, turn| link.doubt(turn, &question)) {
+            None | Some(Doubt::Ignored) => return Err(Ignored::Conflict),
+            Some(Doubt::Absorbed) => {}
+            Some(Doubt::Checked) => self.events.push_back(Event::Doubted {
+                key,
+                question: question.clone(),
+                by: asked.from.ip(),
+                message: asked.message.to_vec(),
+            }),
+        }
+        Ok(Handled::Doubted { question })
+    }
+
+    /// What a query with C set doubts, if that is a unique name of ours.
+    fn doubted(
+        &self,
+        key: LinkKey,
+        zone: &impl Zone,
+        asked: &Asked<'_>,
+        header: &Header,
+    ) -> Result<Question, Ignored> {
         // RFC 4795 2.1.1, 4.2: it is discarded like any other query, never responded to, and its additional section
         // means nothing but to the log.
         if (header.questions, header.answers, header.authorities) != (1, 0, 0) {
@@ -293,33 +315,21 @@ impl Engine {
         if !matches!(question.class, dns::IN | dns::CLASS_ANY) {
             return Err(Ignored::Class);
         }
-        let by = asked.from.ip();
         let zone = self.zone(key, zone);
         let found = zone.find(&question.name).ok_or(Ignored::Name)?;
         // One of our own tools may be who met the conflict.
+        let by = asked.from.ip();
         if zone.source_for(by).is_none() && !self.own.contains(&by) {
             return Err(Ignored::OffLink);
         }
         // RFC 4795 4.2: a name that is held by several hosts on purpose is not verified. One that is shared because
         // we reach the link twice is meant to be unique.
-        let claimed = self
-            .links
-            .get(&key)
-            .is_some_and(|link| link.claim_of(&question.name).is_some());
+        let link = self.links.get(&key);
+        let claimed = link.is_some_and(|link| link.claim_of(&question.name).is_some());
         if !self.rules.hold(Rule::HeedDoubts) || !claimed && found.state == NameState::Shared {
             return Err(Ignored::Conflict);
         }
-        match self.with(now, key, |link, turn| link.doubt(turn, &question)) {
-            None | Some(Doubt::Ignored) => return Err(Ignored::Conflict),
-            Some(Doubt::Absorbed) => {}
-            Some(Doubt::Checked) => self.events.push_back(Event::Doubted {
-                key,
-                question: question.clone(),
-                by,
-                message: asked.message.to_vec(),
-            }),
-        }
-        Ok(Handled::Doubted { question })
+        Ok(question)
     }
 
     /// Whether a query is one of ours that came back. If it went out on another link, both are the same.
@@ -354,6 +364,7 @@ mod tests {
     mod bounds;
     mod conflicts;
     mod doubts;
+    mod edges;
     mod loss;
     mod outcomes;
     mod races;

@@ -188,6 +188,9 @@ fn late_response_counts_by_its_address() {
         let heard = scene.respond(host, &query, from, flags);
         assert_eq!(heard.is_ok(), late < 1000);
         assert_eq!(scene.state(host, "casa").is_none(), lost, "{late} {from}");
+        // What is lost is not lost twice.
+        let _ = scene.respond(host, &query, from, flags);
+        assert_eq!(scene.conflicts(host).len(), usize::from(lost));
     }
 }
 

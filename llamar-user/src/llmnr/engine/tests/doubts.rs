@@ -188,6 +188,7 @@ fn doubts_that_are_no_queries_to_us_cause_nothing() {
         (cut, Ignored::Question),
         (from("224.0.0.1:5355"), Ignored::Source),
         (from("10.0.0.9:0"), Ignored::Source),
+        (from("192.0.2.1:5355"), Ignored::OffLink),
         (to("10.0.0.1:5355"), Ignored::Destination),
         (to("224.0.0.251:5355"), Ignored::Destination),
         (from("[fe80::9]:5355"), Ignored::Destination),
