@@ -38,6 +38,10 @@ enum Target {
     Name,
     /// The responder: messages by UDP and TCP
     Respond,
+    /// The engine that verifies names: messages at any time
+    Engine,
+    /// The asker: messages at any time
+    Sender,
     /// The kernel path's logic on frames in memory, held against the responder
     Frame,
     /// Messages on a TCP connection

@@ -3,10 +3,13 @@
 use crate::run::fuzz;
 
 mod config;
+mod engine;
 mod frame;
 mod message;
 mod name;
 mod respond;
+mod script;
+mod sender;
 mod stream;
 
 /// Whole DNS messages: the codec, against other implementations and against itself.
@@ -55,4 +58,16 @@ fn ini() {
 #[test]
 fn hosts() {
     fuzz::<config::HostsFile>();
+}
+
+/// The engine: names claimed, and whatever comes about them.
+#[test]
+fn engine() {
+    fuzz::<engine::Engines>();
+}
+
+/// The asker: whatever comes back.
+#[test]
+fn sender() {
+    fuzz::<sender::Senders>();
 }
