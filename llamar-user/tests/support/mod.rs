@@ -14,6 +14,7 @@ pub mod reply;
 pub mod resolved;
 pub mod scene;
 pub mod sys;
+pub mod tcp;
 pub mod tshark;
 pub mod wire;
 

@@ -12,7 +12,17 @@ use super::net::Namespace;
 use super::peers::Peer;
 use super::wait_for;
 
-/// Makes the daemon's surroundings, then becomes the daemon, whose path is the argument.
+/// Its answer came by LLMNR over IPv4.
+pub const LLMNR_IPV4: u64 = 1 << 1;
+/// Its answer came by LLMNR over IPv6.
+pub const LLMNR_IPV6: u64 = 1 << 2;
+/// Its answer came from its cache.
+pub const FROM_CACHE: u64 = 1 << 20;
+/// Its answer came from the network.
+pub const FROM_NETWORK: u64 = 1 << 23;
+
+/// Makes the daemon's surroundings, then becomes the daemon, whose path is the first argument. The second is the host's
+/// name.
 const SCRIPT: &str = r"set -e
 mount -t tmpfs -o mode=755 tmpfs /run
 mkdir -p /run/systemd/resolve /run/systemd/resolved.conf.d
@@ -21,7 +31,7 @@ echo 'systemd-resolve:x:0:0::/:/usr/sbin/nologin' >> /run/passwd
 echo 'systemd-resolve:x:0:' >> /run/group
 for file in passwd group; do mount --bind /run/$file /etc/$file; done
 printf '[Resolve]\nLLMNR=yes\nMulticastDNS=no\nDNSStubListener=no\nFallbackDNS=\nDNSSEC=no\n' > /run/systemd/resolved.conf.d/x.conf
-hostname asker
+hostname $1
 exec $0
 ";
 
@@ -35,13 +45,27 @@ pub struct Resolved {
 pub struct Found {
     /// The addresses.
     pub addresses: Vec<IpAddr>,
-    /// How they were found: 2 by LLMNR over IPv4, 4 over IPv6.
+    /// How they were found: [`LLMNR_IPV4`] and so on.
+    pub flags: u64,
+}
+
+/// The names that the daemon found for an address.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Named {
+    /// The names.
+    pub names: Vec<String>,
+    /// How they were found.
     pub flags: u64,
 }
 
 impl Resolved {
-    /// Starts the daemon in a namespace and waits until it can be asked.
+    /// Starts the daemon on a host named `asker` and waits until it can be asked.
     pub fn start(peer: &Peer, namespace: &Namespace) -> Self {
+        Self::start_as(peer, namespace, "asker")
+    }
+
+    /// Starts the daemon on a host with a name and waits until it can be asked.
+    pub fn start_as(peer: &Peer, namespace: &Namespace, name: &str) -> Self {
         let mut command = namespace.service("unshare");
         command.args([
             "--mount",
@@ -52,6 +76,7 @@ impl Resolved {
             "-c",
             SCRIPT,
             &peer.text(),
+            name,
         ]);
         command
             .stdin(Stdio::null())
@@ -84,24 +109,7 @@ impl Resolved {
 
     /// Asks once; `None` if the daemon found nothing.
     pub fn try_resolve(&self, name: &str, family: u8) -> Option<Found> {
-        let mut stream = UnixStream::connect(self.socket()).expect("systemd-resolved listens");
-        stream
-            .set_read_timeout(Some(Duration::from_secs(10)))
-            .expect("a timeout");
-        let call = json!({
-            "method": "io.systemd.Resolve.ResolveHostname",
-            "parameters": {"name": name, "family": family}
-        });
-        stream
-            .write_all(format!("{call}\0").as_bytes())
-            .expect("ask systemd-resolved");
-        let mut answer = Vec::new();
-        BufReader::new(stream)
-            .read_until(0, &mut answer)
-            .expect("an answer of systemd-resolved");
-        answer.pop();
-        let answer: Value = serde_json::from_slice(&answer).expect("an answer in JSON");
-        let parameters = answer.get("parameters")?;
+        let parameters = self.call("ResolveHostname", &json!({"name": name, "family": family}))?;
         let address = |entry: &Value| {
             let bytes: Vec<u8> = entry["address"]
                 .as_array()?
@@ -113,16 +121,62 @@ impl Resolved {
                 Err(_) => <[u8; 16]>::try_from(&bytes[..]).ok().map(IpAddr::from),
             }
         };
-        let addresses = parameters
-            .get("addresses")?
-            .as_array()?
-            .iter()
-            .filter_map(address)
-            .collect();
+        let addresses = parameters.get("addresses")?.as_array()?.iter();
         Some(Found {
-            addresses,
+            addresses: addresses.filter_map(address).collect(),
             flags: parameters.get("flags")?.as_u64()?,
         })
+    }
+
+    /// Asks for the names of an address until the deadline.
+    #[track_caller]
+    pub fn names_of(&self, address: IpAddr) -> Named {
+        wait_for(&format!("systemd-resolved to find {address}"), || {
+            self.try_names_of(address)
+        })
+    }
+
+    /// Asks once for the names of an address; `None` if the daemon found nothing.
+    pub fn try_names_of(&self, address: IpAddr) -> Option<Named> {
+        let (family, bytes) = match address {
+            IpAddr::V4(address) => (libc::AF_INET, address.octets().to_vec()),
+            IpAddr::V6(address) => (libc::AF_INET6, address.octets().to_vec()),
+        };
+        let parameters = self.call(
+            "ResolveAddress",
+            &json!({"family": family, "address": bytes}),
+        )?;
+        let name = |entry: &Value| entry["name"].as_str().map(String::from);
+        Some(Named {
+            names: parameters
+                .get("names")?
+                .as_array()?
+                .iter()
+                .filter_map(name)
+                .collect(),
+            flags: parameters.get("flags")?.as_u64()?,
+        })
+    }
+
+    /// What a method gives; `None` if that is an error.
+    fn call(&self, method: &str, parameters: &Value) -> Option<Value> {
+        let mut stream = UnixStream::connect(self.socket()).expect("systemd-resolved listens");
+        stream
+            .set_read_timeout(Some(Duration::from_secs(10)))
+            .expect("a timeout");
+        let method = format!("io.systemd.Resolve.{method}");
+        let call = json!({"method": method, "parameters": parameters});
+        stream
+            .write_all(format!("{call}\0").as_bytes())
+            .expect("ask systemd-resolved");
+        let mut answer = Vec::new();
+        BufReader::new(stream)
+            .read_until(0, &mut answer)
+            .expect("an answer of systemd-resolved");
+        answer.pop();
+        let mut answer: Value = serde_json::from_slice(&answer).expect("an answer in JSON");
+        let failed = answer.get("error").is_some();
+        (!failed).then(|| answer["parameters"].take())
     }
 }
 

@@ -71,7 +71,7 @@ impl Exchange {
         }
     }
 
-    /// Has the query sent, if it was not.
+    /// Has the query sent, if it was not, and is not stopped.
     pub fn begin(&mut self, now: Instant, rng: &mut StdRng) {
         if self.progress == Progress::Idle {
             self.progress = Progress::Due(now + jitter(rng));

@@ -258,11 +258,8 @@ impl Sender {
         }
     }
 
-    /// Asks the groups on a path's link.
+    /// Asks the groups on a path's link, unless that was done or there is an answer.
     fn ask_group(&mut self, now: Instant, path: usize) {
-        if self.answer.is_some() {
-            return;
-        }
         let device = self.paths[path].device;
         for (path, exchange) in self.paths.iter().zip(&mut self.exchanges) {
             if path.device == device {

@@ -1,0 +1,492 @@
+//! On one link with systemd-resolved and llmnrd: we find them, they find us, and a name that two claim ends as RFC 4795 4
+//! says, whoever was first; also on a VLAN that has no interface.
+
+use std::net::IpAddr;
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use etherparse::{NetSlice, SlicedPacket, TransportSlice};
+use llamar_common::testing::{
+    A, FrameBuilder, LLMNR_PORT, LLMNR_V4, LLMNR_V6, Mac, Query, Station,
+};
+use serde_json::Value;
+
+use crate::support::agent::{Agent, config_file, llamar};
+use crate::support::ask::{Over, llmnr_query};
+use crate::support::message::Message;
+use crate::support::net::{Namespace, Net};
+use crate::support::peers::Peer;
+use crate::support::reply::Reply;
+use crate::support::resolved::{FROM_CACHE, FROM_NETWORK, LLMNR_IPV4, LLMNR_IPV6, Resolved};
+use crate::support::scene::{
+    HOST_LOCAL_V6, HOST_MAC, HOST_V4, HOST_V6, PEER_V4, Path, Scene, asker,
+};
+use crate::support::wire::Wire;
+use crate::support::{wait_for, wait_until};
+
+const TENTATIVE: u16 = 0x0100;
+const ANY: u16 = 255;
+
+/// A process that is killed on drop.
+struct Llmnrd(Child);
+
+impl Llmnrd {
+    fn start(peer: &Peer, namespace: &Namespace, name: &str) -> Self {
+        let mut command = namespace.service(&peer.text());
+        command.args(["-H", name, "-i", "eth0", "-6"]);
+        let command = command.stdin(Stdio::null()).stdout(Stdio::null());
+        Self(command.stderr(Stdio::null()).spawn().expect("start llmnrd"))
+    }
+}
+
+impl Drop for Llmnrd {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+}
+
+/// What `llamar query` prints; empty if it found nothing.
+fn found(from: &Namespace, arguments: &[&str]) -> String {
+    let output = llamar(from, &[&["query"], arguments].concat(), None);
+    String::from_utf8(output.stdout).expect("text")
+}
+
+/// What `llamar query` prints as soon as somebody answers: others need a moment to begin.
+#[track_caller]
+fn found_at_last(from: &Namespace, arguments: &[&str]) -> String {
+    wait_for(&format!("an answer to {arguments:?}"), || {
+        Some(found(from, arguments)).filter(|out| !out.is_empty())
+    })
+}
+
+/// The names that an agent answers for, each with its state.
+fn names(agent: &Agent<'_>) -> Vec<(String, String)> {
+    let report: Value = serde_json::from_str(&agent.printed(&["names", "--json"])).expect("JSON");
+    let rows = report["names"].as_array().expect("names").iter();
+    let text = |value: &Value| value.as_str().expect("text").to_owned();
+    rows.map(|row| (text(&row["name"]), text(&row["state"])))
+        .collect()
+}
+
+fn unique(name: &str) -> Vec<(String, String)> {
+    vec![(name.to_owned(), "unique".to_owned())]
+}
+
+/// Waits until whoever has a name has verified that: until there is a response without T.
+#[track_caller]
+fn wait_for_owner(from: &Namespace, sender: Station, name: &str) {
+    let wire = Wire::open(from, "eth0");
+    let query = FrameBuilder::llmnr(sender).question(name, A);
+    wait_until(&format!("the owner of {name}"), || {
+        wire.send(&query.build());
+        let replies = wire.drain();
+        let mut replies = replies.iter().filter_map(|frame| Reply::decode(frame));
+        replies.any(|reply| reply.message.flags & TENTATIVE == 0)
+    });
+}
+
+/// Three hosts on one link: ours, one with systemd-resolved and one with llmnrd.
+struct Link {
+    ours: Namespace,
+    resolved: Namespace,
+    llmnrd: Namespace,
+    _switch: Namespace,
+}
+
+const RESOLVED_V4: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 7, 0, 2));
+const LLMNRD_V4: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 7, 0, 3));
+
+fn link() -> Option<Link> {
+    let net = Net::new()?;
+    let [ours, resolved, llmnrd, switch] =
+        ["ours", "resolved", "llmnrd", "switch"].map(|label| net.namespace(label));
+    for (host, last) in [(&ours, 1), (&resolved, 2), (&llmnrd, 3)] {
+        host.veth(
+            ("eth0", last),
+            &switch,
+            (&format!("port{last}"), 0x10 + last),
+        );
+        host.ip(&format!("address add 10.7.0.{last}/24 dev eth0"));
+        host.ip(&format!("address add fd07::{last}/64 dev eth0"));
+    }
+    switch.bridge(("br0", 0x20), &["port1", "port2", "port3"]);
+    Some(Link {
+        ours,
+        resolved,
+        llmnrd,
+        _switch: switch,
+    })
+}
+
+// RFC 4795 2.3, 2.4, 2.6: R30, R38, R39, S5, S7
+#[test]
+fn systemd_resolved_llmnrd_and_we_find_each_other_on_one_link() {
+    let resolved = or_skip!(Peer::find("systemd-resolved"));
+    let llmnrd = or_skip!(Peer::find("llmnrd"));
+    let llmnr_peer = or_skip!(Peer::find("llmnr-query"));
+    let link = or_skip!(link());
+    let resolved = Resolved::start_as(&resolved, &link.resolved, "lynx");
+    let _llmnrd = Llmnrd::start(&llmnrd, &link.llmnrd, "hare");
+    let config = config_file(
+        "names = [\"casa\", \"ñandú\", \"media.patio\"]\nxdp = \"generic\"\n[interface.eth0]\n",
+    );
+    let mut agent = Agent::spawn(&link.ours, &["--config", &config.path]);
+    agent.wait_for_words(&["eth0: ready"]);
+    agent.wait_until_verified();
+
+    // We find them, by name and by address.
+    let on_link = |arguments: &[&str]| found_at_last(&link.ours, arguments);
+    let (lynx, hare) = (RESOLVED_V4.to_string(), LLMNRD_V4.to_string());
+    assert_eq!(on_link(&["lynx", "-4", "-t", "A"]), format!("A: {lynx}\n"));
+    let v6 = on_link(&["lynx", "-6", "-t", "AAAA"]);
+    assert!(
+        v6.contains("AAAA: fd07::2\n") && v6.contains("fe80::ff:fe00:2%eth0"),
+        "{v6}"
+    );
+    assert_eq!(on_link(&[&lynx]), "PTR: lynx\n");
+    assert_eq!(on_link(&["hare", "-t", "A"]), format!("A: {hare}\n"));
+    let v6 = on_link(&["hare", "-t", "AAAA"]);
+    assert!(v6.contains("AAAA: fd07::3\n"), "{v6}");
+
+    // systemd-resolved finds us: by LLMNR, from the network, and not from its cache or another source.
+    for name in ["casa", "ñandú"] {
+        for (family, over, address) in [
+            (2, LLMNR_IPV4, IpAddr::from(HOST_V4)),
+            (10, LLMNR_IPV6, HOST_V6.into()),
+        ] {
+            let found = resolved.resolve(name, family);
+            assert!(found.addresses.contains(&address), "{name}: {found:?}");
+            let how = found.flags & (LLMNR_IPV4 | LLMNR_IPV6 | FROM_NETWORK | FROM_CACHE);
+            assert_eq!(how, over | FROM_NETWORK, "{name}: {:#x}", found.flags);
+        }
+    }
+    // The first of the names that are one host's is its main one.
+    let named = resolved.names_of(HOST_V4.into());
+    assert!(named.names.contains(&"casa".to_owned()), "{named:?}");
+
+    // llmnr-query of llmnrd's people asks for every kind of name, over both families.
+    for name in ["casa", "CASA", "ñandú", "media.patio"] {
+        for over in [Over::Ipv4, Over::Ipv6] {
+            let a = llmnr_query(&llmnr_peer, &link.llmnrd, over, name, "A", 3000);
+            assert_eq!(a, [IpAddr::from(HOST_V4)], "{name} over {over:?}");
+            let mut aaaa = llmnr_query(&llmnr_peer, &link.llmnrd, over, name, "AAAA", 3000);
+            aaaa.sort();
+            assert_eq!(
+                aaaa,
+                [IpAddr::from(HOST_V6), HOST_LOCAL_V6.into()],
+                "{name} over {over:?}"
+            );
+        }
+    }
+    assert_eq!(names(&agent).len(), 3, "{:?}", names(&agent));
+    assert!(
+        !agent.said().contains("has"),
+        "no conflict: {}",
+        agent.said()
+    );
+}
+
+// RFC 4795 4.1: R46, R49, R52
+#[test]
+fn a_name_that_systemd_resolved_and_llmnrd_have_already_is_not_taken() {
+    let resolved = or_skip!(Peer::find("systemd-resolved"));
+    let llmnrd = or_skip!(Peer::find("llmnrd"));
+    let link = or_skip!(link());
+    let _resolved = Resolved::start_as(&resolved, &link.resolved, "lynx");
+    let _llmnrd = Llmnrd::start(&llmnrd, &link.llmnrd, "hare");
+    let us = Station::new(HOST_MAC, HOST_V4);
+    wait_for_owner(&link.ours, us, "lynx");
+    wait_for_owner(&link.ours, us, "hare");
+    let config =
+        config_file("names = [\"lynx\", \"hare\", \"casa\"]\nxdp = \"off\"\n[interface.eth0]\n");
+    let mut agent = Agent::spawn(&link.ours, &["--config", &config.path]);
+    let lynx = agent.wait_for_words(&["lynx", "02:00:00:00:00:02"]);
+    assert!(
+        lynx.contains("10.7.0.2") || lynx.contains("fe80::ff:fe00:2"),
+        "{lynx}"
+    );
+    // llmnrd verifies nothing; it has the name all the same.
+    let hare = agent.wait_for_words(&["hare", "02:00:00:00:00:03"]);
+    assert!(
+        hare.contains("10.7.0.3") || hare.contains("fe80::ff:fe00:3") || hare.contains("fd07::3"),
+        "{hare}"
+    );
+    agent.wait_for_words(&["eth0: ready", "casa"]);
+    assert_eq!(names(&agent), unique("casa"));
+    // One owner answers for each.
+    assert_eq!(
+        found(&link.ours, &["lynx", "-4", "-t", "A"]),
+        "A: 10.7.0.2\n"
+    );
+    let all = found(&link.resolved, &["hare", "-t", "A", "--all"]);
+    assert!(
+        all.lines().count() >= 1 && all.lines().all(|line| line.contains("A: 10.7.0.3 ")),
+        "{all}"
+    );
+}
+
+// RFC 4795 4.1: R27, R46
+#[test]
+fn systemd_resolved_gives_in_and_takes_another_name_where_we_were_first() {
+    let peer = or_skip!(Peer::find("systemd-resolved"));
+    let scene = or_skip!(Scene::new(Path::GenericVeth));
+    let agent = Agent::start(&scene.host, &scene.arguments(&["--name", "lynx"]));
+    agent.wait_until_verified();
+    let _resolved = Resolved::start_as(&peer, &scene.peer, "lynx");
+    let end = Instant::now() + Duration::from_secs(15);
+    // It adds a number, and answers to that when it has verified it.
+    let taken = loop {
+        let printed = found(&scene.host, &[&PEER_V4.to_string()]);
+        let name = printed
+            .strip_prefix("PTR: ")
+            .map(|name| name.trim_end().to_owned());
+        if let Some(name) = name.filter(|name| name != "lynx") {
+            break name;
+        }
+        assert!(
+            Instant::now() < end,
+            "systemd-resolved is still {printed:?}: {}",
+            agent.said()
+        );
+    };
+    assert!(taken.starts_with("lynx"), "{taken}");
+    wait_for_owner(&scene.host, Station::new(HOST_MAC, HOST_V4), &taken);
+    assert_eq!(names(&agent), unique("lynx"));
+    let wire = scene.wire();
+    let reply = wire.ask(&FrameBuilder::llmnr(asker(PEER_V4)).question("lynx", A));
+    assert_eq!(reply.message.flags, 0x8000);
+    let all = found(&scene.host, &["lynx", "--all", "-4", "-t", "A"]);
+    assert!(!all.contains(&PEER_V4.to_string()), "{all}");
+}
+
+// RFC 4795 4.1, 4.2: R48, R49
+#[test]
+fn a_second_start_of_llmnrd_with_our_name_is_found_when_somebody_doubts_it() {
+    let peer = or_skip!(Peer::find("llmnrd"));
+    let scene = or_skip!(Scene::bare(Path::Userspace));
+    // llmnrd has the smaller address of the only family, so that we are to give in.
+    scene.host.ip("address add 10.7.0.2/24 dev eth0");
+    scene.peer.ip("address add 10.7.0.1/24 dev eth0");
+    for namespace in [&scene.host, &scene.peer] {
+        namespace.set("net/ipv6/conf/eth0/disable_ipv6", "1");
+    }
+    let mut agent = Agent::start(&scene.host, &scene.arguments(&["--name", "hare"]));
+    agent.wait_until_verified();
+    let _llmnrd = Llmnrd::start(&peer, &scene.peer, "hare");
+    let us = Station::new(HOST_MAC, [10, 7, 0, 2]);
+    wait_for_owner(&scene.host, us, "hare");
+    assert_eq!(names(&agent), unique("hare"));
+    // A sender that sees both: `llamar query` from llmnrd's host hears us, and from a third would hear both.
+    let third = Station::new([2, 0, 0, 0, 0, 9], [10, 7, 0, 9]);
+    let doubt = FrameBuilder::llmnr(third).question("hare", A).flags(0x0400);
+    scene.wire().send(&doubt.build());
+    agent.wait_for_words(&["hare", "10.7.0.1", "02:00:00:00:00:02"]);
+    wait_until("the name to be withdrawn", || names(&agent).is_empty());
+}
+
+/// An LLMNR query on a VLAN, as it was on the wire.
+#[derive(Debug)]
+struct Tagged {
+    source_mac: Mac,
+    destination_mac: Mac,
+    source: IpAddr,
+    destination: IpAddr,
+    ttl: u8,
+    message: Message,
+}
+
+impl Tagged {
+    /// Decodes a frame; `None` if it is no LLMNR query from port 5355 on that VLAN.
+    fn decode(frame: &[u8], vlan: u16) -> Option<Self> {
+        let tag = frame.get(12..16)?;
+        if tag != [&0x8100_u16.to_be_bytes()[..], &vlan.to_be_bytes()].concat() {
+            return None;
+        }
+        let packet = SlicedPacket::from_ethernet(frame).ok()?;
+        let Some(TransportSlice::Udp(udp)) = &packet.transport else {
+            return None;
+        };
+        let (source, destination, ttl): (IpAddr, IpAddr, u8) = match packet.net.as_ref()? {
+            NetSlice::Ipv4(ip) => {
+                let header = ip.header();
+                (
+                    header.source_addr().into(),
+                    header.destination_addr().into(),
+                    header.ttl(),
+                )
+            }
+            NetSlice::Ipv6(ip) => {
+                let header = ip.header();
+                (
+                    header.source_addr().into(),
+                    header.destination_addr().into(),
+                    header.hop_limit(),
+                )
+            }
+            NetSlice::Arp(_) => return None,
+        };
+        let ports = (udp.source_port(), udp.destination_port());
+        let message = Message::parse(udp.payload())?;
+        (ports == (LLMNR_PORT, LLMNR_PORT) && message.flags & 0x8000 == 0).then(|| Self {
+            source_mac: frame[6..12].try_into().expect("six bytes"),
+            destination_mac: frame[..6].try_into().expect("six bytes"),
+            source,
+            destination,
+            ttl,
+            message,
+        })
+    }
+}
+
+/// The next verification of a name over IPv4 or IPv6 on VLAN 100.
+#[track_caller]
+fn verification(wire: &Wire, name: &str, v4: bool) -> Tagged {
+    let question = (llamar_common::testing::wire_name(name), ANY, 1);
+    wire.next(|frame| {
+        Tagged::decode(frame, 100).filter(|query| {
+            query.source.is_ipv4() == v4 && query.message.questions == [question.clone()]
+        })
+    })
+    .unwrap_or_else(|| panic!("no verification of {name}"))
+}
+
+/// A response without records to a query on VLAN 100 (RFC 4795 4.1: records do not matter).
+fn response(from: Station, to: &Tagged, name: &str, flags: u16) -> Query {
+    FrameBuilder::llmnr(from)
+        .port(LLMNR_PORT)
+        .to(to.source)
+        .to_mac(to.source_mac)
+        .vlan(100)
+        .id(to.message.id)
+        .flags(0x8000 | flags)
+        .question(name, ANY)
+}
+
+fn vlan_is_verified_on(path: Path) {
+    const HOLDER: Mac = [2, 0, 0, 0, 0, 0x77];
+    let scene = or_skip!(Scene::new(path));
+    let config = config_file(
+        "ttl = 1\n[interface.eth0]\nnames = [\"casa\"]\n[interface.eth0.vlan.100]\nnames = [\"cabin\", \"hut\"]\n\
+         addresses = [\"10.0.100.1/24\", \"fd64::1/64\"]\n",
+    );
+    let wire = scene.wire();
+    let mut agent = Agent::spawn(&scene.host, &scene.arguments(&["--config", &config.path]));
+    // RFC 4795 2.5, 4.1: over both families, from our address there, to the group, with TTL 255.
+    for (v4, source, group, mac) in [
+        (
+            true,
+            IpAddr::from([10, 0, 100, 1]),
+            IpAddr::from(LLMNR_V4),
+            [1, 0, 0x5e, 0, 0, 0xfc],
+        ),
+        (
+            false,
+            "fd64::1".parse().expect("an address"),
+            LLMNR_V6.into(),
+            [0x33, 0x33, 0, 1, 0, 3],
+        ),
+    ] {
+        let query = verification(&wire, "hut", v4);
+        assert_eq!(
+            (query.source, query.destination, query.ttl),
+            (source, group, 255),
+            "{query:?}"
+        );
+        assert_eq!(
+            (query.source_mac, query.destination_mac),
+            (HOST_MAC, mac),
+            "{query:?}"
+        );
+        assert_eq!(
+            (query.message.flags, query.message.answers.len()),
+            (0, 0),
+            "{query:?}"
+        );
+        if v4 {
+            // RFC 4795 4.1: the larger address does not help one who has verified the name.
+            let holder = Station::new(HOLDER, [10, 0, 100, 200]);
+            wire.send(&response(holder, &query, "hut", 0).build());
+        }
+    }
+    let said = agent.wait_for_words(&["hut", "VLAN 100", "10.0.100.200", "02:00:00:00:00:77"]);
+    assert!(said.contains("eth0"), "{said}");
+    agent.wait_until_verified();
+    let mut told = names(&agent);
+    told.retain(|(name, _)| name != "hut");
+    told.sort();
+    let both = ["cabin", "casa"].map(|name| (name.to_owned(), "unique".to_owned()));
+    assert_eq!(told, both);
+    // The other name of the VLAN is answered for; the lost one is tried again after its TTL, and lost again.
+    let tagged = |name: &str, id| {
+        let from = asker([10, 0, 100, 2]);
+        FrameBuilder::llmnr(from).question(name, A).vlan(100).id(id)
+    };
+    wire.ask(&tagged("cabin", 1))
+        .message
+        .assert_answers("cabin", A, 1, &[[10, 0, 100, 1].into()]);
+    let report: Value =
+        serde_json::from_slice(&agent.cli(&["why", "hut", "--json"]).stdout).expect("JSON");
+    let row = report["links"]
+        .as_array()
+        .expect("links")
+        .iter()
+        .find(|row| row["vlan"] == 100);
+    let row = row.expect("the VLAN");
+    assert!(
+        row["reason"] == "conflict" || row["reason"] == "tentative",
+        "{row}"
+    );
+    // Nobody contests it any more: it is ours in the end.
+    wait_until("the name on the VLAN to be ours", || {
+        names(&agent).contains(&("hut".to_owned(), "unique".to_owned()))
+    });
+    wire.ask(&tagged("hut", 2))
+        .message
+        .assert_answers("hut", A, 1, &[[10, 0, 100, 1].into()]);
+    // A name in use that is doubted there: RFC 4795 4.2, only a smaller address takes it.
+    let third = Station::new([2, 0, 0, 0, 0, 9], [10, 0, 100, 9]);
+    let doubt = FrameBuilder::llmnr(third)
+        .question("hut", ANY)
+        .flags(0x0400)
+        .vlan(100);
+    for (last, lost) in [(0x78, false), (0x79, true)] {
+        let start = agent.said().len();
+        drop(wire.drain());
+        wire.send(&doubt.build());
+        let query = verification(&wire, "hut", false);
+        let holder = Station::new(
+            [2, 0, 0, 0, 0, last],
+            if lost {
+                "fd64::".parse::<IpAddr>()
+            } else {
+                "fd64::9".parse()
+            }
+            .expect("an address"),
+        );
+        wire.send(&response(holder, &query, "hut", 0).build());
+        if lost {
+            agent.wait_for_words_after(start, &["hut", "VLAN 100", "02:00:00:00:00:79"]);
+        } else {
+            wire.ask(&tagged("hut", 3)).message.assert_answers(
+                "hut",
+                A,
+                1,
+                &[[10, 0, 100, 1].into()],
+            );
+            assert!(!agent.said()[start..].contains("hut"), "{}", agent.said());
+        }
+    }
+}
+
+// RFC 4795 2.5, 4.1, 4.2: R9, R46, R49, R50, R51, R52, R53, R60
+#[test]
+fn a_conflict_on_a_vlan_without_an_interface_is_found_and_told_with_its_mac() {
+    vlan_is_verified_on(Path::Userspace);
+}
+
+// RFC 4795 2.5, 4.1, 4.2: R9, R46, R49, R50, R51, R52, R53, R60
+#[test]
+fn a_conflict_on_a_vlan_without_an_interface_is_found_beside_the_kernel_path() {
+    vlan_is_verified_on(Path::GenericVeth);
+}
