@@ -388,6 +388,8 @@ fn two_interfaces_on_one_link_are_told_by_the_c_bit_over_tcp_too() {
     host.veth(("eth0", 1), &switch, ("port0", 0x11));
     host.veth(("eth1", 2), &switch, ("port1", 0x12));
     switch.bridge(("br0", 0x13), &["port0", "port1"]);
+    // Each address is that of its interface alone for ARP too, or connections would come in by the other one.
+    host.set("net/ipv4/conf/all/arp_ignore", "1");
     host.ip("address add 10.7.0.1/24 dev eth0");
     host.ip("address add 10.7.0.2/24 dev eth1");
     switch.ip("address add 10.7.0.3/24 dev br0");
