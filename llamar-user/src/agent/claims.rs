@@ -88,10 +88,5 @@ pub fn settle(engine: &Engine, bare: &Desired) -> Desired {
         Some(Standing { state: None, .. }) => Claim::Lost,
         None => Claim::Held(name.clone(), NameState::Tentative),
     };
-    let lost = |key: LinkKey| {
-        let withdrawn = engine.standings(key);
-        let withdrawn = withdrawn.filter(|(_, standing)| standing.state.is_none());
-        withdrawn.map(|(name, _)| name.clone()).collect()
-    };
-    bare.settled(claim, lost)
+    bare.settled(claim, |key| engine.withdrawn(key).cloned().collect())
 }

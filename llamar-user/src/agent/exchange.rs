@@ -52,8 +52,8 @@ impl Agent {
 
     /// A message that came by UDP, to the engine.
     fn message(&mut self, key: LinkKey, asked: &Asked<'_>) {
-        let desired = Arc::clone(&self.desired);
-        let Some(served) = desired.links.get(&key) else {
+        // The engine knows how each claim stands, be it written anywhere already or not.
+        let Some(served) = self.bare.links.get(&key) else {
             return;
         };
         debug!("Received datagram.");
@@ -87,7 +87,7 @@ impl Agent {
 
     /// A message that came by TCP: answered on its connection.
     pub(super) fn stream(&mut self, stream: StreamMessage) {
-        let Some((key, served)) = self.desired.link_of(stream.device) else {
+        let Some((key, served)) = self.bare.link_of(stream.device) else {
             return;
         };
         let asked = Asked {

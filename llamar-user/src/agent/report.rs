@@ -18,7 +18,8 @@ pub fn names(desired: &Desired, kernel: &KernelPath) -> NamesReport {
     let held = kernel.held_names();
     let mut rows = Vec::new();
     for (key, served) in &desired.links {
-        let serves = kernel.serves(key);
+        // Without an address nobody is on the link.
+        let serves = kernel.serves(key) && !served.own.is_empty();
         let names = served.names.iter();
         let start = rows.len();
         rows.extend(names.map(|(name, addresses)| NameRow {

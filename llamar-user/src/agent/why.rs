@@ -146,11 +146,16 @@ impl Seen<'_> {
                 .map(|address| address.to_string())
                 .collect();
             let told = told.join(", ");
+            let too = self.held_too(key, name);
             let serves = self.kernel.serves(&key);
             if serves && is_held(key, name, addresses, self.kernel.held_names().as_ref()) {
-                return Ok((Reason::Kernel, format!("answered in the kernel: {told}")));
+                return Ok((
+                    Reason::Kernel,
+                    format!("answered in the kernel: {told}{too}"),
+                ));
             }
-            return Ok((Reason::Userspace, format!("answered by the agent: {told}")));
+            let text = format!("answered by the agent: {told}{too}");
+            return Ok((Reason::Userspace, text));
         }
         if bare.names.get(name).is_some() {
             return Err((Reason::Conflict, self.lost(key, name)));
@@ -165,6 +170,16 @@ impl Seen<'_> {
             others.join(", ")
         );
         Err((Reason::NotConfigured, text))
+    }
+
+    /// Who has a name too that is kept nevertheless.
+    fn held_too(&self, key: LinkKey, name: &Name) -> String {
+        let standing = self.engine.standing(self.bare.claimed_on(key), name);
+        let culprit = standing.and_then(|standing| standing.culprit);
+        culprit.map_or_else(String::new, |culprit| {
+            let culprit = self.culprits.shown(culprit);
+            format!("; {culprit} has the name too (on-conflict = \"keep\")")
+        })
     }
 
     /// Whom a name was lost to.

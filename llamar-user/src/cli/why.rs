@@ -6,6 +6,7 @@ use tracing::error;
 
 use crate::agent::control::{Request, ask};
 use crate::datapath::Instance;
+use crate::datapath::read::Pinned;
 use crate::net::holder;
 use crate::net::udp::PORT;
 use crate::report::WhyReport;
@@ -46,17 +47,22 @@ fn run(args: &Args) -> anyhow::Result<bool> {
     let request = Request::Why { name: name.clone() };
     let report: WhyReport = match ask(&instance.socket(), request)? {
         Some(report) => report,
-        None => without_agent(name, &instance.name),
+        None => without_agent(name, &instance),
     };
     report.print(args.json)?;
     Ok(report.is_answered())
 }
 
 /// Where no agent runs, nothing is answered; another program may hold the port that one would need.
-fn without_agent(name: String, instance: &str) -> WhyReport {
+fn without_agent(name: String, instance: &Instance) -> WhyReport {
     let mut notes = vec![format!(
-        "no agent of instance {instance} runs in this network namespace: llamar run --iface IF starts one"
+        "no agent of instance {} runs in this network namespace: llamar run --iface IF starts one",
+        instance.name
     )];
+    if matches!(Pinned::open(instance), Ok(Some(pinned)) if pinned.answers().unwrap_or(false)) {
+        let note = "the kernel path of an agent that has just ended answers on for a moment: see llamar names";
+        notes.push(note.to_owned());
+    }
     let mut holders = holder::of_ipv4_port(PORT).0;
     holders.extend(holder::of_ipv6_port(PORT).0);
     holders.sort();

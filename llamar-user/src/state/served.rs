@@ -63,17 +63,20 @@ impl Served {
     }
 
     /// Our address from which an asker is answered, if the asker is a station on the link: the same rule as the
-    /// kernel path's, which compares with the address in the asker's prefix only.
+    /// kernel path's. Programs of this host, whose queries only sockets see, are answered from the address that they
+    /// ask from.
     pub fn source_for(&self, asker: IpAddr) -> Option<IpAddr> {
         // RFC 4795 2.5: an answer goes to a unicast address.
         if Unusable::of(asker).is_some() {
             return None;
         }
-        let source = match asker {
-            IpAddr::V4(asker) => IpAddr::V4(self.source4(asker)?),
-            IpAddr::V6(asker) => IpAddr::V6(self.source6(asker)?),
-        };
-        (source != asker).then_some(source)
+        if self.own.contains(&asker) {
+            return Some(asker);
+        }
+        match asker {
+            IpAddr::V4(asker) => self.source4(asker).map(IpAddr::V4),
+            IpAddr::V6(asker) => self.source6(asker).map(IpAddr::V6),
+        }
     }
 
     fn source4(&self, asker: Ipv4Addr) -> Option<Ipv4Addr> {
@@ -148,6 +151,10 @@ mod tests {
             ("10.9.9.9", Some("10.1.0.1")),
             ("10.7.0.0", Some("10.7.0.1")),
             ("169.254.1.1", Some("169.254.9.9")),
+            // Programs of this host ask from any of its addresses.
+            ("10.0.0.1", Some("10.0.0.1")),
+            ("10.0.0.2", Some("10.0.0.2")),
+            ("fe80::1", Some("fe80::1")),
             ("2001:db8::7", Some("2001:db8::1")),
             ("fe80::7", Some("fe80::1")),
             ("10.9.9.8", None),
@@ -161,7 +168,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_asks_from_an_address_that_is_no_stations_or_ours() {
+    fn nobody_asks_from_an_address_that_is_no_stations() {
         let served = served(&["10.0.0.1", "10.0.0.2", "fe80::1"]);
         for asker in [
             "10.0.5.0",
@@ -169,8 +176,6 @@ mod tests {
             "10.0.0.0",
             "10.0.255.255",
             "169.254.255.255",
-            "10.0.0.1",
-            "fe80::1",
             "0.0.0.0",
             "255.255.255.255",
             "224.0.0.252",
