@@ -180,7 +180,7 @@ fn count(section: Section, length: usize) -> Result<u16, TooLong> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dns::{Fault, Mx, Name, Nsec, Rdata, Srv, Txt, kind};
+    use crate::dns::{Fault, Hinfo, Mx, Name, Nsec, Rdata, Srv, Txt, kind};
 
     fn name(text: &str) -> Name {
         Name::parse(text).unwrap()
@@ -536,6 +536,18 @@ mod tests {
         assert_eq!(naptr.to_string(), "0x00010002 0x0161016200 casa.");
         assert_eq!(read(35, 1, b"\0\x01\0\x02\x01a\x01b\xc0\x0c"), broken);
         assert_eq!(read(65280, 1, b""), unknown(b""));
+    }
+
+    // RFC 1035 3.3: a character-string has at most 255 bytes.
+    #[test]
+    fn strings_of_hinfo_are_cut_where_a_string_ends() {
+        let hinfo = |length: usize| {
+            let (cpu, os) = (vec![b'x'; length].into(), [].into());
+            answers(vec![record("casa", Rdata::Hinfo(Hinfo { cpu, os }))])
+        };
+        let whole = hinfo(255).write(Compression::Off).unwrap();
+        assert_eq!(Message::read(&whole).unwrap(), hinfo(255));
+        assert_eq!(hinfo(256).write(Compression::Off).unwrap(), whole);
     }
 
     #[test]

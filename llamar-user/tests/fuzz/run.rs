@@ -33,6 +33,8 @@ const OUTPUT: &str = "LLAMAR_FUZZ_OUTPUT";
 const BRIEF: u64 = 1500;
 /// The seed of such a run: the same inputs in every one.
 const BRIEF_SEED: u64 = 0x11a3a2;
+/// Outcomes of such a run at least.
+const OUTCOMES_MIN: usize = 20;
 /// Most inputs that are kept: what comes to something new is rare, after a while.
 const KEPT_MAX: usize = 8192;
 /// Runs spent on making an input that broke something shorter.
@@ -80,8 +82,15 @@ pub fn fuzz<T: Target>() {
     let number = |name| env::var(name).ok().map(|text| parse(name, &text));
     match number(SECONDS) {
         None => {
-            let found = Hunt::<T>::new(BRIEF_SEED).go(|count| count < BRIEF);
+            let mut hunt = Hunt::<T>::new(BRIEF_SEED);
+            let found = hunt.go(|count, _| count < BRIEF);
             assert!(found.is_ok(), "{}", found.unwrap_err().report::<T>());
+            let outcomes = hunt.outcomes.len();
+            println!("{}: {outcomes} outcomes of {BRIEF} inputs", T::NAME);
+            assert!(
+                outcomes >= OUTCOMES_MIN,
+                "{outcomes} outcomes: the inputs do not get far"
+            );
         }
         Some(seconds) => {
             let seed = number(SEED).unwrap_or_else(any_seed);
@@ -106,15 +115,15 @@ fn any_seed() -> u64 {
 /// Fuzzes on every core for some time, each with a seed of its own, and shows how far it is to whoever watches.
 fn long<T: Target>(seed: u64, time: Duration) {
     let start = Instant::now();
-    let (count, kept, stop) = (AtomicU64::new(0), AtomicU64::new(0), AtomicBool::new(false));
+    let (count, most, stop) = (AtomicU64::new(0), AtomicU64::new(0), AtomicBool::new(false));
     let found = Mutex::new(None);
     let cores = thread::available_parallelism().map_or(1, usize::from) as u64;
     let hunt = |seed: u64| {
         let mut hunt = Hunt::<T>::new(seed);
-        let result = hunt.go(|runs| {
+        let result = hunt.go(|runs, outcomes| {
             if runs % 64 == 0 {
                 count.fetch_add(64, Ordering::Relaxed);
-                kept.fetch_max(runs.min(KEPT_MAX as u64), Ordering::Relaxed);
+                most.fetch_max(outcomes as u64, Ordering::Relaxed);
             }
             start.elapsed() < time && !stop.load(Ordering::Relaxed)
         });
@@ -129,7 +138,8 @@ fn long<T: Target>(seed: u64, time: Duration) {
             .collect();
         while workers.iter().any(|worker| !worker.is_finished()) {
             thread::sleep(Duration::from_millis(200));
-            progress::<T>(start.elapsed(), time, count.load(Ordering::Relaxed));
+            let [count, most] = [&count, &most].map(|number| number.load(Ordering::Relaxed));
+            progress::<T>(start.elapsed(), time, count, most);
         }
     });
     let broken = found.into_inner().expect("no panic while it is held");
@@ -141,12 +151,12 @@ fn long<T: Target>(seed: u64, time: Duration) {
 }
 
 /// One line, written over itself; none in a pipe.
-fn progress<T: Target>(elapsed: Duration, time: Duration, count: u64) {
+fn progress<T: Target>(elapsed: Duration, time: Duration, count: u64, outcomes: u64) {
     let mut out = std::io::stderr();
     if out.is_terminal() {
         let (seconds, rate) = (elapsed.as_secs(), count as f64 / elapsed.as_secs_f64());
         let line = format!(
-            "{}: {seconds} s of {}, {count} inputs, {rate:.0}/s",
+            "{}: {seconds} s of {}, {count} inputs, {rate:.0}/s, {outcomes} outcomes",
             T::NAME,
             time.as_secs()
         );
@@ -209,13 +219,13 @@ impl<T: Target> Hunt<T> {
         }
     }
 
-    /// Runs inputs while that is wanted, by how many there have been.
-    fn go(&mut self, wanted: impl Fn(u64) -> bool) -> Result<(), Broken> {
+    /// Runs inputs while that is wanted, by how many there have been and what different things they came to.
+    fn go(&mut self, wanted: impl Fn(u64, usize) -> bool) -> Result<(), Broken> {
         let mut seeds = self.target.seeds();
         // All of them are damaged later; in a brief run, some are tried as they are.
         self.corpus.clone_from(&seeds);
         let mut count = 0;
-        while wanted(count) {
+        while wanted(count, self.outcomes.len()) {
             let input = match seeds.pop() {
                 Some(seed) if count % 4 == 0 => seed,
                 seed => {
@@ -357,7 +367,7 @@ mod tests {
 
     #[test]
     fn what_breaks_is_found_made_short_and_written_to_a_file() {
-        let found = Hunt::<Fragile>::new(7).go(|count| count < 1_000_000);
+        let found = Hunt::<Fragile>::new(7).go(|count, _| count < 1_000_000);
         let broken = found.expect_err("an input that breaks it");
         assert_eq!(broken.input, b"?!");
         let report = broken.report::<Fragile>();
@@ -366,7 +376,7 @@ mod tests {
         let file = report.rsplit(' ').next().expect("a file");
         assert_eq!(fs::read(file).expect("the file"), b"?!");
         fs::remove_file(file).expect("the file");
-        let again = Hunt::<Fragile>::new(7).go(|count| count < 1_000_000);
+        let again = Hunt::<Fragile>::new(7).go(|count, _| count < 1_000_000);
         assert_eq!(again.expect_err("the same").count, broken.count);
     }
 
@@ -389,7 +399,7 @@ mod tests {
             }
         }
         let mut hunt = Hunt::<Firm>::new(1);
-        assert!(hunt.go(|count| count < 20_000).is_ok());
+        assert!(hunt.go(|count, _| count < 20_000).is_ok());
         assert_eq!(hunt.corpus.len(), KEPT_MAX);
     }
 }
