@@ -6,6 +6,7 @@ mod apt;
 mod bpf;
 mod btf;
 mod build;
+mod fuzz;
 mod linker;
 mod peers;
 mod run;
@@ -59,6 +60,8 @@ enum Command {
         #[arg(trailing_var_arg = true, allow_hyphen_values = true)]
         arguments: Vec<OsString>,
     },
+    /// Feed parsers and responder with made-up, captured and damaged input until something breaks or time is up
+    Fuzz(fuzz::Options),
     /// Load the eBPF programs and check how many instructions the verifier walked through
     Verify {
         /// Print JSON
@@ -94,6 +97,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Build(options) => build::command(&workspace, options)?,
         Command::Run { options, arguments } => run::command(&workspace, options, &arguments)?,
         Command::Test { arguments } => test::command(&workspace, &arguments)?,
+        Command::Fuzz(options) => fuzz::command(&workspace, &options)?,
         Command::Verify { json } => verify::command(&workspace, json)?,
         Command::SandboxEnter { command } => {
             return Ok(ExitCode::from(sandbox::exit_code(sandbox::enter(

@@ -14,3 +14,5 @@ pub const LENGTH: usize = 4;
 pub const CHECKSUM: usize = 6;
 /// The port of LLMNR (RFC 4795 2).
 pub const LLMNR: u16 = 5355;
+/// Longest LLMNR message in bytes (RFC 4795 2.1).
+pub const LLMNR_MAX: usize = 9194;

@@ -91,7 +91,7 @@ impl Agent {
 /// A conflict in a sentence, with `{}` where the culprit goes.
 fn conflict(name: &Name, place: &str, ours: IpAddr, outcome: &Outcome) -> String {
     let then = match outcome {
-        Outcome::Kept => "answered for on, as on-conflict = \"keep\" says".to_owned(),
+        Outcome::Kept => "still answered for there, as on-conflict = \"keep\" says".to_owned(),
         Outcome::Withdrawn { retry } => {
             let pause = retry.saturating_duration_since(Instant::now());
             // Rounded up: it was some microseconds longer when it was decided.

@@ -87,7 +87,6 @@ impl Agent {
 
     /// A message that came by TCP: answered on its connection.
     pub(super) fn stream(&mut self, stream: StreamMessage) {
-        debug!("Received TCP packet.");
         let Some((key, served)) = self.desired.link_of(stream.device) else {
             return;
         };

@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
 use llamar_common::abi::{LinkKey, Outcome};
+use llamar_common::wire::udp::LLMNR_MAX;
 use rand::SeedableRng as _;
 use rand::rngs::{StdRng, SysRng};
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -52,8 +53,6 @@ use voice::Voice;
 const HEARTBEAT: Duration = Duration::from_secs(1);
 /// Heartbeats between two passes over everything, events or not.
 const BEATS_PER_PASS: u64 = 60;
-/// Largest LLMNR message that is accepted (RFC 4795 2.1).
-const MESSAGE_MAX: usize = 9194;
 
 /// What the command line says.
 #[derive(Clone, Debug)]
@@ -224,7 +223,7 @@ impl Agent {
     }
 
     async fn serve(&mut self, signals: &mut Signals) -> anyhow::Result<()> {
-        let mut buffer = vec![0; MESSAGE_MAX];
+        let mut buffer = vec![0; LLMNR_MAX];
         loop {
             let event = tokio::select! {
                 _ = signals.terminate.recv() => Event::End,

@@ -157,6 +157,7 @@ impl Seen<'_> {
         }
         let mut others: Vec<String> = bare.names.own().keys().map(Name::to_string).collect();
         let count = others.len();
+        others.sort_unstable();
         others.truncate(LISTED_MAX);
         let more = if count > LISTED_MAX { ", ..." } else { "" };
         let text = format!(

@@ -6,6 +6,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Instant;
 
+use llamar_common::wire::udp;
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 use tokio::task::{AbortHandle, JoinSet};
@@ -13,7 +14,7 @@ use tracing::debug;
 
 use super::{AskError, name, paths, socket};
 use crate::link::Links;
-use crate::llmnr::sender::{Answer, Ask, Conflict, End, MESSAGE_MAX, Path, Sender, Transmit};
+use crate::llmnr::sender::{Answer, Ask, Conflict, End, Path, Sender, Transmit};
 
 /// Messages that wait to be judged; what comes on top waits in the kernel, which has a limit of its own.
 const WAITING_MAX: usize = 64;
@@ -225,7 +226,7 @@ fn is_full(error: &io::Error) -> bool {
 /// Takes in a path's datagrams.
 async fn listen(path: usize, socket: Arc<UdpSocket>, told: mpsc::Sender<Event>) {
     // RFC 4795 2.1: one byte more tells a message that is too long from one that is not.
-    let mut buffer = vec![0; MESSAGE_MAX + 1];
+    let mut buffer = vec![0; udp::LLMNR_MAX + 1];
     loop {
         match socket.recv_from(&mut buffer).await {
             Ok((length, from)) => {

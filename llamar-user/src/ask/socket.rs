@@ -7,9 +7,9 @@ use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpSocket, TcpStream, UdpSocket};
 
-use crate::llmnr::sender::{End, PORT, Path};
+use crate::llmnr::sender::{End, Path};
 use crate::net::tcp;
-use crate::net::udp::{GROUP_V4, GROUP_V6, send_by};
+use crate::net::udp::{GROUP_V4, GROUP_V6, PORT, send_by};
 
 /// RFC 4795 2.5: TTL and hop limit of queries by UDP.
 const UDP_TTL: u32 = 255;

@@ -32,6 +32,8 @@ pub(super) fn told(text: &str, at: usize, message: &str) -> (usize, String) {
             format!("there is more behind {number}, expected the end of the line"),
         ),
         Some(word) => {
+            // What cannot be seen is not sent to a terminal.
+            let word = word.escape_debug();
             let message =
                 format!("{word} is no value of TOML, expected quotes around text: \"{word}\"");
             (start, message)

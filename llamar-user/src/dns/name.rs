@@ -579,6 +579,7 @@ mod tests {
             (b"\x01a\xc0\x10\xc0\x0c\0", 16), // two that chase each other
             (b"\x01a\x01b\xc0\x0e", 14),      // into its own labels
             (b"\x01a\xc0\x15", 12),           // behind the end
+            (b"\xc0\x0e\x01a\0\xc0\x0c", 17), // back, and forwards from there
             (b"\x01a\xc0\x00", 12),           // into the header
             (b"\x01a\xc0\x0b", 12),           // its last byte
         ] {

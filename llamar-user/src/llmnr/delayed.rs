@@ -7,7 +7,7 @@ use std::time::Instant;
 use rand::rngs::StdRng;
 
 use super::engine::Transmit;
-use super::uniqueness::jitter;
+use super::timing::jitter;
 
 /// Responses that wait at a time. They stay 50 ms on average, so this is 20,000 a second: more than are worth it, and
 /// half a megabyte at most lengths.

@@ -10,6 +10,7 @@ pub mod responder;
 pub mod reverse;
 mod rules;
 pub mod sender;
+mod timing;
 mod uniqueness;
 
 pub use engine::{Claimed, Engine, Event, Handled, Outcome, Standing, Transmit, Wanted, Why};

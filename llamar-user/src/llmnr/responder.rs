@@ -192,7 +192,7 @@ fn is_group(to: IpAddr, asker: IpAddr) -> bool {
 }
 
 /// Whether an address is one that a datagram on a link can come from.
-fn is_unicast(address: IpAddr) -> bool {
+pub(super) fn is_unicast(address: IpAddr) -> bool {
     match address {
         IpAddr::V4(address) => {
             // RFC 1122 3.2.1.3: 0/8 is this network, 127/8 this host; RFC 1112 4: 240/4 is reserved.

@@ -3,7 +3,7 @@
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use llamar_common::wire::{dns, udp};
 use rand::RngExt as _;
@@ -11,28 +11,15 @@ use rand::rngs::StdRng;
 
 use super::Ignored;
 use super::rules::{Rule, Rules};
-use crate::dns::{Header, Question, RawRecord};
-
-/// How long a response is waited for (RFC 4795 7: 100 ms on IEEE 802 media).
-pub const LLMNR_TIMEOUT: Duration = Duration::from_millis(100);
-/// The longest random delay before a query or a response (RFC 4795 7).
-pub const JITTER_INTERVAL: Duration = Duration::from_millis(100);
-/// RFC 4795 2.7: a query should not be sent more than three times.
-const TRANSMISSIONS_MAX: u8 = 3;
-/// Type ANY, by which uniqueness is verified (RFC 4795 4.1).
-const ANY: u16 = 255;
-
-/// A random delay of up to [`JITTER_INTERVAL`].
-pub fn jitter(rng: &mut StdRng) -> Duration {
-    rng.random_range(Duration::ZERO..=JITTER_INTERVAL)
-}
+use super::timing::{JITTER_INTERVAL, LLMNR_TIMEOUT, TRANSMISSIONS_MAX, jitter};
+use crate::dns::{Header, Question, RawRecord, kind};
 
 /// The question that verifies a name.
 pub fn question_of(name: &crate::dns::Name) -> Question {
     // RFC 4795 4.1: it is RECOMMENDED to verify uniqueness by a query with type ANY.
     Question {
         name: name.clone(),
-        kind: ANY,
+        kind: kind::ANY,
         class: dns::IN,
     }
 }
@@ -270,4 +257,93 @@ fn ttl(message: &[u8], offset: usize, header: &Header) -> Option<u32> {
     });
     let soa = authorities.find(|record| record.kind == dns::SOA)?;
     Some(soa.ttl)
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+    use rand::SeedableRng as _;
+
+    use super::*;
+    use crate::dns::Name;
+
+    const SOURCE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 0, 200));
+
+    /// A verification whose query was sent, and that query.
+    fn asked(verified: bool) -> (Verification, Vec<u8>) {
+        let mut rng = StdRng::seed_from_u64(1);
+        let now = Instant::now();
+        let question = question_of(&Name::parse("casa").unwrap());
+        let mut verification = Verification::new(now, &mut rng, question, verified, [SOURCE]);
+        let mut query = Vec::new();
+        let send = |_, message| query = message;
+        verification.handle_timeout(now + JITTER_INTERVAL, &mut rng, Rules::default(), send);
+        (verification, query)
+    }
+
+    fn heard(query: &[u8], flags: u8) -> Heard {
+        let mut message = query.to_vec();
+        message[2] = 0x80 | flags;
+        Heard::read(&message, 5355).unwrap()
+    }
+
+    // RFC 4795 4.1, 4.2: R50. Bytes are compared from the front, and the same address is not a smaller one.
+    #[test]
+    fn smaller_is_what_differs_first() {
+        for (from, smaller) in [
+            ("9.255.255.255", true),
+            ("10.0.0.199", true),
+            ("10.0.0.200", false),
+            ("10.0.0.201", false),
+            ("10.0.1.0", false),
+            ("192.168.0.1", false),
+        ] {
+            for verified in [false, true] {
+                let (verification, query) = asked(verified);
+                let from = from.parse().unwrap();
+                let verdict =
+                    verification.judge(&heard(&query, 1), from, &BTreeSet::new(), Rules::default());
+                let lost = Verdict::Lost { ours: SOURCE };
+                let expected = if smaller { lost } else { Verdict::Ours };
+                assert_eq!(verdict, Some(expected), "{from}");
+            }
+        }
+    }
+
+    #[test]
+    fn nothing_is_heard_before_the_query_was_sent() {
+        let mut rng = StdRng::seed_from_u64(1);
+        let question = question_of(&Name::parse("casa").unwrap());
+        let now = Instant::now();
+        let verification = Verification::new(now, &mut rng, question, false, [SOURCE]);
+        let (_, query) = asked(false);
+        let from = "10.0.0.1".parse().unwrap();
+        let own = BTreeSet::new();
+        let verdict = verification.judge(&heard(&query, 0), from, &own, Rules::default());
+        assert_eq!(verdict, None);
+    }
+
+    // RFC 4795 2.1.1, 2.9: S3
+    #[test]
+    fn query_is_a_header_with_an_id_and_one_question() {
+        let (_, query) = asked(false);
+        assert_eq!(query[2..], *b"\0\0\0\x01\0\0\0\0\0\0\x04casa\0\0\xff\0\x01");
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        #[test]
+        fn any_bytes_are_a_response_or_a_reason(
+            bytes in prop::collection::vec(any::<u8>(), 0..100),
+            counts in any::<[u8; 3]>(),
+        ) {
+            let _ = Heard::read(&bytes, 5355);
+            let (_, mut message) = asked(false);
+            (message[2], message[7], message[9], message[11]) = (0x80, counts[0], counts[1], counts[2]);
+            message.extend_from_slice(&bytes);
+            let heard = Heard::read(&message, 5355).unwrap();
+            prop_assert!(heard.ttl.is_none() || counts[0] > 0 || counts[1] > 0);
+        }
+    }
 }

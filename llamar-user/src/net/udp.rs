@@ -10,6 +10,7 @@ use std::net::{
 };
 use std::os::fd::AsRawFd;
 
+use llamar_common::wire::{ip, udp};
 use nix::sys::socket::{
     ControlMessage, ControlMessageOwned, MsgFlags, RecvMsg, SockaddrIn, SockaddrIn6, SockaddrLike,
     SockaddrStorage, recvmsg, sendmsg, setsockopt, sockopt,
@@ -21,11 +22,11 @@ use tokio::net::UdpSocket;
 use super::holder::{self, Holders};
 
 /// LLMNR's port (RFC 4795 2).
-pub const PORT: u16 = 5355;
+pub const PORT: u16 = udp::LLMNR;
 /// LLMNR's IPv4 group.
-pub const GROUP_V4: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 252);
+pub const GROUP_V4: Ipv4Addr = Ipv4Addr::from_bits(u32::from_be_bytes(ip::v4::LLMNR));
 /// LLMNR's IPv6 group.
-pub const GROUP_V6: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 1, 3);
+pub const GROUP_V6: Ipv6Addr = Ipv6Addr::from_bits(u128::from_be_bytes(ip::v6::LLMNR));
 /// RFC 4795 2.5: TTL and hop limit of queries and responses.
 const TTL: u32 = 255;
 /// Bytes of datagrams that the kernel holds for a socket until they are sent. Those to an address that nobody has wait

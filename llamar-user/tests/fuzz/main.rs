@@ -3,6 +3,8 @@
 
 #[path = "../kernel/dice.rs"]
 mod dice;
+#[path = "../kernel/mutate.rs"]
+mod mutate;
 #[path = "../support/pcap.rs"]
 mod pcap;
 
@@ -10,3 +12,6 @@ mod codec;
 mod damage;
 mod messages;
 mod others;
+mod run;
+mod targets;
+mod world;

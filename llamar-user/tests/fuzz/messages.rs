@@ -75,7 +75,6 @@ pub fn message(dice: &mut Dice) -> Message {
 }
 
 /// A query as LLMNR knows them, rarely with something odd about it.
-#[expect(dead_code, reason = "for the target that comes with the fuzzer")]
 pub fn query(dice: &mut Dice) -> Message {
     let odd = dice.percent(15);
     let mut query = Message {

@@ -10,6 +10,8 @@ use llamar_user::dns::{
 use simple_dns::rdata::RData as SimpleData;
 use simple_dns::{Name as SimpleName, Packet, PacketFlag, ResourceRecord};
 
+use crate::run::quietly;
+
 /// What came of a comparison.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Compared {
@@ -66,7 +68,7 @@ pub fn compare(bytes: &[u8]) -> Result<Compared, String> {
 
 /// A reading that may panic, which counts as no reading: simple-dns does on some bytes.
 fn quiet<T>(read: impl FnOnce() -> Option<T>) -> Option<T> {
-    catch_unwind(AssertUnwindSafe(read)).ok().flatten()
+    quietly(|| catch_unwind(AssertUnwindSafe(read)).ok().flatten())
 }
 
 /// Where we find something broken that both others take, on purpose:

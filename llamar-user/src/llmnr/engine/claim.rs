@@ -25,7 +25,7 @@ pub struct Standing {
     pub used: Name,
     /// How far its uniqueness is known; `None` if it is withdrawn.
     pub state: Option<NameState>,
-    /// Who had it too, at the last conflict since it was verified.
+    /// Who had it too, at the last conflict since it was verified; after a rename who has the claimed one.
     pub culprit: Option<IpAddr>,
     /// When a withdrawn name is verified again.
     pub retry: Option<Instant>,
@@ -122,12 +122,19 @@ impl Claim {
         }
     }
 
-    /// It was verified: no conflict counts any more.
+    /// Whether it is in use and verified.
+    pub fn is_unique(&self) -> bool {
+        self.phase == Phase::Unique
+    }
+
+    /// It was verified: no conflict counts any more. Who has the name in whose place this one is stays known.
     pub fn verified(&mut self) {
         self.phase = Phase::Unique;
         self.inherited = false;
         self.losses = 0;
-        self.culprit = None;
+        if self.used.is_none() {
+            self.culprit = None;
+        }
         self.culprits.clear();
     }
 

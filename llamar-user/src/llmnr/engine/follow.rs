@@ -29,7 +29,7 @@ impl Link {
         self.addresses = wanted.addresses;
         self.on_conflict = wanted.on_conflict;
         self.drop_unclaimed(turn, &wanted.names);
-        if change.came_up || !self.up {
+        if !self.up {
             self.begin_anew();
         }
         self.trigger(turn, change);

@@ -80,7 +80,7 @@ pub enum Doubt {
     Checked,
     /// It is being verified, or a check waits already.
     Absorbed,
-    /// The name is not in use, or too many of its kind are doubted.
+    /// Too many names are doubted already that nobody claimed.
     Ignored,
 }
 
@@ -175,7 +175,6 @@ impl Link {
             return Doubt::Ignored;
         };
         match (claim.phase, &claim.work) {
-            (Phase::Lost, _) => return Doubt::Ignored,
             (Phase::Unique, Work::Rest) => {}
             _ => return Doubt::Absorbed,
         }

@@ -34,7 +34,7 @@ use llamar_common::wire::{dns, udp};
 use rand::rngs::StdRng;
 
 use super::delayed::Delayed;
-use super::responder::{Asked, Ignored, Response, Transport, Zone, respond};
+use super::responder::{Asked, Ignored, Response, Transport, Zone, is_unicast, respond};
 use super::rules::{Rule, Rules};
 use super::uniqueness::{Heard, Verdict};
 use crate::dns::{Header, Name, Question};
@@ -113,7 +113,7 @@ impl Engine {
     }
 
     /// Takes a datagram that came to port 5355 on a link; `zone` holds what is ours there. Why nothing came of it
-    /// otherwise.
+    /// otherwise. What comes by TCP is none, and for [`respond`] with [`Engine::zone`].
     pub fn handle_datagram(
         &mut self,
         now: Instant,
@@ -121,6 +121,9 @@ impl Engine {
         zone: &impl Zone,
         asked: &Asked<'_>,
     ) -> Result<Handled, Ignored> {
+        if !matches!(asked.transport, Transport::Udp { .. }) {
+            return Err(Ignored::Destination);
+        }
         let header = Header::read(asked.message).ok_or(Ignored::Header)?;
         if header.flags & dns::RESPONSE != 0 {
             return self.hear(now, key, asked);
@@ -128,13 +131,10 @@ impl Engine {
         if self.is_echo(key, &header, asked) {
             return Ok(Handled::Echo);
         }
-        // RFC 4795 2.4, 2.7: queries with C set go by multicast UDP only, and what the responder checks before it
-        // comes to C is checked for them too.
+        // RFC 4795 2.7, 4.2: what the responder checks before it comes to C holds for queries with C set too.
         match respond(&self.zone(key, zone), asked) {
             Ok(response) => Ok(self.send(now, key, asked.from, response)),
-            Err(Ignored::Conflict) if matches!(asked.transport, Transport::Udp { .. }) => {
-                self.doubt(now, key, zone, asked, &header)
-            }
+            Err(Ignored::Conflict) => self.doubt(now, key, zone, asked, &header),
             Err(ignored) => Err(ignored),
         }
     }
@@ -185,6 +185,16 @@ impl Engine {
             let claims = link.claims.iter();
             claims.map(move |(name, claim)| (name, self.shared(link, claim.standing(name))))
         })
+    }
+
+    /// The names of the zone that nobody claimed and that are not unique on a link: withdrawn, or being verified
+    /// again. All others of the zone are unique.
+    pub fn withdrawn(&self, key: LinkKey) -> impl Iterator<Item = &Name> {
+        let link = self.links.get(&key).into_iter();
+        let claims = link.flat_map(|link| link.claims.iter());
+        claims
+            .filter(|(_, claim)| claim.vouched && !claim.is_unique())
+            .map(|(name, _)| name)
     }
 
     /// What is ours on a link, as far as it may be used now; for responses that do not go through the engine, by TCP.
@@ -253,6 +263,10 @@ impl Engine {
     fn hear(&mut self, now: Instant, key: LinkKey, asked: &Asked<'_>) -> Result<Handled, Ignored> {
         let heard = Heard::read(asked.message, asked.from.port())?;
         let from = asked.from.ip();
+        // RFC 4795 2.5: it comes from a unicast address; 0.0.0.0 would be the smallest of all.
+        if !is_unicast(from) {
+            return Err(Ignored::Source);
+        }
         let verdict = self.with(now, key, |link, turn| link.hear(turn, &heard, from));
         match verdict.flatten() {
             Some(Verdict::Ours | Verdict::Lost { .. }) => Ok(Handled::Heard),
@@ -270,6 +284,28 @@ impl Engine {
         asked: &Asked<'_>,
         header: &Header,
     ) -> Result<Handled, Ignored> {
+        let question = self.doubted(key, zone, asked, header)?;
+        match self.with(now, key, |link, turn| link.doubt(turn, &question)) {
+            None | Some(Doubt::Ignored) => return Err(Ignored::Conflict),
+            Some(Doubt::Absorbed) => {}
+            Some(Doubt::Checked) => self.events.push_back(Event::Doubted {
+                key,
+                question: question.clone(),
+                by: asked.from.ip(),
+                message: asked.message.to_vec(),
+            }),
+        }
+        Ok(Handled::Doubted { question })
+    }
+
+    /// What a query with C set doubts, if that is a unique name of ours.
+    fn doubted(
+        &self,
+        key: LinkKey,
+        zone: &impl Zone,
+        asked: &Asked<'_>,
+        header: &Header,
+    ) -> Result<Question, Ignored> {
         // RFC 4795 2.1.1, 4.2: it is discarded like any other query, never responded to, and its additional section
         // means nothing but to the log.
         if (header.questions, header.answers, header.authorities) != (1, 0, 0) {
@@ -279,33 +315,21 @@ impl Engine {
         if !matches!(question.class, dns::IN | dns::CLASS_ANY) {
             return Err(Ignored::Class);
         }
-        let by = asked.from.ip();
         let zone = self.zone(key, zone);
         let found = zone.find(&question.name).ok_or(Ignored::Name)?;
         // One of our own tools may be who met the conflict.
+        let by = asked.from.ip();
         if zone.source_for(by).is_none() && !self.own.contains(&by) {
             return Err(Ignored::OffLink);
         }
         // RFC 4795 4.2: a name that is held by several hosts on purpose is not verified. One that is shared because
         // we reach the link twice is meant to be unique.
-        let claimed = self
-            .links
-            .get(&key)
-            .is_some_and(|link| link.claim_of(&question.name).is_some());
+        let link = self.links.get(&key);
+        let claimed = link.is_some_and(|link| link.claim_of(&question.name).is_some());
         if !self.rules.hold(Rule::HeedDoubts) || !claimed && found.state == NameState::Shared {
             return Err(Ignored::Conflict);
         }
-        match self.with(now, key, |link, turn| link.doubt(turn, &question)) {
-            None | Some(Doubt::Ignored) => return Err(Ignored::Conflict),
-            Some(Doubt::Absorbed) => {}
-            Some(Doubt::Checked) => self.events.push_back(Event::Doubted {
-                key,
-                question: question.clone(),
-                by,
-                message: asked.message.to_vec(),
-            }),
-        }
-        Ok(Handled::Doubted { question })
+        Ok(question)
     }
 
     /// Whether a query is one of ours that came back. If it went out on another link, both are the same.
@@ -340,6 +364,7 @@ mod tests {
     mod bounds;
     mod conflicts;
     mod doubts;
+    mod edges;
     mod loss;
     mod outcomes;
     mod races;

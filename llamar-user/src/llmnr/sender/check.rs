@@ -4,11 +4,10 @@ use std::net::SocketAddr;
 
 use llamar_common::wire::dns;
 
-use super::PORT;
 use crate::dns::{Header, Message, Opt, Question, Rdata, Record, kind};
+use llamar_common::wire::udp;
 
 /// RFC 4795 2.1: the longest message that is accepted.
-pub const MESSAGE_MAX: usize = 9194;
 
 /// Aliases that a name is followed through; a chain of more is nobody's intent.
 const ALIASES_MAX: usize = 8;
@@ -20,13 +19,13 @@ pub enum Discarded {
     #[error("nothing was asked")]
     Unsolicited,
     /// It does not come from LLMNR's port, or not from a host.
-    #[error("not from port {PORT} of a host")]
+    #[error("not from port {} of a host", udp::LLMNR)]
     Origin,
     /// No message can be read from it.
     #[error("malformed")]
     Malformed,
-    /// It is above [`MESSAGE_MAX`].
-    #[error("longer than {MESSAGE_MAX} bytes")]
+    /// It is above [`udp::LLMNR_MAX`].
+    #[error("longer than {} bytes", udp::LLMNR_MAX)]
     TooLong,
     /// It is a query.
     #[error("not a response")]
@@ -80,7 +79,7 @@ pub(super) fn origin(from: SocketAddr) -> Result<(), Discarded> {
         SocketAddr::V6(from) => !from.ip().is_unspecified() && !from.ip().is_multicast(),
     };
     // RFC 4795 2.3: a response comes from the port to which the query went.
-    if is_host && from.port() == PORT {
+    if is_host && from.port() == udp::LLMNR {
         Ok(())
     } else {
         Err(Discarded::Origin)

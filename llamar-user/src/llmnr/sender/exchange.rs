@@ -2,17 +2,16 @@
 //! (RFC 4795 2.7, 4.2).
 
 use std::net::IpAddr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rand::RngExt as _;
 use rand::rngs::StdRng;
 
+use super::Collect;
 use super::answer::Response;
 use super::check::Discarded;
-use super::{Collect, JITTER_INTERVAL, LLMNR_TIMEOUT};
+use crate::llmnr::timing::{JITTER_INTERVAL, LLMNR_TIMEOUT, TRANSMISSIONS_MAX, jitter};
 
-/// RFC 4795 2.7: a query is sent no more than three times.
-const TRANSMISSIONS_MAX: u8 = 3;
 /// Responders of which one query takes note: more on one link with one name is a flood.
 const RESPONDERS_MAX: usize = 32;
 
@@ -71,7 +70,7 @@ impl Exchange {
         }
     }
 
-    /// Has the query sent, if it was not.
+    /// Has the query sent, if it was not, and is not stopped.
     pub fn begin(&mut self, now: Instant, rng: &mut StdRng) {
         if self.progress == Progress::Idle {
             self.progress = Progress::Due(now + jitter(rng));
@@ -194,9 +193,4 @@ impl Exchange {
         };
         progress.into_iter().chain(notice).min()
     }
-}
-
-/// RFC 4795 2.7: the delay before a query is sent.
-pub(super) fn jitter(rng: &mut StdRng) -> Duration {
-    rng.random_range(Duration::ZERO..=JITTER_INTERVAL)
 }

@@ -8,12 +8,14 @@
 
 use std::collections::VecDeque;
 use std::net::{IpAddr, SocketAddr};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use llamar_common::wire::udp;
 use rand::RngExt as _;
 use rand::rngs::StdRng;
 
 use super::reverse;
+use super::timing::jitter;
 use crate::dns::kind;
 
 mod answer;
@@ -28,19 +30,13 @@ mod tests;
 
 pub use answer::{Answer, Conflict, Outcome, Response, is_scoped};
 pub use ask::{Ask, Collect, End, Transmit};
-pub use check::{Discarded, MESSAGE_MAX};
+pub use check::Discarded;
 pub use path::{Network, Path};
 
 use check::Content;
-use exchange::{Action, Exchange, jitter};
+use exchange::{Action, Exchange};
 use stream::{Purpose, Step, Stream};
 
-/// LLMNR's port (RFC 4795 2).
-pub const PORT: u16 = 5355;
-/// RFC 4795 7: LLMNR_TIMEOUT on IEEE 802 media; not for users to configure.
-const LLMNR_TIMEOUT: Duration = Duration::from_millis(100);
-/// RFC 4795 7: JITTER_INTERVAL.
-const JITTER_INTERVAL: Duration = Duration::from_millis(100);
 /// Connections for one question: those who answer with TC set decide whether one is opened.
 const STREAMS_MAX: usize = 16;
 
@@ -144,7 +140,7 @@ impl Sender {
     ) -> Result<(), Discarded> {
         let exchange = self.exchanges.get(path).ok_or(Discarded::Unsolicited)?;
         check::origin(from)?;
-        if message.len() > MESSAGE_MAX {
+        if message.len() > udp::LLMNR_MAX {
             return Err(Discarded::TooLong);
         }
         exchange.admits(from.ip())?;
@@ -258,11 +254,8 @@ impl Sender {
         }
     }
 
-    /// Asks the groups on a path's link.
+    /// Asks the groups on a path's link, unless that was done or there is an answer.
     fn ask_group(&mut self, now: Instant, path: usize) {
-        if self.answer.is_some() {
-            return;
-        }
         let device = self.paths[path].device;
         for (path, exchange) in self.paths.iter().zip(&mut self.exchanges) {
             if path.device == device {

@@ -15,7 +15,7 @@ use super::framing::{Inbox, frame};
 use super::places::Limits;
 
 /// Longest message that is taken in: what RFC 4795 2.1 asks for over UDP; no query needs more.
-const LONGEST: usize = 9194;
+const LONGEST: usize = llamar_common::wire::udp::LLMNR_MAX;
 /// Bytes that are read at a time. They lie on the stack while nothing is waited for, so a silent client has none.
 const PIECE: usize = 2048;
 

@@ -34,8 +34,9 @@ use places::{Client, Limits, Places};
 
 /// Messages that wait for the agent; more wait at their connections.
 const WAITING_MAX: usize = 16;
-/// Connections that a listening socket gives at a time, before others and the messages have their turn.
-const BATCH: usize = 16;
+/// Connections that are accepted at a time, before the messages and all else have their turn. There are no more than
+/// that many beside those that have a place: ones that were reset and whose tasks have not yet ended.
+const BATCH: usize = 32;
 /// How long nothing is accepted after the kernel had no file or no memory for a connection: it stays in the queue, so
 /// that trying at once would be trying for ever.
 const PAUSE: Duration = Duration::from_millis(50);
@@ -60,6 +61,8 @@ pub struct Listeners {
     limits: Limits,
     /// None where the last try has failed, or where the kernel does not have the IP version.
     sockets: BTreeMap<(u32, Family), Option<TcpListener>>,
+    /// Which socket is the first to give its connections next time.
+    first: usize,
     places: Places<Id>,
     connections: JoinSet<()>,
     handles: HashMap<Id, AbortHandle>,
@@ -85,6 +88,7 @@ impl Listeners {
         Self {
             limits,
             sockets: BTreeMap::new(),
+            first: 0,
             places: Places::new(limits),
             connections: JoinSet::new(),
             handles: HashMap::new(),
@@ -164,7 +168,9 @@ impl Listeners {
             }
             self.pause = None;
         }
-        let accepted = accept_all(&self.sockets, context);
+        let room = (self.limits.connections + BATCH).saturating_sub(self.connections.len());
+        self.first = self.first.wrapping_add(1);
+        let accepted = self.accept_some(room.min(BATCH), context);
         for (device, stream, from) in accepted.connections {
             self.admit(device, stream, from);
         }
@@ -177,6 +183,38 @@ impl Listeners {
             // Its waiting begins when it is polled.
             context.waker().wake_by_ref();
         }
+    }
+
+    /// Accepts so many connections, from another socket first each time: one that is flooded does not keep the others
+    /// from giving theirs.
+    fn accept_some(&self, room: usize, context: &mut Context<'_>) -> Accepted {
+        let mut accepted = Accepted::default();
+        let sockets = self.sockets.iter();
+        let sockets = sockets.filter_map(|((device, _), socket)| Some((*device, socket.as_ref()?)));
+        let first = self.first.checked_rem(self.sockets.len()).unwrap_or(0);
+        for (device, socket) in sockets.clone().skip(first).chain(sockets.take(first)) {
+            loop {
+                if accepted.connections.len() >= room {
+                    // There may be more: the turn comes again.
+                    context.waker().wake_by_ref();
+                    return accepted;
+                }
+                match socket.poll_accept(context) {
+                    Poll::Ready(Ok((stream, from))) => {
+                        accepted.connections.push((device, stream, from));
+                    }
+                    // The client was gone before it was accepted.
+                    Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::ConnectionAborted => {
+                    }
+                    Poll::Ready(Err(error)) => {
+                        accepted.failure = Some(error);
+                        return accepted;
+                    }
+                    Poll::Pending => break,
+                }
+            }
+        }
+        accepted
     }
 
     /// Resets as many connections as can be accepted next time.
@@ -216,44 +254,10 @@ impl Listeners {
 }
 
 /// What the listening sockets gave.
+#[derive(Default)]
 struct Accepted {
     connections: Vec<(u32, TcpStream, SocketAddr)>,
     failure: Option<io::Error>,
-}
-
-fn accept_all(
-    sockets: &BTreeMap<(u32, Family), Option<TcpListener>>,
-    context: &mut Context<'_>,
-) -> Accepted {
-    let mut accepted = Accepted {
-        connections: Vec::new(),
-        failure: None,
-    };
-    let sockets = sockets
-        .iter()
-        .filter_map(|((device, _), socket)| Some((*device, socket.as_ref()?)));
-    for (device, socket) in sockets {
-        for turn in 0.. {
-            if turn == BATCH {
-                // There may be more: the turn comes again.
-                context.waker().wake_by_ref();
-                break;
-            }
-            match socket.poll_accept(context) {
-                Poll::Ready(Ok((stream, from))) => {
-                    accepted.connections.push((device, stream, from));
-                }
-                // The client was gone before it was accepted.
-                Poll::Ready(Err(error)) if error.kind() == io::ErrorKind::ConnectionAborted => {}
-                Poll::Ready(Err(error)) => {
-                    accepted.failure = Some(error);
-                    break;
-                }
-                Poll::Pending => break,
-            }
-        }
-    }
-    accepted
 }
 
 /// Whether an accepted connection less would help.

@@ -1,6 +1,8 @@
 //! Who may have a connection, and who gives one up for another. A table; it knows no socket.
 
+use std::cmp::Reverse;
 use std::collections::HashMap;
+use std::collections::hash_map::Entry;
 use std::fmt::Debug;
 use std::fs;
 use std::hash::Hash;
@@ -68,12 +70,14 @@ pub(super) struct Client {
 #[derive(Debug)]
 pub(super) struct Places<K> {
     limits: Limits,
-    taken: HashMap<K, Place>,
+    /// What each client holds; none holds nothing.
+    held: HashMap<Client, Vec<Place<K>>>,
+    holders: HashMap<K, Client>,
 }
 
 #[derive(Clone, Copy, Debug)]
-struct Place {
-    client: Client,
+struct Place<K> {
+    key: K,
     /// When it was taken, or last asked from.
     active: Instant,
 }
@@ -83,69 +87,77 @@ impl<K: Copy + Debug + Eq + Hash> Places<K> {
     pub fn new(limits: Limits) -> Self {
         Self {
             limits,
-            taken: HashMap::new(),
+            held: HashMap::new(),
+            holders: HashMap::new(),
         }
     }
 
     /// Gives a place to a client, and says which connection has to go for it: its own one that is idle longest if it
     /// has as many as it may, else, if there are as many as there may be, [`one`](Self::give_up_one) of those there are.
     pub fn take(&mut self, key: K, client: Client, now: Instant) -> Option<K> {
-        let held = self.of(client).count();
-        let given_up = if held >= self.limits.of_client {
-            let own = idle_longest(self.of(client));
+        let own = self.held.get(&client).map_or(&[][..], Vec::as_slice);
+        let given_up = if own.len() >= self.limits.of_client {
+            let own = idle_longest(own).map(|place| place.key);
             own.inspect(|own| self.free(*own))
-        } else if self.taken.len() >= self.limits.connections {
+        } else if self.holders.len() >= self.limits.connections {
             self.give_up_one()
         } else {
             None
         };
-        let active = now;
-        self.taken.insert(key, Place { client, active });
+        let place = Place { key, active: now };
+        self.held.entry(client).or_default().push(place);
+        self.holders.insert(key, client);
         given_up
     }
 
     /// Frees the place of the connection that is idle longest of the client that has most of them.
     pub fn give_up_one(&mut self) -> Option<K> {
-        let mut held: HashMap<Client, usize> = HashMap::new();
-        for place in self.taken.values() {
-            *held.entry(place.client).or_default() += 1;
-        }
-        let most = held.values().max()?;
-        let candidates = self.taken.iter();
-        let candidates = candidates.filter(|(_, place)| held.get(&place.client) == Some(most));
-        let longest = idle_longest(candidates);
-        longest.inspect(|longest| self.free(*longest))
+        let held = self.held.values();
+        let longest = held.filter_map(|places| Some((places.len(), idle_longest(places)?)));
+        let (_, place) = longest.max_by_key(|(count, place)| (*count, Reverse(place.active)))?;
+        let key = place.key;
+        self.free(key);
+        Some(key)
     }
 
     /// Notes that a connection was used.
     pub fn used(&mut self, key: K, now: Instant) {
-        if let Some(place) = self.taken.get_mut(&key) {
+        let held = self
+            .holders
+            .get(&key)
+            .and_then(|client| self.held.get_mut(client));
+        let mut places = held.into_iter().flatten();
+        if let Some(place) = places.find(|place| place.key == key) {
             place.active = now;
         }
     }
 
     /// Frees the place of a connection that has ended.
     pub fn free(&mut self, key: K) {
-        self.taken.remove(&key);
+        if let Some(client) = self.holders.remove(&key)
+            && let Entry::Occupied(mut held) = self.held.entry(client)
+        {
+            held.get_mut().retain(|place| place.key != key);
+            if held.get().is_empty() {
+                held.remove();
+            }
+        }
     }
 
     /// Frees the places behind the interfaces that are not kept.
     pub fn keep(&mut self, kept: impl Fn(u32) -> bool) -> Vec<K> {
-        let gone = self.taken.extract_if(|_, place| !kept(place.client.device));
-        gone.map(|(key, _)| key).collect()
-    }
-
-    fn of(&self, client: Client) -> impl Iterator<Item = (&K, &Place)> {
-        self.taken
-            .iter()
-            .filter(move |(_, place)| place.client == client)
+        let holders = self.holders.iter();
+        let gone = holders.filter(|(_, client)| !kept(client.device));
+        let gone: Vec<K> = gone.map(|(key, _)| *key).collect();
+        for key in &gone {
+            self.free(*key);
+        }
+        gone
     }
 }
 
-fn idle_longest<'a, K: Copy + 'a>(places: impl Iterator<Item = (&'a K, &'a Place)>) -> Option<K> {
-    places
-        .min_by_key(|(_, place)| place.active)
-        .map(|(key, _)| *key)
+fn idle_longest<K>(places: &[Place<K>]) -> Option<&Place<K>> {
+    places.iter().min_by_key(|place| place.active)
 }
 
 #[cfg(test)]
@@ -214,7 +226,8 @@ mod tests {
         };
         assert_eq!(places.take(3, other, now), None);
         assert_eq!(places.keep(|device| device == 3).len(), 3);
-        assert_eq!(places.taken.len(), 1);
+        assert_eq!(places.holders.len(), 1);
+        assert_eq!(places.held.len(), 1);
     }
 
     #[test]
@@ -262,7 +275,9 @@ mod tests {
                     }
                 }
                 prop_assert!(open.len() <= LIMITS.connections);
-                prop_assert_eq!(open.len(), places.taken.len());
+                prop_assert_eq!(open.len(), places.holders.len());
+                prop_assert_eq!(open.len(), places.held.values().map(Vec::len).sum::<usize>());
+                prop_assert!(places.held.values().all(|held| !held.is_empty()));
                 for host in 0..12 {
                     prop_assert!(open.iter().filter(|(_, of)| *of == host).count() <= LIMITS.of_client);
                 }

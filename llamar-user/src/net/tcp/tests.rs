@@ -344,6 +344,34 @@ fn a_client_with_too_many_connections_loses_the_one_idle_longest_and_others_lose
     });
 }
 
+#[test]
+fn a_connection_that_has_ended_takes_no_place() {
+    in_namespace(async || {
+        let (peer, device) = pair().await;
+        let limits = Limits {
+            idle: WIDE.idle,
+            ..LIMITS
+        };
+        let mut listeners = open(limits, device);
+        let mut first = connect(&peer, "10.0.0.2", "10.0.0.1");
+        for _ in 0..2 * LIMITS.connections {
+            let mut client = connect(&peer, "10.0.0.2", "10.0.0.1");
+            answering(&mut listeners, move || {
+                client.write_all(&framed(&["one"])).unwrap();
+                client.shutdown(Shutdown::Write).unwrap();
+                assert_eq!(answers(&mut client, 1), ["ONE"]);
+                assert!(end(&mut client));
+            })
+            .await;
+        }
+        first.write_all(&framed(&["first"])).unwrap();
+        let heard = answering(&mut listeners, move || answers(&mut first, 1)).await;
+        assert_eq!(heard, ["FIRST"]);
+        listeners.reap();
+        assert!(listeners.connections.len() <= 1 && listeners.handles.len() <= 1);
+    });
+}
+
 // RFC 4795 2.5: R10
 #[test]
 fn the_syn_ack_and_all_that_follows_it_has_ttl_1() {

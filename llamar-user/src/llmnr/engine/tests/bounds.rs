@@ -1,5 +1,6 @@
 //! What others cannot do to us: floods, forgeries, and any bytes at all.
 
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use proptest::prelude::*;
@@ -9,6 +10,7 @@ use super::super::*;
 use super::races::breaks;
 use super::scene::{Packet, Scene};
 use super::zone::*;
+use crate::config::OnConflict;
 use crate::llmnr::delayed::DELAYED_MAX;
 use crate::llmnr::rules::Rule;
 
@@ -71,6 +73,24 @@ fn flood_of_doubts_about_one_name_makes_a_few_queries() {
     breaks(Rule::Pace, property);
 }
 
+// RFC 4795 4.2, 5.1: R51. Also where each check finds the conflict that the administrator wants to live with.
+#[test]
+fn flood_of_doubts_about_a_kept_name_makes_a_few_queries() {
+    let mut scene = Scene::new(1, None);
+    let holder = scene.host(Some(1), Some(1), &["casa"]);
+    let host = scene.host(Some(5), Some(5), &["casa"]);
+    scene.wanted(host).on_conflict = OnConflict::Keep;
+    scene.start(&[holder, host], secs(2));
+    scene.run(secs(3));
+    let start = scene.now;
+    for _ in 0..2000 {
+        scene.ask(0, v4(9), "casa", C);
+        scene.run(ms(10));
+    }
+    assert!(scene.queries(host, start).len() >= 8);
+    assert!(most_within(&scene, host, start, CHECK_DISTANCE) <= 6);
+}
+
 // RFC 4795 4.2, 5.1: R51
 #[test]
 fn flood_of_doubts_about_many_names_makes_bounded_work() {
@@ -102,6 +122,10 @@ fn flood_of_doubts_about_many_names_makes_bounded_work() {
         if known != 1 || scene.next().is_some() {
             return Err(format!("{known} names stay"));
         }
+        // There is room for others then.
+        scene.ask(0, v4(9), "held1", C);
+        scene.run(ms(1));
+        assert_eq!(scene.hosts[host].engine.standings(ETH).count(), 2);
         Ok(())
     };
     assert_eq!(property(1, None), Ok(()));
@@ -140,7 +164,10 @@ fn forged_losses_again_and_again_make_few_queries_and_few_lines() {
         if let [.., (at, _, query)] = scene.queries(host, start).as_slice()
             && *at + ms(60) > scene.now
         {
-            let (query, from) = (query.clone(), v4(scene.rng.random_range(1..5)));
+            let (query, from) = (
+                query.clone(),
+                Ipv4Addr::from(scene.rng.random_range(0x0900_0000..0x0a00_0000)).into(),
+            );
             let _ = scene.respond(host, &query, from, 0);
         }
     }

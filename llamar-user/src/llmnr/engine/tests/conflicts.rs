@@ -68,7 +68,7 @@ fn loss_depends_on_t_while_verifying_and_on_the_address_ever() {
     }
 }
 
-// RFC 4795 4.1: R60, 2.1.1, 2.3: R6, R21, S4, R29
+// RFC 4795 2.1.1, 2.3, 2.5, 4.1: R6, R8, R21, R29, R60, S4
 #[test]
 fn only_a_response_to_our_query_counts() {
     let (mut scene, host) = asking(false);
@@ -96,6 +96,8 @@ fn only_a_response_to_our_query_counts() {
         (with(last - 2, 1), Ignored::Response),
         (from("10.0.0.1:5353"), Ignored::Response),
         (from("[fe80::1]:5355"), Ignored::Response),
+        (from("0.0.0.0:5355"), Ignored::Source),
+        (from("224.0.0.252:5355"), Ignored::Source),
     ] {
         assert_eq!(scene.hand(host, ETH, &packet), Err(reason), "{packet:?}");
     }
@@ -148,7 +150,7 @@ fn content_of_a_response_is_irrelevant_but_for_the_ttl() {
         (1, 0, a(100), 100),
         (2, 1, [a(50), a(50), soa.clone()].concat(), 50),
         (1, 0, b"\xc0".to_vec(), 30),
-        (1, 0, a(0), 10),
+        (1, 0, a(0), 2),
         (0, 1, soa.clone(), 77),
         (0, 2, [a(9), soa].concat(), 77),
         (0, 1, a(9), 30),
@@ -186,6 +188,9 @@ fn late_response_counts_by_its_address() {
         let heard = scene.respond(host, &query, from, flags);
         assert_eq!(heard.is_ok(), late < 1000);
         assert_eq!(scene.state(host, "casa").is_none(), lost, "{late} {from}");
+        // What is lost is not lost twice.
+        let _ = scene.respond(host, &query, from, flags);
+        assert_eq!(scene.conflicts(host).len(), usize::from(lost));
     }
 }
 

@@ -188,6 +188,7 @@ fn doubts_that_are_no_queries_to_us_cause_nothing() {
         (cut, Ignored::Question),
         (from("224.0.0.1:5355"), Ignored::Source),
         (from("10.0.0.9:0"), Ignored::Source),
+        (from("192.0.2.1:5355"), Ignored::OffLink),
         (to("10.0.0.1:5355"), Ignored::Destination),
         (to("224.0.0.251:5355"), Ignored::Destination),
         (from("[fe80::9]:5355"), Ignored::Destination),
@@ -250,10 +251,13 @@ fn name_that_nobody_claimed_is_verified_when_it_is_doubted() {
     assert_eq!(scene.look_up(0, "held"), 2);
     scene.run(secs(1));
     assert_eq!(scene.state(host, "held"), None);
+    let withdrawn = scene.hosts[host].engine.withdrawn(ETH);
+    assert!(withdrawn.eq([&name("held")]));
     assert_eq!(scene.look_up(0, "held"), 1);
     // It is gone; after the pause the name is ours again.
     scene.hosts[other].on = false;
     scene.settle(secs(100));
     assert_eq!(scene.hosts[host].engine.standing(ETH, &name("held")), None);
+    assert_eq!(scene.hosts[host].engine.withdrawn(ETH).count(), 0);
     assert_eq!(scene.look_up(0, "held"), 1);
 }

@@ -102,6 +102,7 @@ fn renamed_host_is_found_by_its_new_name_only() {
         (standing.used, standing.state),
         (name("casa-3"), Some(NameState::Unique))
     );
+    assert_eq!(standing.culprit, Some(v4(1)));
     assert_eq!(answered(&mut scene, "casa"), [v4(1)]);
     for text in ["casa-3", "casa-2", "other"] {
         assert_eq!(answered(&mut scene, text), [v4(2)], "{text}");

@@ -1,6 +1,7 @@
 //! When names are verified, and when not.
 
 use std::net::Ipv4Addr;
+use std::time::Duration;
 
 use super::super::link::VERIFIED_AT_ONCE;
 use super::super::*;
@@ -80,6 +81,48 @@ fn name_is_verified_over_both_families_before_it_is_unique() {
         assert!(scene.hosts[host].events[0].0 - times[2] >= ms(200));
     }
     assert_eq!(ids.len(), 2);
+}
+
+// RFC 4795 2.7: R44
+#[test]
+fn first_queries_are_spread_over_the_jitter_interval() {
+    let first = |seed| {
+        let mut scene = Scene::new(seed, None);
+        let host = scene.host(Some(5), None, &["casa"]);
+        let start = scene.now;
+        scene.follow(host);
+        scene.run(ms(101));
+        scene.sent[0].0 - start
+    };
+    let delays: Vec<_> = (0..50).map(first).collect();
+    assert!(delays.iter().all(|delay| *delay <= ms(100)));
+    for part in [ms(0)..ms(34), ms(34)..ms(67), ms(67)..ms(101)] {
+        let within = delays.iter().filter(|delay| part.contains(delay));
+        assert!(within.count() > 5, "{delays:?}");
+    }
+}
+
+// The contract of the engine: nothing before its time, and no burst after it.
+#[test]
+fn calls_that_come_early_or_late_are_no_harm() {
+    let mut scene = Scene::new(31, None);
+    let host = scene.host(Some(5), None, &["casa"]);
+    scene.follow(host);
+    let (mut now, mut calls, mut sent) = (scene.now, 0, Vec::new());
+    let engine = &mut scene.hosts[host].engine;
+    while let Some(due) = engine.poll_timeout() {
+        engine.handle_timeout(due - Duration::from_nanos(1));
+        assert_eq!(engine.poll_timeout(), Some(due));
+        assert_eq!(engine.poll_transmit(), None);
+        // A machine that is busy calls half a second late.
+        now = now.max(due) + ms(500);
+        engine.handle_timeout(now);
+        assert!(engine.poll_timeout().is_none_or(|due| due > now));
+        sent.extend(std::iter::from_fn(|| engine.poll_transmit()));
+        calls += 1;
+    }
+    assert_eq!((calls, sent.len()), (4, 3));
+    assert!(matches!(engine.poll_event(), Some(Event::Verified { .. })));
 }
 
 // RFC 4795 4.1: R47

@@ -71,7 +71,8 @@ pub fn flags(message: &[u8]) -> u16 {
     u16::from_be_bytes([message[2], message[3]])
 }
 
-/// Names that all have the host's addresses, as the agent would have it that knows nothing of the engine: unique.
+/// Names that all have the host's addresses, as the agent would have it that knows nothing of the engine: unique. The
+/// link's IPv4 prefix is 10/8.
 #[derive(Clone, Debug, Default)]
 pub struct TestZone {
     pub names: BTreeMap<Name, NameState>,
@@ -109,6 +110,7 @@ impl Zone for TestZone {
 
     fn source_for(&self, asker: IpAddr) -> Option<IpAddr> {
         let source = match asker {
+            IpAddr::V4(asker) if asker.octets()[0] != 10 => return None,
             IpAddr::V4(_) => IpAddr::V4(*self.a.first()?),
             IpAddr::V6(_) => IpAddr::V6(*self.aaaa.first()?),
         };

@@ -1,5 +1,7 @@
 //! Conflicts, late responses, and several links.
 
+use std::time::Duration;
+
 use super::*;
 
 /// The notices among what was sent: their paths and messages.
@@ -50,6 +52,24 @@ fn two_holders_of_one_name_are_told_once_with_their_records() {
         responders: responders.into(),
     };
     assert_eq!(scene.sender.conflicts(), [conflict]);
+}
+
+// RFC 4795 2.7: S10
+#[test]
+fn notice_is_not_repeated_for_those_who_answer_later() {
+    let mut scene = Scene::new(casa(), &eth0());
+    let (_, query) = scene.query();
+    for from in ["10.0.0.8", "10.0.0.9"] {
+        scene
+            .hears(0, from, &answers(&query, PLAIN, &[a(from)]))
+            .unwrap();
+    }
+    assert_eq!(notices(scene.wait(101)).len(), 1);
+    scene
+        .hears(0, "10.0.0.7", &answers(&query, PLAIN, &[a("10.0.0.7")]))
+        .unwrap();
+    assert_eq!(notices(scene.finish()), []);
+    assert_eq!(scene.sender.conflicts()[0].responders.len(), 3);
 }
 
 // RFC 4795 2.7: S8, S10

@@ -1,8 +1,10 @@
 //! The asker on made-up links, with a fake clock and seeded chance.
 
 use std::net::SocketAddrV6;
+use std::time::Duration;
 
 use llamar_common::wire::dns::{CONFLICT, OPT, RESPONSE, TENTATIVE, TRUNCATED};
+use llamar_common::wire::udp::LLMNR;
 use rand::SeedableRng as _;
 
 use super::*;
@@ -188,8 +190,8 @@ fn path(device: u32, source: &str, networks: &[(&str, u8)]) -> Path {
 /// LLMNR's port of a host.
 fn host(address: &str) -> SocketAddr {
     match address.parse().unwrap() {
-        IpAddr::V6(ip) => SocketAddrV6::new(ip, PORT, 0, 7).into(),
-        ip => (ip, PORT).into(),
+        IpAddr::V6(ip) => SocketAddrV6::new(ip, LLMNR, 0, 7).into(),
+        ip => (ip, LLMNR).into(),
     }
 }
 

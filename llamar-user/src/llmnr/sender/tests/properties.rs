@@ -2,7 +2,10 @@
 
 use proptest::prelude::*;
 
+use std::time::Duration;
+
 use super::*;
+use crate::llmnr::timing::LLMNR_TIMEOUT;
 
 /// What a reader that shares no code with the asker has to say to a response: whether it is one to this query.
 fn is_response_to(query: &[u8], message: &[u8]) -> bool {

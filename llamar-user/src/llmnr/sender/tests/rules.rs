@@ -49,9 +49,10 @@ fn query_is_sent_three_times_each_after_a_jitter_and_waits_for_the_full_time_out
             sent_before = scene.elapsed();
             assert!(!scene.is_answered());
         }
-        assert_eq!(scene.step(), None);
         // The last one waits for responders that let the jitter pass.
-        assert_eq!(scene.elapsed() - sent_before, 200);
+        assert_eq!(scene.wait(199), []);
+        assert!(!scene.is_answered());
+        assert_eq!(scene.wait(1), []);
         assert_eq!(scene.outcome(), Outcome::Silence);
     }
     assert!(
@@ -126,6 +127,20 @@ fn who_wants_all_answers_gets_them_after_all_transmissions() {
     }
     assert_eq!(scene.finish().len(), 2);
     assert_eq!(scene.records().len(), 2);
+}
+
+// RFC 4795 2.7: S9
+#[test]
+fn who_wants_all_answers_waits_for_every_path() {
+    let mut scene = Scene::new(all(casa()), &both());
+    let [query, _] = scene.queries();
+    scene
+        .hears(0, "10.0.0.9", &answers(&query, PLAIN, &[a("10.0.0.9")]))
+        .unwrap();
+    scene.sender.handle_unsent(scene.now, 0);
+    assert!(!scene.is_answered());
+    scene.finish();
+    assert_eq!(scene.records(), ["10.0.0.9 on 2"]);
 }
 
 // RFC 4795 2.1.1, 2.2, 2.3: S4
@@ -296,6 +311,29 @@ fn responses_are_concatenated_and_the_order_of_each_is_kept() {
 
 // RFC 4795 2.2: S5
 #[test]
+fn responses_of_several_paths_are_in_the_order_in_which_they_came() {
+    let mut scene = Scene::new(all(casa()), &both());
+    let [ipv4, ipv6] = scene.queries();
+    for (path, query, from) in [
+        (1, &ipv6, "fe80::8"),
+        (0, &ipv4, "10.0.0.9"),
+        (1, &ipv6, "fe80::7"),
+    ] {
+        let number = scene.sender.exchanges[path].heard.len() + path;
+        let address = format!("10.0.0.{number}");
+        scene
+            .hears(path, from, &answers(query, SHARED, &[a(&address)]))
+            .unwrap();
+    }
+    scene.finish();
+    assert_eq!(
+        scene.records(),
+        ["10.0.0.1 on 2", "10.0.0.0 on 2", "10.0.0.2 on 2"]
+    );
+}
+
+// RFC 4795 2.2: S5
+#[test]
 fn responses_with_c_set_are_not_mixed_with_others() {
     for order in [[SHARED, PLAIN], [PLAIN, SHARED]] {
         let mut scene = Scene::new(all(casa()), &eth0());
@@ -435,4 +473,36 @@ fn opt_is_sent_if_wanted_and_the_extended_rcode_of_a_response_counts() {
     );
     scene.hears(0, "10.0.0.9", &with_opt(0)).unwrap();
     assert_eq!(scene.records(), ["10.0.0.9 on 2"]);
+}
+
+#[test]
+fn there_is_an_end_to_records_and_to_aliases() {
+    let mut scene = Scene::new(all(casa()), &eth0());
+    let (_, query) = scene.query();
+    for last in 0..32 {
+        let record = |low| a(&format!("10.{last}.1.{low}"));
+        let many: Vec<_> = (0..200).map(record).collect();
+        let from = format!("10.0.0.{last}");
+        scene
+            .hears(0, &from, &answers(&query, SHARED, &many))
+            .unwrap();
+    }
+    scene.finish();
+    assert_eq!(scene.records().len(), 1024);
+
+    let mut scene = Scene::new(casa(), &eth0());
+    let (_, query) = scene.query();
+    let name = |number| match number {
+        0 => String::from("casa"),
+        number => format!("a{number}"),
+    };
+    let alias = |number| {
+        let target = Name::parse(&name(number + 1)).unwrap();
+        record(&name(number), Rdata::Cname(target))
+    };
+    let chain: Vec<_> = (0..20).map(alias).collect();
+    scene
+        .hears(0, "10.0.0.9", &answers(&query, PLAIN, &chain))
+        .unwrap();
+    assert_eq!(scene.records().len(), 9);
 }

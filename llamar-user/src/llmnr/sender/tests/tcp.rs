@@ -53,6 +53,40 @@ fn cut_response_is_asked_for_over_tcp_and_discarded_for_what_comes() {
 
 // RFC 4795 2.1.1: S6
 #[test]
+fn cut_response_that_comes_after_the_answer_is_not_asked_for_again() {
+    let mut scene = Scene::new(casa(), &eth0());
+    let (_, query) = scene.query();
+    let cut = answers(&query, SHARED | TRUNCATED, &[a("10.0.0.8")]);
+    scene
+        .hears(0, "10.0.0.9", &answers(&query, SHARED, &[a("10.0.0.9")]))
+        .unwrap();
+    scene.wait(200);
+    assert!(scene.is_answered());
+    scene.hears(0, "10.0.0.8", &cut).unwrap();
+    assert_eq!(scene.finish(), []);
+}
+
+// RFC 4795 2.4: S6
+#[test]
+fn query_over_tcp_has_an_id_that_no_query_by_udp_has() {
+    let many = vec![eth0()[0].clone(); 5000];
+    for seed in 0..100 {
+        let mut ask = casa();
+        ask.server = Some("10.0.0.9".parse().unwrap());
+        let scene = Scene::seeded(seed, ask, &many);
+        let ids: std::collections::BTreeSet<_> = scene
+            .sender
+            .exchanges
+            .iter()
+            .map(|exchange| exchange.id)
+            .collect();
+        let streams = &scene.sender.streams;
+        assert!(streams.iter().all(|stream| !ids.contains(&stream.id)));
+    }
+}
+
+// RFC 4795 2.1.1: S6
+#[test]
 fn without_an_answer_over_tcp_the_cut_one_is_all_there_is() {
     for end in [Some(End::Closed), Some(End::Unreachable), None] {
         let (mut scene, stream, ..) = cut(Collect::First, &[a("10.0.0.1")]);

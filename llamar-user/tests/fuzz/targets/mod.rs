@@ -1,0 +1,73 @@
+//! What is fuzzed: a test each, whose name is what `cargo xtask fuzz` calls it.
+
+use crate::run::fuzz;
+
+mod config;
+mod engine;
+mod frame;
+mod message;
+mod name;
+mod respond;
+mod script;
+mod sender;
+mod stream;
+
+/// Whole DNS messages: the codec, against other implementations and against itself.
+#[test]
+fn message() {
+    fuzz::<message::Messages>();
+}
+
+/// Domain names: as text, alone in wire form, compressed in a message.
+#[test]
+fn name() {
+    fuzz::<name::Names>();
+}
+
+/// The responder: messages by UDP and TCP from anywhere.
+#[test]
+fn respond() {
+    fuzz::<respond::Responder>();
+}
+
+/// The kernel path's logic: whole frames, with the responder's answers for comparison.
+#[test]
+fn frame() {
+    fuzz::<frame::Frames>();
+}
+
+/// Messages on a TCP connection.
+#[test]
+fn stream() {
+    fuzz::<stream::Streams>();
+}
+
+/// The configuration file.
+#[test]
+fn toml() {
+    fuzz::<config::Toml>();
+}
+
+/// LLamar's configuration file.
+#[test]
+fn ini() {
+    fuzz::<config::Ini>();
+}
+
+/// The hosts file.
+#[test]
+fn hosts() {
+    fuzz::<config::HostsFile>();
+}
+
+/// The engine: names claimed, and whatever comes about them.
+#[test]
+fn engine() {
+    fuzz::<engine::Engines>();
+}
+
+/// The asker: whatever comes back.
+#[test]
+fn sender() {
+    fuzz::<sender::Senders>();
+}
