@@ -7,8 +7,6 @@ use llamar_common::wire::dns;
 use crate::dns::{Header, Message, Opt, Question, Rdata, Record, kind};
 use llamar_common::wire::udp;
 
-/// RFC 4795 2.1: the longest message that is accepted.
-
 /// Aliases that a name is followed through; a chain of more is nobody's intent.
 const ALIASES_MAX: usize = 8;
 
