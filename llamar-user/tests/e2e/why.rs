@@ -4,12 +4,14 @@ use std::net::{Ipv4Addr, UdpSocket};
 use std::process::Output;
 
 use llamar_common::testing::skip;
+use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use crate::support::agent::{Agent, config_file, instance, llamar};
 use crate::support::net::Net;
 use crate::support::nft;
 use crate::support::scene::{HOST_V4, HOST_V6, PEER_V4, Path, Scene};
+use crate::support::tcp::connected;
 use crate::support::wait_until;
 
 /// What a command printed and its exit code.
@@ -294,7 +296,13 @@ fn a_packet_filter_and_a_port_of_tcp_that_another_holds_are_noted() {
         notes.contains("tcp port 5355") && notes.contains(&std::process::id().to_string()),
         "{notes}"
     );
+    // When the port is free, it is listened on from the next pass on, and the note is gone.
     drop(holder);
+    agent.signal(Signal::SIGHUP);
+    wait_until("the note to be gone", || {
+        why(&agent, "casa").1["notes"] == Value::Array(vec![])
+    });
+    connected(&scene.peer, HOST_V4.into());
     if !nft::drop_all_input(&scene.host) {
         return skip("the kernel has no nftables");
     }
