@@ -183,6 +183,25 @@ fn forged_losses_again_and_again_make_few_queries_and_few_lines() {
     assert!(news.count() <= 8);
 }
 
+// RFC 4795 4.2, 5.1: R52. A forger has as many addresses as he likes, the log has not as many lines.
+#[test]
+fn culprits_without_number_are_not_all_news() {
+    let (mut scene, host) = verified(1, None);
+    scene.wanted(host).on_conflict = OnConflict::Keep;
+    scene.follow(host);
+    for number in 0..40 {
+        scene.run(CHECK_DISTANCE);
+        scene.ask(0, v4(9), "casa", C);
+        scene.run(ms(110));
+        let query = scene.last_query(host, true);
+        let culprit = Ipv4Addr::new(9, 0, 0, number).into();
+        assert!(scene.respond(host, &query, culprit, 0).is_ok());
+    }
+    let conflicts = scene.conflicts(host);
+    let news = conflicts.iter().filter(|conflict| conflict.2);
+    assert_eq!((conflicts.len(), news.count()), (40, 8));
+}
+
 // RFC 4795 2.7: R44
 #[test]
 fn flood_of_queries_for_a_tentative_name_fills_a_bounded_queue() {
