@@ -34,14 +34,14 @@ impl Members {
             groups.leave(device);
         }
         for device in self.due(&served, again) {
+            let link = desired.link_of(device);
+            let interface = link.map_or("", |(_, served)| &*served.interface);
             let result = groups.join(device);
             let first = self.joined(device, result.is_ok());
             match result {
-                Ok(()) => debug!("joined 224.0.0.252 and ff02::1:3 on interface {device}"),
-                Err(error) if first => warn!(
-                    "join 224.0.0.252 and ff02::1:3 on interface {device}: {error}; tried again every minute"
-                ),
-                Err(error) => debug!("join on interface {device} again: {error}"),
+                Ok(()) => debug!("{interface}: joined 224.0.0.252 and ff02::1:3"),
+                Err(error) if first => warn!("{interface}: {error}; tried again every minute"),
+                Err(error) => debug!("{interface}: {error}"),
             }
         }
     }

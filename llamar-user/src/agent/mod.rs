@@ -144,8 +144,6 @@ struct Agent {
     kernel: KernelPath,
     groups: Groups,
     listeners: Listeners,
-    /// Why TCP is not listened for somewhere, as it was said.
-    unheard: Vec<String>,
     members: Members,
     proxies: Proxies,
     control: Control,
@@ -206,7 +204,6 @@ impl Agent {
             kernel,
             groups,
             listeners: Listeners::new(),
-            unheard: Vec::new(),
             members: Members::default(),
             proxies: Proxies::new(),
             control,
@@ -321,7 +318,6 @@ impl Agent {
         let devices = links.filter_map(|served| served.device).collect();
         for error in self.listeners.follow(&devices, again) {
             warn!("{error}; tried again every minute");
-            self.unheard.push(error.to_string());
         }
     }
 

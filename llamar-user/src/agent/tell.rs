@@ -65,7 +65,7 @@ impl Agent {
             members: &self.members,
             notes: firewall::note()
                 .into_iter()
-                .chain(self.unheard.clone())
+                .chain(self.listeners.failures().map(String::from))
                 .collect(),
             kernel: &self.kernel,
             culprits: &self.culprits,

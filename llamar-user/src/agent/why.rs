@@ -113,18 +113,21 @@ impl Seen<'_> {
             Subject::Address(address) => address_on(served, *address),
         };
         let how = match found {
-            Ok(how) => how,
+            // Without an address nothing is verified either: that is the reason then.
+            Err((Reason::Tentative, _)) if served.own.is_empty() => None,
             Err(silent) => return silent,
+            Ok(how) => Some(how),
         };
-        if served.own.is_empty() {
+        let Some(how) = how.filter(|_| !served.own.is_empty()) else {
             let text = "it has no address from which to answer (RFC 4795 2.5)".to_owned();
             return (Reason::NoAddress, text);
-        }
-        if let Some(device) = served.device.filter(|device| self.members.failed(*device)) {
-            let text = format!(
-                "224.0.0.252 and ff02::1:3 could not be joined on interface {device}; tried again every minute, see the log"
-            );
-            return (Reason::NotJoined, text);
+        };
+        if served
+            .device
+            .is_some_and(|device| self.members.failed(device))
+        {
+            let text = "224.0.0.252 or ff02::1:3 could not be joined; tried again every minute, see the log";
+            return (Reason::NotJoined, text.to_owned());
         }
         how
     }
@@ -139,7 +142,7 @@ impl Seen<'_> {
     ) -> Result<(Reason, String), (Reason, String)> {
         if let Some(addresses) = served.names.get(name) {
             if addresses.state == NameState::Tentative {
-                return Err((Reason::Tentative, tentative(served)));
+                return Err(tentative());
             }
             let told: Vec<String> = addresses
                 .iter()
@@ -221,11 +224,9 @@ impl Seen<'_> {
     }
 }
 
-fn tentative(served: &Served) -> String {
-    if served.own.is_empty() {
-        return "it is not verified that nobody else has the name, as there is no address from which to ask (RFC 4795 4.1)".to_owned();
-    }
-    "it is being verified that nobody else has the name; until then answers have the T bit set and do not count (RFC 4795 4.1)".to_owned()
+fn tentative() -> (Reason, String) {
+    let text = "it is being verified that nobody else has the name; until then answers have the T bit set and do not count (RFC 4795 4.1)";
+    (Reason::Tentative, text.to_owned())
 }
 
 fn address_on(served: &Served, address: IpAddr) -> Result<(Reason, String), (Reason, String)> {
@@ -243,5 +244,5 @@ fn address_on(served: &Served, address: IpAddr) -> Result<(Reason, String), (Rea
         let text = "the address has no name of ours here (RFC 4795 2.3 d)".to_owned();
         return Err((Reason::NotConfigured, text));
     }
-    Err((Reason::Tentative, tentative(served)))
+    Err(tentative())
 }

@@ -1,5 +1,6 @@
 //! `llamar why`: whether a name is answered for on each link, and the rule that keeps it silent where it is not.
 
+use std::net::IpAddr;
 use std::process::ExitCode;
 
 use tracing::error;
@@ -7,6 +8,7 @@ use tracing::error;
 use crate::agent::control::{Request, ask};
 use crate::datapath::Instance;
 use crate::datapath::read::Pinned;
+use crate::dns::Name;
 use crate::net::holder;
 use crate::net::udp::PORT;
 use crate::report::WhyReport;
@@ -44,6 +46,10 @@ pub fn why(args: &Args) -> ExitCode {
 fn run(args: &Args) -> anyhow::Result<bool> {
     let instance = Instance::new(args.instance.as_deref())?;
     let name = args.name.clone();
+    // A wrong name is wrong whether an agent runs or not.
+    if name.parse::<IpAddr>().is_err() {
+        Name::parse(&name)?;
+    }
     let request = Request::Why { name: name.clone() };
     let report: WhyReport = match ask(&instance.socket(), request)? {
         Some(report) => report,

@@ -29,6 +29,10 @@ pub const GROUP_V4: Ipv4Addr = Ipv4Addr::from_bits(u32::from_be_bytes(ip::v4::LL
 pub const GROUP_V6: Ipv6Addr = Ipv6Addr::from_bits(u128::from_be_bytes(ip::v6::LLMNR));
 /// RFC 4795 2.5: TTL and hop limit of queries and responses.
 const TTL: u32 = 255;
+/// Bytes of datagrams that the kernel holds for a socket until they are sent. Those to an address that nobody has wait
+/// for its hardware address, three seconds long, and the default of 208 KiB is full of them after some two hundred
+/// queries with a forged source: then nobody else is answered. The kernel bounds what waits for one address.
+const SEND_BUFFER: usize = 4 << 20;
 
 /// The sockets.
 #[derive(Debug)]
@@ -225,6 +229,7 @@ fn bind_ipv4() -> io::Result<UdpSocket> {
     socket.set_multicast_ttl_v4(TTL)?;
     // Our own queries are for others; what other programs of this host send is still heard.
     socket.set_multicast_loop_v4(false)?;
+    enlarge(&socket);
     socket.bind(&SocketAddr::from((Ipv4Addr::UNSPECIFIED, PORT)).into())?;
     UdpSocket::from_std(StdSocket::from(socket))
 }
@@ -237,8 +242,17 @@ fn bind_ipv6() -> io::Result<UdpSocket> {
     socket.set_unicast_hops_v6(TTL)?;
     socket.set_multicast_hops_v6(TTL)?;
     socket.set_multicast_loop_v6(false)?;
+    enlarge(&socket);
     socket.bind(&SocketAddr::from((Ipv6Addr::UNSPECIFIED, PORT)).into())?;
     UdpSocket::from_std(StdSocket::from(socket))
+}
+
+/// Gives a socket its send buffer; without the right to more, as much as everybody may have.
+fn enlarge(socket: &Socket) {
+    if setsockopt(socket, sockopt::SndBufForce, &SEND_BUFFER).is_err() {
+        // Too small a buffer is no reason not to serve.
+        let _ = socket.set_send_buffer_size(SEND_BUFFER);
+    }
 }
 
 /// Whether a kernel without IPv6 (built or booted so) refused a socket.

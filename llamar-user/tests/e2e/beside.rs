@@ -272,9 +272,9 @@ fn systemd_resolved_gives_in_and_takes_another_name_where_we_were_first() {
     assert!(!all.contains(&PEER_V4.to_string()), "{all}");
 }
 
-// RFC 4795 4.1, 4.2: R48, R49
+// RFC 4795 4.2: R17, R50, R51, R52
 #[test]
-fn a_second_start_of_llmnrd_with_our_name_is_found_when_somebody_doubts_it() {
+fn llmnrd_that_takes_our_name_is_found_when_somebody_doubts_it() {
     let peer = or_skip!(Peer::find("llmnrd"));
     let scene = or_skip!(Scene::bare(Path::Userspace));
     // llmnrd has the smaller address of the only family, so that we are to give in.
@@ -289,7 +289,7 @@ fn a_second_start_of_llmnrd_with_our_name_is_found_when_somebody_doubts_it() {
     let us = Station::new(HOST_MAC, [10, 7, 0, 2]);
     wait_for_owner(&scene.host, us, "hare");
     assert_eq!(names(&agent), unique("hare"));
-    // A sender that sees both: `llamar query` from llmnrd's host hears us, and from a third would hear both.
+    // llmnrd asked nobody. A sender that heard both tells of it.
     let third = Station::new([2, 0, 0, 0, 0, 9], [10, 7, 0, 9]);
     let doubt = FrameBuilder::llmnr(third).question("hare", A).flags(0x0400);
     scene.wire().send(&doubt.build());

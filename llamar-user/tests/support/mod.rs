@@ -9,6 +9,7 @@ pub mod ask;
 pub mod counters;
 pub mod message;
 pub mod net;
+pub mod nft;
 pub mod peers;
 pub mod reply;
 pub mod resolved;

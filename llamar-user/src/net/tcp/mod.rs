@@ -61,6 +61,8 @@ pub struct Listeners {
     limits: Limits,
     /// None where the last try has failed, or where the kernel does not have the IP version.
     sockets: BTreeMap<(u32, Family), Option<TcpListener>>,
+    /// Why the last try has failed, where it has.
+    failures: BTreeMap<(u32, Family), String>,
     /// Which socket is the first to give its connections next time.
     first: usize,
     places: Places<Id>,
@@ -88,6 +90,7 @@ impl Listeners {
         Self {
             limits,
             sockets: BTreeMap::new(),
+            failures: BTreeMap::new(),
             first: 0,
             places: Places::new(limits),
             connections: JoinSet::new(),
@@ -102,6 +105,8 @@ impl Listeners {
     /// listening failed before. What failed for the first time is given back, to be told; what fails again is not.
     pub fn follow(&mut self, devices: &BTreeSet<u32>, again: bool) -> Vec<ListenError> {
         self.sockets
+            .retain(|(device, _), _| devices.contains(device));
+        self.failures
             .retain(|(device, _), _| devices.contains(device));
         for connection in self.places.keep(|device| devices.contains(&device)) {
             self.reset(connection);
@@ -119,12 +124,26 @@ impl Listeners {
                 continue;
             }
             match listen(key.0, key.1) {
-                Ok(listener) => *socket = listener,
-                Err(error) if first => failures.push(error),
-                Err(error) => debug!("{error}"),
+                Ok(listener) => {
+                    *socket = listener;
+                    self.failures.remove(&key);
+                }
+                Err(error) => {
+                    self.failures.insert(key, error.to_string());
+                    if first {
+                        failures.push(error);
+                    } else {
+                        debug!("{error}");
+                    }
+                }
             }
         }
         failures
+    }
+
+    /// Why it is not listened where it should be.
+    pub fn failures(&self) -> impl Iterator<Item = &str> {
+        self.failures.values().map(String::as_str)
     }
 
     /// The next message that a client sent. Cancelling loses none. Connections are accepted only while this is waited
