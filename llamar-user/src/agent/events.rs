@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use llamar_common::abi::LinkKey;
-use tracing::{debug, info, warn};
+use tracing::{Level, debug, enabled, info, warn};
 
 use super::{Agent, culprits};
 use crate::dns::{Message, Name, Question};
@@ -115,6 +115,10 @@ fn conflict(name: &Name, place: &str, ours: IpAddr, outcome: &Outcome) -> String
 
 /// RFC 4795 4.2: what a query with C set says in its additional section should be logged, and is otherwise ignored.
 fn tell_doubt(place: &str, question: &Question, by: IpAddr, message: &[u8]) {
+    // Others decide how often and how much is read here.
+    if !enabled!(Level::DEBUG) {
+        return;
+    }
     let (kind, name) = (question.kind_name(), &question.name);
     let records = Message::read(message).map_or_else(|_| Vec::new(), |read| read.additionals);
     let records: Vec<String> = records.iter().map(ToString::to_string).collect();
