@@ -53,6 +53,10 @@ fn wanted_on(
             inherited: known.any(|key| inherited.contains(&key)),
         }
     };
+    // They are verified some at a time: by which this host is found goes before what it holds for others.
+    let host = served.names.host();
+    let held = served.names.own().keys();
+    let held = held.filter(|name| !host.contains(name));
     let v4 = served.own.iter().find_map(|address| match address {
         IpAddr::V4(address) => Some(*address),
         IpAddr::V6(_) => None,
@@ -63,7 +67,7 @@ fn wanted_on(
     });
     Wanted {
         up: served.up,
-        names: served.names.own().keys().map(claimed).collect(),
+        names: host.iter().chain(held).map(claimed).collect(),
         v4,
         // RFC 4795 2.3, 2.5: any address of the interface will do; the link's own is valid wherever the query gets.
         v6: v6.min_by_key(|address| !address.is_unicast_link_local()),
@@ -230,6 +234,18 @@ mod tests {
         let owners = zone.names_of(ip(2)).unwrap();
         let owners: Vec<_> = owners.iter().map(|owner| owner.name.to_string()).collect();
         assert_eq!(owners, ["casa-2"]);
+    }
+
+    #[test]
+    fn names_of_the_host_itself_are_verified_before_those_that_it_holds_for_others() {
+        let own = table(&[("a", ip(8)), ("casa", ip(2)), ("nas", ip(9))]);
+        let served = Served {
+            names: Names::new(own, Arc::default()).of_host(&[name("casa")]),
+            ..served(2)
+        };
+        let wanted = wanted_on(&[ETH], &served, OnConflict::Withdraw, &BTreeSet::new());
+        let names = wanted.names.iter().map(|claimed| claimed.name.to_string());
+        assert_eq!(names.collect::<Vec<_>>(), ["casa", "a", "nas"]);
     }
 
     // A frame with the tag is answered on the parent, under another key than the one of the claim.
