@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use llamar_common::abi::LinkKey;
-use tracing::{debug, info, warn};
+use tracing::{Level, debug, enabled, info, warn};
 
 use super::{Agent, culprits};
 use crate::dns::{Message, Name, Question};
@@ -30,7 +30,7 @@ impl Agent {
                 if news {
                     self.look_up(key, culprit, text);
                 } else {
-                    debug!("{}", text.replace("{}", &self.culprits.shown(culprit)));
+                    debug!("{}", text.replace("{}", &self.culprits.shown(key, culprit)));
                 }
             }
             Event::Doubted {
@@ -70,20 +70,30 @@ impl Agent {
         let device = self.bare.links.get(&key).and_then(|served| served.device);
         let Some(device) = device else {
             let mac = self.proxies.mac(key, culprit);
-            return self.culprit(&culprits::Found { culprit, mac, text });
+            return self.culprit(&culprits::Found {
+                key,
+                culprit,
+                mac,
+                text,
+            });
         };
-        if let Err(text) = self.culprits.look_up(device, culprit, text) {
+        if let Err(text) = self.culprits.look_up(key, device, culprit, text) {
             let mac = None;
-            self.culprit(&culprits::Found { culprit, mac, text });
+            self.culprit(&culprits::Found {
+                key,
+                culprit,
+                mac,
+                text,
+            });
         }
     }
 
     /// Says who has a name of ours.
     pub(super) fn culprit(&mut self, found: &culprits::Found) {
         if let Some(mac) = found.mac {
-            self.culprits.learn(found.culprit, mac);
+            self.culprits.learn(found.key, found.culprit, mac);
         }
-        let shown = self.culprits.shown(found.culprit);
+        let shown = self.culprits.shown(found.key, found.culprit);
         warn!("{}", found.text.replace("{}", &shown));
     }
 }
@@ -105,6 +115,10 @@ fn conflict(name: &Name, place: &str, ours: IpAddr, outcome: &Outcome) -> String
 
 /// RFC 4795 4.2: what a query with C set says in its additional section should be logged, and is otherwise ignored.
 fn tell_doubt(place: &str, question: &Question, by: IpAddr, message: &[u8]) {
+    // Others decide how often and how much is read here.
+    if !enabled!(Level::DEBUG) {
+        return;
+    }
     let (kind, name) = (question.kind_name(), &question.name);
     let records = Message::read(message).map_or_else(|_| Vec::new(), |read| read.additionals);
     let records: Vec<String> = records.iter().map(ToString::to_string).collect();

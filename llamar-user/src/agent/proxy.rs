@@ -1,6 +1,7 @@
 //! Answers over AF_PACKET what only llamar can answer: ARP requests for proxied addresses, those that RFC 3927 wants
 //! answered by broadcast, and everything on VLANs that have no interface here. The answers are those of
-//! `llamar_common::respond`, as in the kernel.
+//! `llamar_common::respond`, as in the kernel; LLMNR messages that have none there go to the engine, whose own ones go
+//! out here.
 
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};

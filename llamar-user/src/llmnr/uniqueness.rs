@@ -127,7 +127,8 @@ impl Verification {
                 jitter(rng)
             };
             exchange.due = Some(now + LLMNR_TIMEOUT + delay);
-            send(exchange.source, query(exchange.id, &self.question));
+            // RFC 4795 2.1.1, 4.1: C, TC, T, Z and RCODE are clear, and there is nothing but one question.
+            send(exchange.source, self.question.query(exchange.id, 0));
         }
     }
 
@@ -184,24 +185,6 @@ impl Verification {
             .find(|exchange| exchange.id == id && is_source(exchange.source))
             .filter(|_| self.question == *question)
     }
-}
-
-/// The query's message.
-fn query(id: u16, question: &Question) -> Vec<u8> {
-    // RFC 4795 2.1.1, 4.1: C, TC, T, Z and RCODE are clear, and there is nothing but one question.
-    let header = Header {
-        id,
-        flags: 0,
-        questions: 1,
-        answers: 0,
-        authorities: 0,
-        additionals: 0,
-    };
-    let mut message = header.bytes().to_vec();
-    message.extend_from_slice(question.name.wire());
-    message.extend_from_slice(&question.kind.to_be_bytes());
-    message.extend_from_slice(&question.class.to_be_bytes());
-    message
 }
 
 /// A response, as far as verification heeds it.

@@ -38,6 +38,8 @@ pub struct Claim {
     pub used: Option<Name>,
     /// The number of the name in use, 1 for the claimed one.
     pub number: u32,
+    /// Its place among the names that are claimed, the most important of which is verified first.
+    pub rank: usize,
     /// How far it is.
     pub phase: Phase,
     /// What is to be done for it.
@@ -88,6 +90,7 @@ impl Claim {
         Self {
             used: None,
             number: 1,
+            rank: 0,
             phase,
             work: Work::Rest,
             vouched: false,

@@ -8,10 +8,8 @@ use super::link::{Link, Turn};
 use super::rename::numbered;
 use super::{Event, Outcome, Why};
 use crate::config::OnConflict;
-use crate::dns::Name;
+use crate::dns::{Name, kind};
 
-/// Type PTR (RFC 1035 3.3.12).
-const PTR: u16 = 12;
 /// Names that are tried in a row after a loss; a host that takes all of them does so on purpose.
 const RENAMES_MAX: u32 = 10;
 
@@ -92,7 +90,7 @@ impl Link {
         turn.delayed.retain(|transmit| match &transmit.why {
             // A response to a PTR query may hold any name.
             Why::Response(question) => {
-                transmit.key != self.key || question.name != *used && question.kind != PTR
+                transmit.key != self.key || question.name != *used && question.kind != kind::PTR
             }
             Why::Verification => true,
         });

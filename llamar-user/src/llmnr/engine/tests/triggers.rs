@@ -372,3 +372,30 @@ fn many_names_are_verified_some_at_a_time() {
     };
     assert!(place("name0") < 40 && place("name299") > 260);
 }
+
+#[test]
+fn most_important_names_are_verified_first_whenever_all_are() {
+    let many: Vec<String> = (0..3 * VERIFIED_AT_ONCE)
+        .map(|number| format!("a{number:02}"))
+        .collect();
+    let names = ["zz"].into_iter().chain(many.iter().map(String::as_str));
+    let names: Vec<&str> = names.collect();
+    let mut scene = Scene::new(31, None);
+    let host = scene.host(Some(5), Some(5), &names);
+    scene.follow(host);
+    for address in [6, 7] {
+        scene.run(secs(1));
+        assert_eq!(scene.state(host, "zz"), UNIQUE);
+        assert_eq!(scene.state(host, "a47"), TENTATIVE);
+        scene.run(secs(5));
+        assert_eq!(scene.state(host, "a47"), UNIQUE);
+        scene.wanted(host).addresses.insert(v4(address));
+        scene.follow(host);
+        assert_eq!(scene.state(host, "zz"), TENTATIVE);
+    }
+    let now = scene.now;
+    scene.hosts[host].engine.wake(now);
+    scene.run(secs(1));
+    assert_eq!(scene.state(host, "zz"), UNIQUE);
+    assert_eq!(scene.state(host, "a47"), TENTATIVE);
+}
