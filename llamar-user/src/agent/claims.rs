@@ -100,7 +100,6 @@ pub fn settle(engine: &Engine, bare: &Desired) -> Desired {
 
 #[cfg(test)]
 mod tests {
-    use std::net::SocketAddr;
     use std::sync::Arc;
 
     use rand::SeedableRng as _;
@@ -209,7 +208,7 @@ mod tests {
         message[2] |= 0x80;
         let asked = Asked {
             message: &message,
-            from: SocketAddr::new(ip(1), 5355),
+            from: "169.254.0.1:5355".parse().unwrap(),
             transport: Transport::Udp { to: ip(2) },
         };
         let heard = engine.handle_datagram(now, ETH, &bare.links[&ETH], &asked);

@@ -22,8 +22,20 @@ pub struct Found {
     pub culprit: IpAddr,
     /// Its hardware address, where that could be found.
     pub mac: Option<[u8; 6]>,
-    /// What to log, with `{}` where the culprit goes.
-    pub text: String,
+    /// What to log.
+    pub text: Sentence,
+}
+
+/// What is said of a culprit: the words before it and those behind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Sentence(pub String, pub String);
+
+impl Sentence {
+    /// The whole, with the culprit as it is shown.
+    pub fn with(&self, culprit: &str) -> String {
+        let Self(before, behind) = self;
+        format!("{before}{culprit}{behind}")
+    }
 }
 
 /// The culprits that are known and those that are being looked up.
@@ -52,8 +64,8 @@ impl Culprits {
         key: LinkKey,
         device: u32,
         culprit: IpAddr,
-        text: String,
-    ) -> Result<(), String> {
+        text: Sentence,
+    ) -> Result<(), Sentence> {
         let Ok(place) = self.sender.clone().try_reserve_owned() else {
             return Err(text);
         };

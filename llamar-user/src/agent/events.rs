@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use llamar_common::abi::LinkKey;
 use tracing::{Level, debug, enabled, info, warn};
 
+use super::culprits::Sentence;
 use super::{Agent, culprits};
 use crate::dns::{Message, Name, Question};
 use crate::llmnr::engine::{Event, Outcome};
@@ -30,8 +31,18 @@ impl Agent {
                 if news {
                     self.look_up(key, culprit, text);
                 } else {
-                    debug!("{}", text.replace("{}", &self.culprits.shown(key, culprit)));
+                    debug!("{}", text.with(&self.culprits.shown(key, culprit)));
                 }
+            }
+            Event::Defended {
+                key,
+                name,
+                ours,
+                culprit,
+            } => {
+                let then = "that host has to give it up (RFC 4795 4.2)";
+                let text = too(&name, &self.place(key), ours, then);
+                self.look_up(key, culprit, text);
             }
             Event::Doubted {
                 key,
@@ -66,7 +77,7 @@ impl Agent {
     }
 
     /// Finds out a culprit's hardware address, then says who it is.
-    fn look_up(&mut self, key: LinkKey, culprit: IpAddr, text: String) {
+    fn look_up(&mut self, key: LinkKey, culprit: IpAddr, text: Sentence) {
         let device = self.bare.links.get(&key).and_then(|served| served.device);
         let Some(device) = device else {
             let mac = self.proxies.mac(key, culprit);
@@ -94,12 +105,12 @@ impl Agent {
             self.culprits.learn(found.key, found.culprit, mac);
         }
         let shown = self.culprits.shown(found.key, found.culprit);
-        warn!("{}", found.text.replace("{}", &shown));
+        warn!("{}", found.text.with(&shown));
     }
 }
 
-/// A conflict in a sentence, with `{}` where the culprit goes.
-fn conflict(name: &Name, place: &str, ours: IpAddr, outcome: &Outcome) -> String {
+/// A conflict in a sentence.
+fn conflict(name: &Name, place: &str, ours: IpAddr, outcome: &Outcome) -> Sentence {
     let then = match outcome {
         Outcome::Kept => "still answered for there, as on-conflict = \"keep\" says".to_owned(),
         Outcome::Withdrawn { retry } => {
@@ -110,7 +121,14 @@ fn conflict(name: &Name, place: &str, ours: IpAddr, outcome: &Outcome) -> String
         }
         Outcome::Renamed { to } => format!("{to} is used there in its place"),
     };
-    format!("{place}: {name} is the name of another host too, {{}}, which answered {ours}: {then}")
+    too(name, place, ours, &then)
+}
+
+fn too(name: &Name, place: &str, ours: IpAddr, then: &str) -> Sentence {
+    Sentence(
+        format!("{place}: {name} is the name of another host too, "),
+        format!(", which answered {ours}: {then}"),
+    )
 }
 
 /// RFC 4795 4.2: what a query with C set says in its additional section should be logged, and is otherwise ignored.

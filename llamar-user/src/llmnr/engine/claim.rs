@@ -54,6 +54,8 @@ pub struct Claim {
     pub culprit: Option<IpAddr>,
     /// Who was seen with the name since it was verified.
     pub culprits: BTreeSet<IpAddr>,
+    /// Who had it too and had to give in.
+    pub defended: BTreeSet<IpAddr>,
     /// When the last check ended that another host caused.
     pub checked: Option<Instant>,
     /// When something is due: a lost name's retry, a doubted one's check, a vouched one's end.
@@ -98,6 +100,7 @@ impl Claim {
             losses: 0,
             culprit: None,
             culprits: BTreeSet::new(),
+            defended: BTreeSet::new(),
             checked: None,
             due: None,
         }
@@ -146,6 +149,11 @@ impl Claim {
         self.losses = self.losses.saturating_add(1);
         self.culprit = Some(culprit);
         self.culprits.len() < CULPRITS_MAX && self.culprits.insert(culprit)
+    }
+
+    /// Takes note of a host that has the name too and has to give in; whether that is news.
+    pub fn defended(&mut self, other: IpAddr) -> bool {
+        self.defended.len() < CULPRITS_MAX && self.defended.insert(other)
     }
 
     /// How long the name is left alone after a response with this TTL.

@@ -25,6 +25,23 @@ pub struct Loss {
 }
 
 impl Link {
+    /// Takes note of another host that has a name of ours and has to give in by the rules: RFC 4795 4.2, conflicts are
+    /// logged.
+    pub fn defend(&mut self, turn: &mut Turn<'_>, name: &Name, ours: IpAddr, culprit: IpAddr) {
+        let Some(claim) = self.claims.get_mut(name) else {
+            return;
+        };
+        // Each is told once.
+        if claim.defended(culprit) {
+            turn.events.push_back(Event::Defended {
+                key: self.key,
+                name: claim.used.as_ref().unwrap_or(name).clone(),
+                ours,
+                culprit,
+            });
+        }
+    }
+
     /// Another host has a name of ours, and we have to give in.
     pub fn lose(&mut self, turn: &mut Turn<'_>, name: &Name, loss: Loss) {
         self.stop(name);

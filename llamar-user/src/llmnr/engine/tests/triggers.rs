@@ -399,3 +399,56 @@ fn most_important_names_are_verified_first_whenever_all_are() {
     assert_eq!(scene.state(host, "zz"), UNIQUE);
     assert_eq!(scene.state(host, "a47"), TENTATIVE);
 }
+
+// RFC 4795 4.1: R46. Who could not ask knows nothing.
+#[test]
+fn name_of_which_nobody_could_be_asked_stays_tentative_until_somebody_can() {
+    let mut scene = Scene::new(31, None);
+    let host = scene.host(Some(5), Some(5), &["casa"]);
+    scene.hosts[host].mute = (true, true);
+    scene.follow(host);
+    scene.run(secs(20));
+    assert_eq!(scene.state(host, "casa"), TENTATIVE);
+    assert!(scene.events(host).is_empty() && scene.sent.is_empty());
+    scene.hosts[host].mute = (false, false);
+    scene.run(secs(3));
+    assert_eq!(scene.state(host, "casa"), UNIQUE);
+    assert_eq!(scene.queries(host, scene.now - secs(3)).len(), 6);
+    assert_eq!(scene.next(), None);
+}
+
+// RFC 4795 4.1: R46. Over a family that takes nothing, nobody is answered either.
+#[test]
+fn family_over_which_nothing_can_be_sent_does_not_keep_a_name_tentative() {
+    for mute in [(true, false), (false, true)] {
+        let mut scene = Scene::new(31, None);
+        let host = scene.host(Some(5), Some(5), &["casa"]);
+        scene.hosts[host].mute = mute;
+        scene.follow(host);
+        scene.run(secs(3));
+        assert_eq!(scene.state(host, "casa"), UNIQUE);
+        let queries = scene.queries(host, scene.now - secs(3));
+        assert_eq!(queries.len(), 3);
+        assert!(
+            queries
+                .iter()
+                .all(|query| query.2.source.is_ipv4() != mute.0)
+        );
+        assert_eq!(scene.next(), None);
+    }
+}
+
+// RFC 4795 2.7: S8. A query that was not sent is sent later, and three times are three times.
+#[test]
+fn query_that_could_not_be_sent_is_sent_again() {
+    let mut scene = Scene::new(31, None);
+    let host = scene.host(Some(5), None, &["casa"]);
+    scene.hosts[host].mute = (true, true);
+    scene.follow(host);
+    scene.run(ms(110));
+    scene.hosts[host].mute = (false, false);
+    let start = scene.now;
+    scene.run(secs(2));
+    assert_eq!(scene.queries(host, start).len(), 3);
+    assert_eq!(scene.state(host, "casa"), UNIQUE);
+}
