@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv6Addr};
 
 use super::{AskError, Family, Options};
+use crate::config::is_link_local;
 use crate::link::{Address, AddressState, Link, Links};
 use crate::llmnr::sender::{Network, Path};
 
@@ -90,7 +91,8 @@ pub(super) fn is_in_vrf(link: &Link, links: &Links) -> bool {
 /// IPv4 networks of one link that are asked: each costs its own queries.
 const NETWORKS_MAX: usize = 8;
 
-/// The paths of one link: one for each IPv4 network, whose hosts answer those who are in it, and one for IPv6.
+/// The paths of one link: one for each routable IPv4 network, whose hosts answer those who are in it, or without such
+/// one for a link-local network, and one for IPv6.
 fn of(link: &Link, family: Option<Family>) -> Vec<Path> {
     let usable = |wanted: Family| {
         let addresses = link.addresses.iter();
@@ -104,7 +106,8 @@ fn of(link: &Link, family: Option<Family>) -> Vec<Path> {
     if family != Some(Family::Ipv6) {
         for address in usable(Family::Ipv4) {
             let is_covered = paths.iter().any(|path| path.reaches(address.ip));
-            if !is_covered && paths.len() < NETWORKS_MAX {
+            let is_last = !paths.is_empty() && is_link_local(address.ip);
+            if !is_covered && !is_last && paths.len() < NETWORKS_MAX {
                 // RFC 4795 2.5: a source address that is assigned on the interface.
                 paths.push(Path {
                     device: link.index,
@@ -216,6 +219,7 @@ mod tests {
             "169.254.7.7/16",
             "10.0.0.1/24",
             "10.0.0.2/24",
+            "172.16.0.1/16",
             "2001:db8::1/64",
             "fe80::1/64",
         ];
@@ -225,7 +229,7 @@ mod tests {
         ]);
         assert_eq!(
             shown(paths(&links, &on(&[], None))),
-            "2 10.0.0.1, 2 169.254.7.7, 2 fe80::1, 3 169.254.7.8"
+            "2 10.0.0.1, 2 172.16.0.1, 2 fe80::1, 3 169.254.7.8"
         );
         assert_eq!(
             shown(paths(&links, &on(&[], Some(Family::Ipv6)))),

@@ -94,18 +94,15 @@ impl Engine {
         });
         self.events.extend(parted);
         self.links.retain(|key, _| wanted.contains_key(key));
-        // A response that waits may tell an address that is no more.
-        let links = &self.links;
-        self.delayed.retain(|transmit| {
-            let (link, wanted) = (links.get(&transmit.key), wanted.get(&transmit.key));
-            link.zip(wanted).is_some_and(|(link, wanted)| {
-                link.up && wanted.up && link.addresses == wanted.addresses
-            })
-        });
         for (key, wanted) in wanted {
             self.links.entry(key).or_insert_with(|| Link::new(key));
             self.with(now, key, |link, turn| link.follow(turn, wanted));
         }
+        let links = &self.links;
+        self.delayed.retain(|transmit| {
+            let link = links.get(&transmit.key).filter(|link| link.up);
+            link.is_some_and(|link| link.addresses.contains(&transmit.source))
+        });
     }
 
     /// The machine slept: verifies all names as if their links had just come up (RFC 4795 4.1).
