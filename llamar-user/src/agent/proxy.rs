@@ -7,11 +7,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Instant;
 
 use llamar_common::abi::{
     ARP_DECLARED, ArpHost, ArpKey, Control, Host, Link, LinkKey, NameKey, Outcome, Sender,
 };
 use llamar_common::frame::SliceFrame;
+use llamar_common::limit::Source;
 use llamar_common::records::{Records, World};
 use llamar_common::respond::respond;
 use llamar_common::wire::{be16, ethernet, ip};
@@ -22,6 +24,7 @@ use tracing::{debug, warn};
 use super::stations::Stations;
 use super::tagged;
 use crate::dns::Name;
+use crate::llmnr::{Limiter, TICKS};
 use crate::net::{PacketSocket, arp_and_llmnr_filter, arp_filter};
 use crate::state::{Desired, Served};
 
@@ -46,6 +49,15 @@ pub enum Heard<'f> {
     Settled(LinkKey, &'static str),
     /// An LLMNR message on a VLAN that has no interface here.
     Message(LinkKey, tagged::Datagram<'f>),
+}
+
+/// When a frame came, and what limits the answers.
+#[derive(Clone, Copy)]
+pub struct Clock<'a> {
+    /// The limiter.
+    pub limiter: &'a Limiter,
+    /// The time now.
+    pub now: Instant,
 }
 
 /// The packet sockets, one for each interface that needs one.
@@ -154,12 +166,17 @@ impl Proxies {
     }
 
     /// Answers a frame if `llamar_common::respond` has an answer for it.
-    pub fn answer<'f>(&mut self, desired: &Desired, received: &'f Received) -> Heard<'f> {
+    pub fn answer<'f>(
+        &mut self,
+        desired: &Desired,
+        received: &'f Received,
+        clock: Clock<'_>,
+    ) -> Heard<'f> {
         let Some(proxy) = self.sockets.get(&received.device) else {
             return Heard::Nothing;
         };
         let frame = &received.frame;
-        let Some(records) = AgentRecords::new(desired, received.device, frame) else {
+        let Some(records) = AgentRecords::new(desired, received.device, frame, clock) else {
             return Heard::Nothing;
         };
         let key = records.key;
@@ -269,11 +286,12 @@ struct AgentRecords<'a> {
     link: Link,
     vlan: u16,
     host: OnceCell<Host>,
+    clock: Clock<'a>,
 }
 
 impl<'a> AgentRecords<'a> {
     /// The records for a frame received on an interface; `None` if it is left to the stack.
-    fn new(desired: &'a Desired, device: u32, frame: &[u8]) -> Option<Self> {
+    fn new(desired: &'a Desired, device: u32, frame: &[u8], clock: Clock<'a>) -> Option<Self> {
         let header = frame.get(..ethernet::HEADER + ethernet::TAG)?;
         let ether_type = be16(header, ethernet::ETHER_TYPE);
         let (key, served, vlan) = if ether_type == ethernet::VLAN {
@@ -295,9 +313,10 @@ impl<'a> AgentRecords<'a> {
         Some(Self {
             key,
             served,
-            link: served.link(key),
+            link: served.link(key, TICKS),
             vlan,
             host: OnceCell::new(),
+            clock,
         })
     }
 }
@@ -314,6 +333,7 @@ impl AgentRecords<'_> {
             return (Some(answer), verdict.outcome.map(Outcome::as_str));
         }
         match verdict.outcome {
+            _ if verdict.drop => (None, verdict.outcome.map(Outcome::as_str)),
             // A host that claims an address of ours gets no answer, but is to be seen.
             Some(Outcome::ArpConflict) => (None, Some(Outcome::ArpConflict.as_str())),
             _ => (None, None),
@@ -352,7 +372,7 @@ impl Records for AgentRecords<'_> {
     }
 
     fn jiffies(&self) -> u64 {
-        0
+        self.clock.limiter.ticks(self.clock.now)
     }
 
     fn sender(&self, _slot: u32) -> Option<Sender> {
@@ -360,6 +380,15 @@ impl Records for AgentRecords<'_> {
     }
 
     fn remember(&self, _slot: u32, _sender: Sender) {}
+
+    fn bucket<T>(
+        &self,
+        link: LinkKey,
+        source: Source,
+        change: impl FnOnce(u64) -> (u64, T),
+    ) -> Option<T> {
+        Some(self.clock.limiter.bucket(link, source, change))
+    }
 }
 
 #[cfg(test)]
@@ -382,6 +411,7 @@ mod tests {
             prefixes6: Vec::new(),
             own: Vec::<IpAddr>::new().into(),
             ttl: 30,
+            limit: llamar_common::limit::Rate::OFF,
             names: crate::state::Names::default(),
             arp: arp.iter().map(host).collect(),
         }
