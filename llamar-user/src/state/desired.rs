@@ -772,6 +772,26 @@ mod tests {
     }
 
     #[test]
+    fn a_vlan_has_the_limit_of_its_interface() {
+        let limit = Rate {
+            per_second: 7,
+            burst: 9,
+        };
+        let mut eth0 = Interface {
+            limit,
+            ..interface("casa")
+        };
+        eth0.vlans.insert(100, vlan("casa", "10.0.100.1/24"));
+        let links = links([link(2, "eth0", "10.0.0.1/24")]);
+        let desired = desired(&config([("eth0", eth0)]), &links);
+        for key in [LinkKey::new(2, 0), LinkKey::new(2, 100)] {
+            let served = &desired.links[&key];
+            assert_eq!(served.limit, limit);
+            assert_eq!(served.link(key, 250).limit, limit.limit(250));
+        }
+    }
+
+    #[test]
     fn a_vlan_with_nothing_to_it_is_warned_about() {
         let mut wanted = interface("casa");
         wanted.vlans.insert(100, vlan("casa", ""));
