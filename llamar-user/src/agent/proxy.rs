@@ -452,6 +452,60 @@ mod tests {
     }
 
     #[test]
+    fn queries_on_a_vlan_without_an_interface_are_limited_too() {
+        use llamar_common::abi::Prefix4;
+        use llamar_common::limit::Rate;
+        use llamar_common::testing::{A, FrameBuilder, Station};
+        use rand::SeedableRng as _;
+
+        use crate::state::{Addresses, Names};
+
+        let mut addresses = Addresses::new([IpAddr::from([10, 0, 100, 1])], 30);
+        addresses.state = llamar_common::abi::NameState::Unique;
+        let names = [(Name::parse("casa").unwrap(), Arc::new(addresses))];
+        let link = Served {
+            prefixes4: vec![Prefix4 {
+                network: [10, 0, 100, 0],
+                mask: [255, 255, 255, 0],
+                source: [10, 0, 100, 1],
+            }],
+            names: Names::new(names, Arc::default()),
+            limit: Rate {
+                per_second: 5,
+                burst: 20,
+            },
+            ..served(None, &[])
+        };
+        let desired = Desired {
+            links: BTreeMap::from([(LinkKey::new(2, 100), link)]),
+            warnings: Vec::new(),
+        };
+        let limiter = Limiter::new(&mut rand::rngs::StdRng::seed_from_u64(1));
+        let asker = Station::new([2, 0, 0, 0, 0, 9], [10, 0, 100, 9].map(u8::from));
+        let query = FrameBuilder::llmnr(asker).vlan(100).question("casa", A);
+        let (frame, start) = (query.build(), Instant::now());
+        let mut answered = |seconds| {
+            let clock = Clock {
+                limiter: &limiter,
+                now: start + std::time::Duration::from_secs(seconds),
+            };
+            let answer = |_: &u8| {
+                let records = AgentRecords::new(&desired, 2, &frame, clock).unwrap();
+                let (answer, outcome) = records.answer(&frame);
+                let word = if answer.is_some() {
+                    "llmnr-answered"
+                } else {
+                    "llmnr-limited"
+                };
+                assert_eq!(outcome, Some(word));
+                answer.is_some()
+            };
+            (0..100).filter(answer).count()
+        };
+        assert_eq!([0, 1, 2, 10].map(&mut answered), [20, 5, 5, 20]);
+    }
+
+    #[test]
     fn a_link_that_is_down_needs_nothing() {
         let link = Served {
             up: false,
