@@ -12,6 +12,7 @@ extern crate std;
 
 pub mod abi;
 pub mod frame;
+pub mod limit;
 pub mod records;
 pub mod respond;
 #[cfg(feature = "testing")]

@@ -3,6 +3,7 @@
 use core::cell::Cell;
 
 use crate::abi::{ArpHost, ArpKey, Control, Host, Link, LinkKey, NameKey, Sender};
+use crate::limit::{Source, bucket};
 
 /// Where [`respond`](crate::respond::respond) runs, which decides what is left to the next instance.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -36,7 +37,7 @@ pub trait Records {
     /// The heartbeat.
     fn control(&self) -> Option<&Control>;
 
-    /// The kernel's clock in jiffies.
+    /// The clock in ticks: the kernel's in jiffies, the agent's in those of its links' limits.
     fn jiffies(&self) -> u64;
 
     /// The sender remembered in a place of the array of senders.
@@ -44,6 +45,15 @@ pub trait Records {
 
     /// Remembers a sender.
     fn remember(&self, slot: u32, sender: Sender);
+
+    /// Replaces the bucket of a source by what `change` makes of it, and gives back what that tells; `None` if there
+    /// is none.
+    fn bucket<T>(
+        &self,
+        link: LinkKey,
+        source: Source,
+        change: impl FnOnce(u64) -> (u64, T),
+    ) -> Option<T>;
 }
 
 /// Records in memory, for hosts: what the maps hold, in slices that are searched from front to back.
@@ -61,6 +71,8 @@ pub struct SliceRecords<'a, const AGENT: bool = false> {
     pub arp: &'a [(ArpKey, ArpHost)],
     /// The array of senders; a place behind its end does not exist.
     pub senders: &'a [Cell<Sender>],
+    /// The array of buckets; a place behind its end does not exist.
+    pub buckets: &'a [Cell<u64>],
     /// The heartbeat.
     pub control: Control,
     /// The clock.
@@ -112,6 +124,19 @@ impl<const AGENT: bool> Records for SliceRecords<'_, AGENT> {
         if let Some(place) = self.senders.get(slot as usize) {
             place.set(sender);
         }
+    }
+
+    fn bucket<T>(
+        &self,
+        link: LinkKey,
+        source: Source,
+        change: impl FnOnce(u64) -> (u64, T),
+    ) -> Option<T> {
+        let place = bucket(&self.control.seeds, link, source);
+        let bucket = self.buckets.get(place as usize)?;
+        let (after, told) = change(bucket.get());
+        bucket.set(after);
+        Some(told)
     }
 }
 

@@ -11,10 +11,12 @@ use aya_ebpf::btf_maps::{Array, HashMap, PerCpuArray};
 use aya_ebpf::helpers::bpf_jiffies64;
 use aya_ebpf::macros::btf_map;
 use llamar_common::abi::{
-    ARP_MAX, ArpHost, ArpKey, COUNTERS_MAX, Control, Counters, Host, LINK_PROBES, LINKS_MAX, Link,
-    LinkKey, NAMES_MAX_DEFAULT, NameKey, OUTCOME_PLACES, Outcome, SENDERS_MAX, Sender, link_slot,
+    ARP_MAX, ArpHost, ArpKey, BUCKETS_MAX, COUNTERS_MAX, Control, Counters, Host, LINK_PROBES,
+    LINKS_MAX, Link, LinkKey, NAMES_MAX_DEFAULT, NameKey, OUTCOME_PLACES, Outcome, SENDERS_MAX,
+    Sender, link_slot,
 };
 use llamar_common::frame::Frame;
+use llamar_common::limit::{Source, bucket};
 use llamar_common::records::{Records, World};
 
 use crate::frame::XdpFrame;
@@ -30,6 +32,8 @@ static ARP: HashMap<ArpKey, ArpHost, { ARP_MAX as usize }, NO_PREALLOC> = HashMa
 static LINKS: Array<Link, { LINKS_MAX as usize }> = Array::new();
 #[btf_map(name = "llamar_senders")]
 static SENDERS: Array<Sender, { SENDERS_MAX as usize }> = Array::new();
+#[btf_map(name = "llamar_buckets")]
+static BUCKETS: Array<u64, { BUCKETS_MAX as usize }> = Array::new();
 /// What gates the answers; the heartbeat writes it.
 #[btf_map(name = "llamar_control")]
 pub static CONTROL: Array<Control, 1> = Array::new();
@@ -138,6 +142,23 @@ impl Records for KernelRecords {
         if let Some(place) = SENDERS.get_ptr_mut(slot) {
             // SAFETY: as in `sender`.
             unsafe { place.write_volatile(sender) };
+        }
+    }
+
+    #[inline(always)]
+    fn bucket<T>(
+        &self,
+        link: LinkKey,
+        source: Source,
+        change: impl FnOnce(u64) -> (u64, T),
+    ) -> Option<T> {
+        let place = bucket(&CONTROL.get(0)?.seeds, link, source);
+        let bucket = BUCKETS.get_ptr_mut(place)?;
+        // SAFETY: the element lives as long as its map, and is one word: another CPU's write comes before or after.
+        unsafe {
+            let (after, told) = change(bucket.read_volatile());
+            bucket.write_volatile(after);
+            Some(told)
         }
     }
 }

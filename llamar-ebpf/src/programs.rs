@@ -5,7 +5,7 @@
     reason = "program contexts are raw pointers, and the loader finds symbols by name"
 )]
 
-use aya_ebpf::bindings::xdp_action::{XDP_PASS, XDP_TX};
+use aya_ebpf::bindings::xdp_action::{XDP_DROP, XDP_PASS, XDP_TX};
 use aya_ebpf::helpers::{bpf_jiffies64, bpf_ktime_get_ns};
 use aya_ebpf::macros::xdp;
 use aya_ebpf::programs::XdpContext;
@@ -14,7 +14,7 @@ use llamar_common::respond::respond;
 use crate::frame::XdpFrame;
 use crate::maps::{CONTROL, KernelRecords, count};
 
-/// Answers what it can; passes everything else untouched.
+/// Answers what it can and drops what the limiter keeps from an answer; passes everything else untouched.
 #[xdp]
 pub fn llamar_xdp(context: XdpContext) -> u32 {
     act(&context)
@@ -43,7 +43,11 @@ fn act(context: &XdpContext) -> u32 {
     if let Some(outcome) = verdict.outcome {
         count(verdict.slot, outcome);
     }
-    if verdict.reply { XDP_TX } else { XDP_PASS }
+    match (verdict.reply, verdict.drop) {
+        (true, _) => XDP_TX,
+        (_, true) => XDP_DROP,
+        _ => XDP_PASS,
+    }
 }
 
 /// The agent's heartbeat: stamps the control map with the kernel's clocks. Run by test-run, attached nowhere.

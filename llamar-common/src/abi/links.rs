@@ -1,6 +1,6 @@
 //! The array of links.
 
-use super::{LINKS_MAX, PREFIXES_MAX};
+use super::{LINKS_MAX, Limit, PREFIXES_MAX};
 
 /// A link: one interface, or one VLAN of it. A record is valid on one link only.
 #[repr(C)]
@@ -83,6 +83,10 @@ pub struct Link {
     pub prefix4_count: u32,
     /// Used entries of `prefix6`.
     pub prefix6_count: u32,
+    /// Always 0.
+    pub reserved: u32,
+    /// How often one source is answered.
+    pub limit: Limit,
     /// On-link IPv4 prefixes, longest first.
     pub prefix4: [Prefix4; PREFIXES_MAX],
     /// On-link IPv6 prefixes, longest first.
@@ -99,6 +103,8 @@ impl Link {
         mode: 0,
         prefix4_count: 0,
         prefix6_count: 0,
+        reserved: 0,
+        limit: Limit::OFF,
         prefix4: [Prefix4 {
             network: [0; 4],
             mask: [0; 4],

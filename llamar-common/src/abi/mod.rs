@@ -11,17 +11,19 @@
 use core::mem::{align_of, size_of};
 
 mod arp;
+mod limit;
 mod links;
 mod names;
 mod outcome;
 
 pub use arp::{ARP_ASSIGNED, ARP_DECLARED, ArpHost, ArpKey, Sender};
+pub use limit::{BUCKETS_BITS, BUCKETS_MAX, Limit, SEEDS};
 pub use links::{LINK_GENERIC, LINK_NATIVE, Link, LinkKey, Prefix4, Prefix6, link_slot};
 pub use names::{Host, NameKey, NameState};
 pub use outcome::{Counters, OUTCOME_PLACES, OUTCOMES, Outcome};
 
 /// Version of everything in this module; part of the pin path, so that two layouts never meet in one map.
-pub const LAYOUT_VERSION: u32 = 1;
+pub const LAYOUT_VERSION: u32 = 2;
 
 /// Names of the maps as `bpftool map` shows them. The kernel keeps 15 bytes of a name.
 pub mod map {
@@ -33,12 +35,14 @@ pub mod map {
     pub const LINKS: &str = "llamar_links";
     /// Array of [`Sender`](super::Sender): who was passed up to the stack lately, and when.
     pub const SENDERS: &str = "llamar_senders";
+    /// Array of words, the buckets of the [limiter](crate::limit).
+    pub const BUCKETS: &str = "llamar_buckets";
     /// Array of one [`Control`](super::Control).
     pub const CONTROL: &str = "llamar_control";
     /// Per-CPU array of [`Counters`](super::Counters), one for each link slot and one for frames of no link.
     pub const COUNTERS: &str = "llamar_counters";
     /// All of them, in the order in which they are created.
-    pub const ALL: [&str; 6] = [NAMES, ARP, LINKS, SENDERS, CONTROL, COUNTERS];
+    pub const ALL: [&str; 7] = [NAMES, ARP, LINKS, SENDERS, BUCKETS, CONTROL, COUNTERS];
 }
 
 /// Names of the programs in the eBPF object.
@@ -76,7 +80,7 @@ pub const LEASE_SECONDS: u32 = 3;
 /// How long an ARP sender is answered before one of its requests is passed up again, in seconds.
 pub const SENDER_SECONDS: u32 = 30;
 
-/// What gates the kernel path.
+/// What gates the kernel path, and how it hashes.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Control {
@@ -88,6 +92,8 @@ pub struct Control {
     pub beat_ns: u64,
     /// Jiffies for which an ARP sender is answered before it is passed up again.
     pub sender_lease: u64,
+    /// Seeds of the limiter's [hash](crate::limit::bucket), others for each agent.
+    pub seeds: [u64; SEEDS],
 }
 
 /// A type that is exactly its bytes: no padding, every bit pattern valid.
@@ -125,9 +131,10 @@ plain! {
     ArpHost = 8,
     Prefix4 = 12,
     Prefix6 = 48,
-    Link = 988,
+    Limit = 16,
+    Link = 1008,
     Sender = 24,
-    Control = 32,
+    Control = 72,
     Counters = 256,
 }
 

@@ -32,6 +32,8 @@ pub enum Outcome {
     LlmnrMalformed,
     /// LLMNR packet with a wrong checksum: passed.
     LlmnrChecksum,
+    /// LLMNR query of a source that asks more often than the link's limit allows: dropped.
+    LlmnrLimited,
     /// Frame on a link that is not served: passed.
     NoLink,
     /// Frame that would have been answered, but the agent gave no sign of life: passed.
@@ -57,6 +59,7 @@ impl Outcome {
         Self::LlmnrOther,
         Self::LlmnrMalformed,
         Self::LlmnrChecksum,
+        Self::LlmnrLimited,
         Self::NoLink,
         Self::NoHeartbeat,
         Self::NoRoom,
@@ -79,6 +82,7 @@ impl Outcome {
             Self::LlmnrOther => "llmnr-other",
             Self::LlmnrMalformed => "llmnr-malformed",
             Self::LlmnrChecksum => "llmnr-checksum",
+            Self::LlmnrLimited => "llmnr-limited",
             Self::NoLink => "no-link",
             Self::NoHeartbeat => "no-heartbeat",
             Self::NoRoom => "no-room",
@@ -87,7 +91,7 @@ impl Outcome {
 }
 
 /// How many outcomes there are.
-pub const OUTCOMES: usize = 17;
+pub const OUTCOMES: usize = 18;
 /// Places for outcomes: a power of two, so that one `and` bounds an index for the verifier.
 pub const OUTCOME_PLACES: usize = 32;
 const _: () = assert!(OUTCOMES <= OUTCOME_PLACES);

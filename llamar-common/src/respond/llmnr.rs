@@ -8,6 +8,7 @@ use crate::abi::{
     ADDRESSES_MAX, Host, LABEL_MAX, LINK_GENERIC, LINK_NATIVE, NameKey, NameState, Outcome,
 };
 use crate::frame::Frame;
+use crate::limit::Source;
 use crate::records::{Records, World};
 use crate::wire::checksum::Sum;
 use crate::wire::{be16, dns, ethernet, le16, le48, le64, name, udp};
@@ -30,6 +31,8 @@ pub(super) trait Ip {
     fn parse<F: Frame>(frame: &F, at: usize) -> Result<Packet<Self::Address>, Option<Outcome>>;
     /// Our address in the asker's prefix; `None` if the asker is not on the link.
     fn source(link: &crate::abi::Link, asker: Self::Address) -> Option<Self::Address>;
+    /// Who asks, as far as the limiter tells.
+    fn limited(asker: Self::Address) -> Source;
     /// Whether an address is link-local.
     fn is_link_local(address: Self::Address) -> bool;
     /// Writes the header of an answer and returns the sum of its pseudo-header.
@@ -117,6 +120,7 @@ fn answer<I: Ip, F: Frame, R: Records>(
         side::<R, _>(&query, &packet, &arrival).ok_or(arrival.pass(Outcome::LlmnrChecksum))?;
     let (host, count) = host::<I, R>(records, &arrival, &query)?;
     arrival.vouch(records)?;
+    arrival.admit(records, I::limited(query.asker))?;
 
     let growth = match (count, query.kind) {
         (0, _) => dns::SOA_RECORD,

@@ -8,6 +8,7 @@ mod llmnr;
 
 use crate::abi::{Link, LinkKey, NO_LINK, Outcome};
 use crate::frame::Frame;
+use crate::limit::{self, Source};
 use crate::records::{Records, World};
 use crate::wire::{be16, ethernet, le48, put, put48};
 
@@ -23,6 +24,8 @@ const GROUP_V6: u64 = ethernet::word(ethernet::LLMNR_V6);
 pub struct Verdict {
     /// Whether the frame is now an answer, to be sent out where it came in. Otherwise it is untouched.
     pub reply: bool,
+    /// Whether the frame, untouched, is to go no further: its source asks too often.
+    pub drop: bool,
     /// What to count; nothing for traffic that is none of ours.
     pub outcome: Option<Outcome>,
     /// Place of the counters.
@@ -43,6 +46,7 @@ struct Ending {
 enum Act {
     Pass,
     Reply,
+    Drop,
 }
 
 impl Ending {
@@ -69,6 +73,15 @@ impl Ending {
             slot,
         }
     }
+
+    #[inline(always)]
+    const fn drop(outcome: Outcome, slot: u32) -> Self {
+        Self {
+            act: Act::Drop,
+            outcome: Some(outcome),
+            slot,
+        }
+    }
 }
 
 /// Answers a frame in place, or leaves it as it is.
@@ -77,6 +90,7 @@ pub fn respond<F: Frame, R: Records>(frame: &mut F, records: &R) -> Verdict {
     let Ending { act, outcome, slot } = dispatch(frame, records);
     Verdict {
         reply: act == Act::Reply,
+        drop: act == Act::Drop,
         outcome,
         slot,
     }
@@ -196,6 +210,21 @@ impl<'a> Arrival<'a> {
             Ok(())
         } else {
             Err(Ending::pass(Outcome::NoLink, self.slot))
+        }
+    }
+
+    /// What would be answered is dropped if its source was answered too often of late: the one thing that is dropped.
+    #[inline(always)]
+    fn admit<R: Records>(&self, records: &R, source: Source) -> Result<(), Ending> {
+        // Of an entry that is being written these may not belong together; then one query is judged wrongly.
+        let limit = self.link.limit;
+        if limit.interval == 0 {
+            return Ok(());
+        }
+        let now = limit::time(records.jiffies());
+        match records.bucket(self.key, source, |bucket| limit.spend(bucket, now)) {
+            Some(false) => Err(Ending::drop(Outcome::LlmnrLimited, self.slot)),
+            _ => Ok(()),
         }
     }
 

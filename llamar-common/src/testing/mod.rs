@@ -13,7 +13,7 @@ pub use self::mend::{complete_checksum, mend};
 pub use self::query::{Checksum, FrameBuilder, Query, wire_name};
 pub use self::reply::Reply;
 pub use self::sum::{checksum, pseudo_header};
-pub use self::tables::{FOREVER, Tables, host};
+pub use self::tables::{FOREVER, SEEDS_FIXED, Tables, host};
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::vec::Vec;

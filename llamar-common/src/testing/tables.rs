@@ -7,8 +7,8 @@ use std::vec::Vec;
 
 use super::Mac;
 use crate::abi::{
-    ADDRESSES_MAX, ArpHost, ArpKey, Control, Host, LINK_NATIVE, LINK_PROBES, Link, LinkKey,
-    NameKey, NameState, Prefix4, Prefix6, SENDERS_MAX, Sender, link_slot,
+    ADDRESSES_MAX, ArpHost, ArpKey, BUCKETS_MAX, Control, Host, LINK_NATIVE, LINK_PROBES, Link,
+    LinkKey, NameKey, NameState, Prefix4, Prefix6, SEEDS, SENDERS_MAX, Sender, link_slot,
 };
 use crate::frame::SliceFrame;
 use crate::records::SliceRecords;
@@ -16,6 +16,15 @@ use crate::respond::{Verdict, respond};
 
 /// A lease that does not end.
 pub const FOREVER: u64 = u64::MAX;
+
+/// Seeds of a hash that is the same in every test.
+pub const SEEDS_FIXED: [u64; SEEDS] = [
+    0x9e37_79b9_7f4a_7c15,
+    0xbf58_476d_1ce4_e5b9,
+    0x94d0_49bb_1331_11eb,
+    0xd6e8_feb8_6659_fd93,
+    0xa076_1d64_78bd_642f,
+];
 
 /// What the maps of one agent hold.
 #[derive(Clone, Debug)]
@@ -28,6 +37,8 @@ pub struct Tables {
     pub arp: Vec<(ArpKey, ArpHost)>,
     /// See [`SliceRecords::senders`].
     pub senders: Vec<Cell<Sender>>,
+    /// See [`SliceRecords::buckets`].
+    pub buckets: Vec<Cell<u64>>,
     /// See [`SliceRecords::control`].
     pub control: Control,
     /// See [`SliceRecords::jiffies`].
@@ -44,11 +55,13 @@ impl Default for Tables {
             names: Vec::new(),
             arp: Vec::new(),
             senders: vec![Cell::new(Sender::default()); SENDERS_MAX as usize],
+            buckets: vec![Cell::new(0); BUCKETS_MAX as usize],
             control: Control {
                 beat: 0,
                 lease: FOREVER,
                 beat_ns: 0,
                 sender_lease: FOREVER,
+                seeds: SEEDS_FIXED,
             },
             jiffies: 1_000_000,
             settled: true,
@@ -123,6 +136,7 @@ impl Tables {
             names: &self.names,
             arp: &self.arp,
             senders: &self.senders,
+            buckets: &self.buckets,
             control: self.control,
             jiffies: self.jiffies,
             settled: self.settled,

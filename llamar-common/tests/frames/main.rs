@@ -6,6 +6,7 @@
 mod arp;
 mod gates;
 mod headers;
+mod limit;
 mod link;
 mod names;
 mod properties;

@@ -102,6 +102,7 @@ pub fn settle(engine: &Engine, bare: &Desired) -> Desired {
 mod tests {
     use std::sync::Arc;
 
+    use llamar_common::limit::Rate;
     use rand::SeedableRng as _;
     use rand::rngs::StdRng;
 
@@ -140,6 +141,7 @@ mod tests {
             prefixes6: Vec::new(),
             own: Arc::new([ip(2)]),
             ttl: 30,
+            limit: Rate::OFF,
             names: Names::new(table(&[("casa", ip(2))]), shared).of_host(&[name("casa")]),
             arp: BTreeMap::new(),
         }
@@ -158,6 +160,7 @@ mod tests {
             names: vec![name("casa")],
             ttl: 30,
             xdp: XdpMode::Auto,
+            limit: Rate::OFF,
             on_conflict,
             hosts: BTreeMap::new(),
             shared: Arc::default(),

@@ -8,7 +8,7 @@ use std::time::Instant;
 use llamar_common::abi::{LinkKey, Outcome};
 use tracing::debug;
 
-use super::proxy::{Heard, Received};
+use super::proxy::{Clock, Heard, Received};
 use super::{Agent, claims};
 use crate::dns::Question;
 use crate::llmnr::engine::{Event, Handled, Transmit, Why};
@@ -33,7 +33,11 @@ impl Agent {
 
     /// A frame that came to a packet socket.
     pub(super) fn frame(&mut self, received: &Received) {
-        match self.proxies.answer(&self.desired, received) {
+        let clock = Clock {
+            limiter: self.engine.limiter(),
+            now: Instant::now(),
+        };
+        match self.proxies.answer(&self.desired, received, clock) {
             Heard::Nothing => {}
             Heard::Settled(key, outcome) => self.count(key, outcome),
             Heard::Message(key, datagram) => {

@@ -375,6 +375,7 @@ fn count_of(reason: Ignored) -> &'static str {
     match reason {
         Ignored::Name => Outcome::LlmnrForeign.as_str(),
         Ignored::OffLink => Outcome::LlmnrOffLink.as_str(),
+        Ignored::Limited => Outcome::LlmnrLimited.as_str(),
         reason if reason.is_malformed() => Outcome::LlmnrMalformed.as_str(),
         _ => "llmnr-ignored",
     }

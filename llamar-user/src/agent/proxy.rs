@@ -8,11 +8,13 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
+use std::time::Instant;
 
 use llamar_common::abi::{
     ARP_DECLARED, ArpHost, ArpKey, Control, Host, Link, LinkKey, NameKey, Outcome, Sender,
 };
 use llamar_common::frame::SliceFrame;
+use llamar_common::limit::Source;
 use llamar_common::records::{Records, World};
 use llamar_common::respond::respond;
 use llamar_common::wire::{be16, ethernet, ip, udp};
@@ -23,6 +25,7 @@ use tracing::{debug, warn};
 use super::stations::Stations;
 use super::tagged;
 use crate::dns::Name;
+use crate::llmnr::{Limiter, TICKS};
 use crate::net::{PacketSocket, arp_and_llmnr_filter, arp_filter};
 use crate::state::{Desired, Served};
 
@@ -48,6 +51,15 @@ pub enum Heard<'f> {
     Settled(LinkKey, &'static str),
     /// An LLMNR message on a VLAN that has no interface here.
     Message(LinkKey, tagged::Datagram<'f>),
+}
+
+/// When a frame came, and what limits the answers.
+#[derive(Clone, Copy)]
+pub struct Clock<'a> {
+    /// The limiter.
+    pub limiter: &'a Limiter,
+    /// The time now.
+    pub now: Instant,
 }
 
 /// The packet sockets, one for each interface that needs one.
@@ -156,12 +168,17 @@ impl Proxies {
     }
 
     /// Answers a frame if `llamar_common::respond` has an answer for it.
-    pub fn answer<'f>(&mut self, desired: &Desired, received: &'f Received) -> Heard<'f> {
+    pub fn answer<'f>(
+        &mut self,
+        desired: &Desired,
+        received: &'f Received,
+        clock: Clock<'_>,
+    ) -> Heard<'f> {
         let Some(proxy) = self.sockets.get(&received.device) else {
             return Heard::Nothing;
         };
         let frame = &received.frame;
-        let Some(records) = AgentRecords::new(desired, received.device, frame) else {
+        let Some(records) = AgentRecords::new(desired, received.device, frame, clock) else {
             return Heard::Nothing;
         };
         let key = records.key;
@@ -271,11 +288,12 @@ struct AgentRecords<'a> {
     link: Link,
     vlan: u16,
     host: OnceCell<Host>,
+    clock: Clock<'a>,
 }
 
 impl<'a> AgentRecords<'a> {
     /// The records for a frame received on an interface; `None` if it is left to the stack.
-    fn new(desired: &'a Desired, device: u32, frame: &[u8]) -> Option<Self> {
+    fn new(desired: &'a Desired, device: u32, frame: &[u8], clock: Clock<'a>) -> Option<Self> {
         let header = frame.get(..ethernet::HEADER + ethernet::TAG)?;
         let ether_type = be16(header, ethernet::ETHER_TYPE);
         let (key, served, vlan) = if ether_type == ethernet::VLAN {
@@ -297,9 +315,10 @@ impl<'a> AgentRecords<'a> {
         Some(Self {
             key,
             served,
-            link: served.link(key),
+            link: served.link(key, TICKS),
             vlan,
             host: OnceCell::new(),
+            clock,
         })
     }
 }
@@ -316,6 +335,7 @@ impl AgentRecords<'_> {
             return (Some(answer), verdict.outcome.map(Outcome::as_str));
         }
         match verdict.outcome {
+            _ if verdict.drop => (None, verdict.outcome.map(Outcome::as_str)),
             // A host that claims an address of ours gets no answer, but is to be seen.
             Some(Outcome::ArpConflict) => (None, Some(Outcome::ArpConflict.as_str())),
             _ => (None, None),
@@ -354,7 +374,7 @@ impl Records for AgentRecords<'_> {
     }
 
     fn jiffies(&self) -> u64 {
-        0
+        self.clock.limiter.ticks(self.clock.now)
     }
 
     fn sender(&self, _slot: u32) -> Option<Sender> {
@@ -362,6 +382,15 @@ impl Records for AgentRecords<'_> {
     }
 
     fn remember(&self, _slot: u32, _sender: Sender) {}
+
+    fn bucket<T>(
+        &self,
+        link: LinkKey,
+        source: Source,
+        change: impl FnOnce(u64) -> (u64, T),
+    ) -> Option<T> {
+        Some(self.clock.limiter.bucket(link, source, change))
+    }
 }
 
 #[cfg(test)]
@@ -384,6 +413,7 @@ mod tests {
             prefixes6: Vec::new(),
             own: Vec::<IpAddr>::new().into(),
             ttl: 30,
+            limit: llamar_common::limit::Rate::OFF,
             names: crate::state::Names::default(),
             arp: arp.iter().map(host).collect(),
         }
@@ -421,6 +451,60 @@ mod tests {
     fn a_vlan_without_an_interface_needs_everything_on_its_parent() {
         let link = served(None, &[]);
         assert!(need(LinkKey::new(2, 100), &link) == Some((2, Need::ArpAndLlmnr)));
+    }
+
+    #[test]
+    fn queries_on_a_vlan_without_an_interface_are_limited_too() {
+        use llamar_common::abi::Prefix4;
+        use llamar_common::limit::Rate;
+        use llamar_common::testing::{A, FrameBuilder, Station};
+        use rand::SeedableRng as _;
+
+        use crate::state::{Addresses, Names};
+
+        let mut addresses = Addresses::new([IpAddr::from([10, 0, 100, 1])], 30);
+        addresses.state = llamar_common::abi::NameState::Unique;
+        let names = [(Name::parse("casa").unwrap(), Arc::new(addresses))];
+        let link = Served {
+            prefixes4: vec![Prefix4 {
+                network: [10, 0, 100, 0],
+                mask: [255, 255, 255, 0],
+                source: [10, 0, 100, 1],
+            }],
+            names: Names::new(names, Arc::default()),
+            limit: Rate {
+                per_second: 5,
+                burst: 20,
+            },
+            ..served(None, &[])
+        };
+        let desired = Desired {
+            links: BTreeMap::from([(LinkKey::new(2, 100), link)]),
+            warnings: Vec::new(),
+        };
+        let limiter = Limiter::new(&mut rand::rngs::StdRng::seed_from_u64(1));
+        let asker = Station::new([2, 0, 0, 0, 0, 9], [10, 0, 100, 9].map(u8::from));
+        let query = FrameBuilder::llmnr(asker).vlan(100).question("casa", A);
+        let (frame, start) = (query.build(), Instant::now());
+        let mut answered = |seconds| {
+            let clock = Clock {
+                limiter: &limiter,
+                now: start + std::time::Duration::from_secs(seconds),
+            };
+            let answer = |_: &u8| {
+                let records = AgentRecords::new(&desired, 2, &frame, clock).unwrap();
+                let (answer, outcome) = records.answer(&frame);
+                let word = if answer.is_some() {
+                    "llmnr-answered"
+                } else {
+                    "llmnr-limited"
+                };
+                assert_eq!(outcome, Some(word));
+                answer.is_some()
+            };
+            (0..100).filter(answer).count()
+        };
+        assert_eq!([0, 1, 2, 10].map(&mut answered), [20, 5, 5, 20]);
     }
 
     #[test]

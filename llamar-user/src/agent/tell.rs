@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use llamar_common::abi::Outcome;
 use tracing::info;
 
 use super::control::{self, Request};
@@ -75,12 +76,41 @@ impl Agent {
             desired: &self.desired,
             engine: &self.engine,
             members: &self.members,
-            notes: self.listeners.failures().map(String::from).collect(),
+            notes: self
+                .listeners
+                .failures()
+                .map(String::from)
+                .chain(self.limited())
+                .collect(),
             kernel: &self.kernel,
             culprits: &self.culprits,
             now: Instant::now(),
         };
         why::why(&seen, name)
+    }
+
+    /// What the limiter has dropped, link by link.
+    fn limited(&self) -> impl Iterator<Item = String> {
+        let outcome = Outcome::LlmnrLimited;
+        let counters = self.kernel.counters();
+        let links = self.desired.links.iter();
+        links.filter_map(move |(key, served)| {
+            let kernel = counters.get(&Some(*key));
+            let kernel = kernel.map_or(0, |counters| counters.frames[outcome as usize]);
+            let counts = self.counts.get(key);
+            let userspace = counts.and_then(|counts| counts.get(outcome.as_str()));
+            let dropped = kernel + userspace.copied().unwrap_or(0);
+            let vlan = match key.vlan {
+                0 => String::new(),
+                id => format!(" VLAN {id}"),
+            };
+            (dropped > 0).then(|| {
+                format!(
+                    "{}{vlan}: {dropped} queries were dropped, of sources that asked more often than the limit allows ({})",
+                    served.interface, served.limit
+                )
+            })
+        })
     }
 
     fn status(&self) -> crate::report::StatusReport {

@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use llamar_common::limit::Rate;
+
 use crate::dns::Name;
 use crate::llmnr::{Found, OWNERS_MAX, Owner, Zone};
 use crate::state::Served;
@@ -37,6 +39,10 @@ impl Zone for Served {
 
     fn source_for(&self, asker: IpAddr) -> Option<IpAddr> {
         Served::source_for(self, asker)
+    }
+
+    fn limit(&self) -> Rate {
+        self.limit
     }
 }
 
@@ -74,6 +80,7 @@ mod tests {
             prefixes6: Vec::new(),
             own: ips("10.0.0.1 10.0.0.2 fe80::1").into(),
             ttl: 30,
+            limit: llamar_common::limit::Rate::OFF,
             names: Names::new(own, Arc::new(shared)),
             arp: BTreeMap::new(),
         };

@@ -8,7 +8,7 @@ use std::path::PathBuf;
 use tracing::info;
 
 use super::{Failure, misconfigured};
-use crate::config::{self, Config, Defaults, Flags, OnConflict};
+use crate::config::{self, Config, Defaults, Flags, LIMIT_DEFAULT, OnConflict};
 use crate::dns::Name;
 use crate::report::print;
 
@@ -48,9 +48,13 @@ fn show(config: &Config, out: &mut impl Write) -> io::Result<()> {
             way if way == OnConflict::default() => String::new(),
             way => format!("on-conflict {way}, "),
         };
+        let limit = match interface.limit {
+            rate if rate == LIMIT_DEFAULT => String::new(),
+            rate => format!("limit {rate}, "),
+        };
         writeln!(
             out,
-            "{name}: names {}, ttl {}, xdp {}, {on_conflict}{} names held for others here, {} addresses proxied",
+            "{name}: names {}, ttl {}, xdp {}, {limit}{on_conflict}{} names held for others here, {} addresses proxied",
             joined(&interface.names),
             interface.ttl,
             interface.xdp,
@@ -126,6 +130,19 @@ mod tests {
                 "0 names held for others on every link, room for 65536 in the kernel path",
             ]
         );
+    }
+
+    #[test]
+    fn the_limit_is_shown_where_it_is_not_the_default() {
+        let toml = "names = \"casa\"\nlimit = \"50/s\"\n[interface.a]\n[interface.b]\nlimit = \"off\"\n\
+                    [interface.c]\nlimit = \"10000/s\"\n";
+        let lines = shown(toml, "");
+        assert!(
+            lines[0].contains(", limit 50/s, burst 50, 0 names"),
+            "{lines:?}"
+        );
+        assert!(lines[1].contains(", limit off, 0 names"), "{lines:?}");
+        assert!(!lines[2].contains("limit"), "{lines:?}");
     }
 
     #[test]

@@ -4,6 +4,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::{IpAddr, Ipv4Addr};
 use std::path::PathBuf;
 
+use llamar_common::limit::Rate;
+
 use super::{OnConflict, Place, XdpMode};
 use crate::dns::Name;
 
@@ -13,6 +15,7 @@ pub(super) struct File {
     pub(super) ttl: Option<u32>,
     pub(super) max_names: Option<u32>,
     pub(super) xdp: Option<XdpMode>,
+    pub(super) limit: Option<Rate>,
     pub(super) on_conflict: Option<OnConflict>,
     pub(super) names: Vec<Name>,
     pub(super) hosts: BTreeMap<Name, Vec<IpAddr>>,
@@ -26,6 +29,7 @@ pub(super) struct File {
 pub(super) struct InterfaceTable {
     pub(super) ttl: Option<u32>,
     pub(super) xdp: Option<XdpMode>,
+    pub(super) limit: Option<Rate>,
     pub(super) on_conflict: Option<OnConflict>,
     pub(super) names: Vec<Name>,
     pub(super) hosts: BTreeMap<Name, Vec<IpAddr>>,

@@ -12,8 +12,8 @@ use llamar_common::abi::NAMES_MAX_DEFAULT;
 use super::file::{File, VlanTable};
 use super::hosts::Entries;
 use super::{
-    Config, ConfigError, Defaults, Flags, Interface, Place, TTL_DEFAULT, Vlan, hosts, ini, toml,
-    value,
+    Config, ConfigError, Defaults, Flags, Interface, LIMIT_DEFAULT, Place, TTL_DEFAULT, Vlan,
+    hosts, ini, toml, value,
 };
 use crate::dns::Name;
 
@@ -230,6 +230,7 @@ fn name_by_host(hostname: &str, file: &mut File, error: &mut ConfigError) {
 fn complete(path: Option<PathBuf>, file: File, entries: Entries) -> Config {
     let ttl = file.ttl.unwrap_or(TTL_DEFAULT);
     let xdp = file.xdp.unwrap_or_default();
+    let limit = file.limit.unwrap_or(LIMIT_DEFAULT);
     let on_conflict = file.on_conflict.unwrap_or_default();
     let shared = Arc::new(entries.table(ttl));
     let mut by_ttl = BTreeMap::from([(ttl, shared.clone())]);
@@ -245,6 +246,7 @@ fn complete(path: Option<PathBuf>, file: File, entries: Entries) -> Config {
             names,
             ttl,
             xdp: table.xdp.unwrap_or(xdp),
+            limit: table.limit.unwrap_or(limit),
             on_conflict: table.on_conflict.unwrap_or(on_conflict),
             hosts: with_everywhere(table.hosts, &file.hosts),
             shared: shared.clone(),
@@ -375,6 +377,7 @@ mod tests {
         let eth0 = &config.interfaces["eth0"];
         assert_eq!((eth0.ttl, eth0.xdp), (30, XdpMode::Auto));
         assert_eq!(eth0.on_conflict, OnConflict::Withdraw);
+        assert_eq!(eth0.limit, LIMIT_DEFAULT);
         assert_eq!(config.max_names, NAMES_MAX_DEFAULT);
         assert!(config.notes.is_empty());
     }
@@ -394,14 +397,16 @@ mod tests {
     fn an_interfaces_table_wins_over_the_files_defaults() {
         let etc = Etc::new().with("hosts", "10.0.0.9 nas\n").with(
             "llamar.toml",
-            "ttl = 60\nxdp = \"off\"\non-conflict = \"keep\"\nnames = [\"casa\"]\nhosts-file = \"hosts\"\n\
-             [interface.a]\n[interface.b]\nttl = 5\nxdp = \"native\"\non-conflict = \"rename\"\n\
+            "ttl = 60\nxdp = \"off\"\nlimit = \"50/s\"\non-conflict = \"keep\"\nnames = [\"casa\"]\nhosts-file = \"hosts\"\n\
+             [interface.a]\n[interface.b]\nttl = 5\nxdp = \"native\"\nlimit = \"off\"\non-conflict = \"rename\"\n\
              names = [\"patio\"]\n[interface.b.vlan.7]\n[interface.b.vlan.8]\nnames = [\"sala\"]\n",
         );
         let config = etc.load(&Flags::default()).unwrap();
         let [a, b] = ["a", "b"].map(|name| &config.interfaces[name]);
         assert_eq!((a.ttl, a.xdp), (60, XdpMode::Off));
         assert_eq!((b.ttl, b.xdp), (5, XdpMode::Native));
+        assert_eq!((a.limit.per_second, a.limit.burst), (50, 50));
+        assert_eq!(b.limit.per_second, 0);
         let ways = [a, b].map(|interface| interface.on_conflict);
         assert_eq!(ways, [OnConflict::Keep, OnConflict::Rename]);
         assert_eq!(names(&config, "a"), ["casa"]);

@@ -22,6 +22,8 @@ use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
 
+use llamar_common::limit::Rate;
+
 use crate::dns::Name;
 
 pub use addresses::{Addresses, Unusable, is_link_local};
@@ -32,6 +34,14 @@ pub use table::Hosts;
 
 /// TTL of answers in seconds unless another is asked for (RFC 4795 2.8).
 pub const TTL_DEFAULT: u32 = 30;
+
+/// How often one source is answered unless another rate is asked for: far more often than anybody asks who means it
+/// (RFC 4795 2.7 has askers wait for up to 100 ms before each query), and too seldom to do harm to one whose address
+/// was forged.
+pub const LIMIT_DEFAULT: Rate = Rate {
+    per_second: 10_000,
+    burst: 10_000,
+};
 
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
@@ -61,6 +71,8 @@ pub struct Interface {
     pub ttl: u32,
     /// How the kernel path is attached.
     pub xdp: XdpMode,
+    /// How often one source is answered.
+    pub limit: Rate,
     /// What becomes of a name that another host has too.
     pub on_conflict: OnConflict,
     /// Names held for others here: those of this interface and those of `[hosts]`.
@@ -75,7 +87,7 @@ pub struct Interface {
     pub vlans: BTreeMap<u16, Vlan>,
 }
 
-/// A VLAN of an interface. TTL, kernel path, conflicts and the names of the hosts file are the interface's matter.
+/// A VLAN of an interface. TTL, kernel path, limit, conflicts and the names of the hosts file are the interface's matter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Vlan {
     /// This host's names on the VLAN: the interface's, unless it has its own.

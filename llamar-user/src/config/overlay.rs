@@ -290,6 +290,7 @@ mod tests {
             names: vec![name(own)],
             ttl: 30,
             xdp: XdpMode::Auto,
+            limit: super::super::LIMIT_DEFAULT,
             on_conflict: OnConflict::Withdraw,
             hosts: BTreeMap::new(),
             shared: shared.clone(),

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 
 use llamar_common::abi::ARP_MAX;
+use llamar_common::limit::{RATE_MAX, Rate};
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
@@ -41,6 +42,7 @@ const FILE_KEYS: &[&str] = &[
     "ttl",
     "max-names",
     "xdp",
+    "limit",
     "on-conflict",
     "names",
     "hosts-file",
@@ -51,6 +53,7 @@ const INTERFACE_KEYS: &[&str] = &[
     "names",
     "ttl",
     "xdp",
+    "limit",
     "on-conflict",
     "proxy-arp",
     "hosts",
@@ -80,6 +83,7 @@ impl Reader<'_> {
                     file.max_names = self.number("max-names", value, 1, value::NAMES_MAX)
                 }
                 "xdp" => file.xdp = self.xdp(value),
+                "limit" => file.limit = self.limit(value),
                 "on-conflict" => file.on_conflict = self.on_conflict(value),
                 "names" => file.names = self.names(value),
                 "hosts-file" => file.hosts_file = self.hosts_file(value),
@@ -114,6 +118,7 @@ impl Reader<'_> {
             match &**key.get_ref() {
                 "ttl" => interface.ttl = self.ttl(value),
                 "xdp" => interface.xdp = self.xdp(value),
+                "limit" => interface.limit = self.limit(value),
                 "on-conflict" => interface.on_conflict = self.on_conflict(value),
                 "names" => interface.names = self.names(value),
                 "hosts" => interface.hosts = self.hosts(value, true),
@@ -167,6 +172,37 @@ impl Reader<'_> {
     fn xdp(&mut self, value: &Value) -> Option<XdpMode> {
         let text = self.string("xdp", "\"auto\", \"native\", \"generic\" or \"off\"", value)?;
         self.judged(value, text.parse())
+    }
+
+    /// `"1000/s"`, `"off"`, a number per second, or `{ rate = "1000/s", burst = 5000 }`.
+    fn limit(&mut self, value: &Value) -> Option<Rate> {
+        let DeValue::Table(_) = value.get_ref() else {
+            return self
+                .per_second("limit", value)
+                .map(|rate| value::rate(rate, None));
+        };
+        let (mut rate, mut burst, mut given) = (None, None, false);
+        for (key, value) in self.table("limit", "a rate", value) {
+            match &**key.get_ref() {
+                "rate" => (rate, given) = (self.per_second("rate", value), true),
+                "burst" => burst = self.number("burst", value, 1, RATE_MAX),
+                _ => self.unknown(key, &["rate", "burst"]),
+            }
+        }
+        if !given {
+            let message =
+                "\"limit\" has no rate, expected one such as { rate = \"1000/s\", burst = 5000 }";
+            self.problem(value.span().start, message.to_owned());
+        }
+        Some(value::rate(rate?, burst))
+    }
+
+    fn per_second(&mut self, what: &str, value: &Value) -> Option<u32> {
+        if value.get_ref().is_integer() {
+            return self.number(what, value, 0, RATE_MAX);
+        }
+        let text = self.string(what, "a rate such as \"1000/s\", or \"off\"", value)?;
+        self.judged(value, value::per_second(text))
     }
 
     fn on_conflict(&mut self, value: &Value) -> Option<OnConflict> {
@@ -413,6 +449,7 @@ mod tests {
 ttl = 60
 max-names = 1_000
 xdp = "generic"
+limit = "2000/s"
 on-conflict = "keep"
 names = "odroid"                    # one name needs no list
 hosts-file = "llamar.hosts"
@@ -423,6 +460,7 @@ printer = ["192.168.1.9", "2001:db8::9"]
 names = ["casa", "Media"]
 ttl = 5
 xdp = "native"
+limit = { rate = "50/s", burst = 200 }
 on-conflict = "rename"
 proxy-arp = ["192.168.1.20", "192.168.1.64/30", "192.168.1.30-192.168.1.32"]
 [interface.eth0.hosts]
@@ -439,17 +477,19 @@ camera = ["10.0.100.9"]
         );
         assert_eq!((file.ttl, file.max_names), (Some(60), Some(1000)));
         assert_eq!(file.xdp, Some(XdpMode::Generic));
+        assert_eq!(file.limit, Some(value::rate(2_000, None)));
         assert_eq!(file.on_conflict, Some(OnConflict::Keep));
         assert_eq!(file.names, names(&["odroid"]));
         assert_eq!(file.hosts.len(), 2);
         assert_eq!(file.hosts[&names(&["PRINTER"])[0]].len(), 2);
         let (place, path) = file.hosts_file.unwrap();
         assert_eq!(path, Path::new("/etc/llamar.hosts"));
-        assert_eq!(place.to_string(), "/etc/llamar.toml:7:14");
+        assert_eq!(place.to_string(), "/etc/llamar.toml:8:14");
         assert_eq!(file.interfaces.len(), 2);
         let eth0 = &file.interfaces["eth0"];
         assert_eq!(eth0.names, names(&["casa", "media"]));
         assert_eq!((eth0.ttl, eth0.xdp), (Some(5), Some(XdpMode::Native)));
+        assert_eq!(eth0.limit, Some(value::rate(50, Some(200))));
         assert_eq!(eth0.on_conflict, Some(OnConflict::Rename));
         let proxied: Vec<_> = eth0
             .proxy_arp
@@ -484,7 +524,7 @@ camera = ["10.0.100.9"]
             "1:7: \"ttl\" is -1, expected a number from 0 to 2147483647\n\
              2:18: the name is empty, expected a name such as casa or casa.example\n\
              2:22: \"CASA\" is there twice (case makes no difference), expected every name once\n\
-             3:1: unknown key \"xpd\", expected one of ttl, max-names, xdp, on-conflict, names, hosts-file, hosts, interface\n\
+             3:1: unknown key \"xpd\", expected one of ttl, max-names, xdp, limit, on-conflict, names, hosts-file, hosts, interface\n\
              5:7: \"on\" is no mode of XDP, expected auto, native, generic or off\n\
              6:15: \"defend\" is no way out of a conflict, expected withdraw, keep or rename"
         );
@@ -494,7 +534,7 @@ camera = ["10.0.100.9"]
     fn unknown_keys_are_told_with_those_that_there_are() {
         assert_eq!(
             wrong("[interface.eth0]\nname = \"casa\""),
-            "2:1: unknown key \"name\", expected one of names, ttl, xdp, on-conflict, proxy-arp, hosts, vlan"
+            "2:1: unknown key \"name\", expected one of names, ttl, xdp, limit, on-conflict, proxy-arp, hosts, vlan"
         );
         assert_eq!(
             wrong("[interface.eth0.vlan.7]\nttl = 5"),
@@ -566,6 +606,43 @@ camera = ["10.0.100.9"]
             ),
         ] {
             assert_eq!(wrong(text), problem, "{text}");
+        }
+    }
+
+    #[test]
+    fn limits_are_rates_with_or_without_a_burst() {
+        let limit = |text: &str| good(&format!("limit = {text}")).limit.unwrap();
+        for (text, rate, burst) in [
+            ("\"1000/s\"", 1_000, 1_000),
+            ("\"1000 /s\"", 1_000, 1_000),
+            ("\"1/s\"", 1, 10),
+            ("1000000", 1_000_000, 1_000_000),
+            ("{ rate = \"3/s\" }", 3, 10),
+            ("{ rate = 3, burst = 1 }", 3, 1),
+            ("{ burst = 1_000_000, rate = \"3/s\" }", 3, 1_000_000),
+        ] {
+            assert_eq!(
+                (limit(text).per_second, limit(text).burst),
+                (rate, burst),
+                "{text}"
+            );
+        }
+        for text in ["0", "\"off\"", "\"0/s\"", "{ rate = \"off\", burst = 7 }"] {
+            assert_eq!(limit(text), Rate::OFF, "{text}");
+        }
+        let rate = "is no rate, expected one such as 1000/s, up to 1000000/s, or off";
+        for (text, problem) in [
+            ("\"1000\"", format!("1:9: \"1000\" {rate}")),
+            ("\"5/m\"", format!("1:9: \"5/m\" {rate}")),
+            ("\"-1/s\"", format!("1:9: \"-1/s\" {rate}")),
+            ("\"1000001/s\"", format!("1:9: \"1000001/s\" {rate}")),
+            ("true", "1:9: \"limit\" is a boolean, expected a rate such as \"1000/s\", or \"off\"".into()),
+            ("-1", "1:9: \"limit\" is -1, expected a number from 0 to 1000000".into()),
+            ("{ rate = \"5/s\", burst = 0 }", "1:33: \"burst\" is 0, expected a number from 1 to 1000000".into()),
+            ("{ rate = 5, brust = 9 }", "1:21: unknown key \"brust\", expected one of rate, burst".into()),
+            ("{ burst = 9 }", "1:9: \"limit\" has no rate, expected one such as { rate = \"1000/s\", burst = 5000 }".into()),
+        ] {
+            assert_eq!(wrong(&format!("limit = {text}")), problem, "{text}");
         }
     }
 

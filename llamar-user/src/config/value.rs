@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::ops::RangeInclusive;
 
 use llamar_common::abi::ARP_MAX;
+use llamar_common::limit::{RATE_MAX, Rate};
 
 use super::{Unusable, is_link_local};
 use crate::dns::Name;
@@ -17,6 +18,33 @@ pub(super) const TTL_MAX: u32 = i32::MAX as u32;
 
 /// Highest capacity of the names map: some gigabytes of the kernel's memory.
 pub(super) const NAMES_MAX: u32 = 1 << 24;
+
+/// Least burst where none is given: an asker sends some queries for one name at once.
+const BURST_LEAST: u32 = 10;
+
+/// A rate without or with its burst, which is a second's worth otherwise.
+pub(super) fn rate(per_second: u32, burst: Option<u32>) -> Rate {
+    if per_second == 0 {
+        return Rate::OFF;
+    }
+    Rate {
+        per_second,
+        burst: burst.unwrap_or(per_second.max(BURST_LEAST)),
+    }
+}
+
+/// How often in a second: `1000/s`, or `off`, which is 0.
+pub(super) fn per_second(text: &str) -> Result<u32, String> {
+    let number = match text {
+        "off" => Some(0),
+        _ => text
+            .strip_suffix("/s")
+            .and_then(|text| decimal(text.trim_end())),
+    };
+    number.filter(|number| *number <= RATE_MAX).ok_or_else(|| {
+        format!("{text:?} is no rate, expected one such as 1000/s, up to {RATE_MAX}/s, or off")
+    })
+}
 
 /// A host's name.
 pub(super) fn name(text: &str) -> Result<Name, String> {

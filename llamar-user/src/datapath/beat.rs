@@ -7,7 +7,7 @@ use std::thread;
 use std::time::Duration;
 
 use aya::programs::{ProgramError, TestRun, TestRunOptions, Xdp};
-use llamar_common::abi::{Control, LEASE_SECONDS, SENDER_SECONDS};
+use llamar_common::abi::{Control, LEASE_SECONDS, SEEDS, SENDER_SECONDS};
 
 use super::table::Maps;
 
@@ -27,9 +27,9 @@ pub fn stamp(program: &Xdp) -> Result<(), ProgramError> {
     program.test_run(options).map(drop)
 }
 
-/// Sets the leases. Takes [`APART`], except where a former agent has found out already how long a jiffy is; then
+/// Sets the leases and the seeds. Takes [`APART`], except where a former agent has found out already how long a jiffy is; then
 /// the former beat stays as it is. A path which has fallen silent stays silent in both cases.
-pub fn set_leases(program: &Xdp, maps: &Maps) -> io::Result<()> {
+pub fn set_leases(program: &Xdp, maps: &Maps, seeds: [u64; SEEDS]) -> io::Result<()> {
     let found = maps.control()?;
     let control = match known_hz(&found) {
         Some(hz) => leases(found, hz),
@@ -48,10 +48,7 @@ pub fn set_leases(program: &Xdp, maps: &Maps) -> io::Result<()> {
             leases(Control::default(), hz)
         }
     };
-    if control != found {
-        maps.set_control(&control)?;
-    }
-    Ok(())
+    maps.set_control(&Control { seeds, ..control })
 }
 
 fn stamped(program: &Xdp, maps: &Maps) -> io::Result<Control> {
@@ -68,7 +65,7 @@ fn leases(control: Control, hz: u64) -> Control {
 }
 
 /// Jiffies per second according to leases that were set before.
-fn known_hz(control: &Control) -> Option<u64> {
+pub fn known_hz(control: &Control) -> Option<u64> {
     let hz = control.lease / u64::from(LEASE_SECONDS);
     (hz > 0 && leases(*control, hz) == *control).then_some(hz)
 }

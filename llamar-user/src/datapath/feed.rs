@@ -8,6 +8,7 @@ use std::sync::Arc;
 use llamar_common::abi::{ArpHost, ArpKey, Link, LinkKey, NameKey};
 use llamar_common::respond::sender_slot;
 
+use super::beat;
 use super::diff::{Done, Known, Pass};
 use super::places::{Placement, Places, shown};
 use super::table::Maps;
@@ -19,6 +20,8 @@ pub struct Feed {
     maps: Maps,
     places: Places,
     applied: Option<Applied>,
+    /// Jiffies per second.
+    hz: u64,
 }
 
 /// What the maps were last made to hold.
@@ -50,10 +53,13 @@ impl Feed {
     /// Starts with what a former agent has left.
     pub fn new(maps: Maps) -> Result<Self, String> {
         let places = Places::read(&maps.links)?;
+        let control = maps.control().map_err(|error| error.to_string())?;
+        let hz = beat::known_hz(&control).ok_or("the leases are not set")?;
         Ok(Self {
             maps,
             places,
             applied: None,
+            hz,
         })
     }
 
@@ -105,7 +111,7 @@ impl Feed {
             .map(|(&key, served)| {
                 let link = Link {
                     mode: mode(key),
-                    ..served.link(key)
+                    ..served.link(key, self.hz)
                 };
                 (key, link)
             })

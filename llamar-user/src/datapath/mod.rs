@@ -28,7 +28,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use aya::EbpfLoader;
-use llamar_common::abi::{Counters, Host, LinkKey, NameKey, NameState, map, program};
+use llamar_common::abi::{Counters, Host, LinkKey, NameKey, NameState, SEEDS, map, program};
+use rand::rngs::{StdRng, SysRng};
+use rand::{RngExt as _, SeedableRng as _};
 
 pub use attach::Attached;
 pub use bpf::XdpKind;
@@ -117,7 +119,8 @@ impl Datapath {
         let mut programs = Programs(&mut ebpf);
         programs.load(program::XDP)?;
         let beat = programs.load(program::BEAT)?;
-        beat::set_leases(beat, &maps).map_err(|error| failed("set the lease", error))?;
+        let seeds = seeds()?;
+        beat::set_leases(beat, &maps, seeds).map_err(|error| failed("set the lease", error))?;
         let feed = Feed::new(maps).map_err(|error| failed("read the links' map", error))?;
         let held = held(&pins)?;
         attempt.keep();
@@ -347,6 +350,13 @@ fn held(pins: &Pins) -> Result<BTreeMap<u32, Held>, DatapathError> {
             Ok((ifindex, Held::new(link)))
         })
         .collect()
+}
+
+/// Seeds of the kernel path's hash, which nobody can guess.
+fn seeds() -> Result<[u64; SEEDS], DatapathError> {
+    let rng = StdRng::try_from_rng(&mut SysRng);
+    let mut rng = rng.map_err(|error| failed("draw randomness", error))?;
+    Ok(rng.random())
 }
 
 fn failed(what: &'static str, why: impl ToString) -> DatapathError {

@@ -7,8 +7,8 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use llamar_common::abi::{
-    ARP_MAX, ArpHost, ArpKey, COUNTERS_MAX, Control, Counters, Host, LAYOUT_VERSION, LINKS_MAX,
-    Link, NameKey, SENDERS_MAX, Sender, map,
+    ARP_MAX, ArpHost, ArpKey, BUCKETS_MAX, COUNTERS_MAX, Control, Counters, Host, LAYOUT_VERSION,
+    LINKS_MAX, Link, NameKey, SENDERS_MAX, Sender, map,
 };
 use nix::sys::statfs::{BPF_FS_MAGIC, statfs};
 
@@ -303,7 +303,7 @@ fn ifindex_of(pin: &Path) -> Option<u32> {
 }
 
 /// The maps as this version has them; the capacity of the names' map is the agent's choice.
-fn shapes() -> [(&'static str, Shape); 6] {
+fn shapes() -> [(&'static str, Shape); 7] {
     const fn shape<K, V>(kind: u32, entries: u32) -> Shape {
         Shape {
             kind,
@@ -320,6 +320,7 @@ fn shapes() -> [(&'static str, Shape); 6] {
             map::SENDERS,
             shape::<u32, Sender>(Shape::ARRAY, SENDERS_MAX),
         ),
+        (map::BUCKETS, shape::<u32, u64>(Shape::ARRAY, BUCKETS_MAX)),
         (map::CONTROL, shape::<u32, Control>(Shape::ARRAY, 1)),
         (
             map::COUNTERS,

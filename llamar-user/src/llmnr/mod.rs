@@ -5,6 +5,7 @@
 mod answer;
 mod delayed;
 pub mod engine;
+mod limiter;
 pub mod query;
 pub mod responder;
 pub mod reverse;
@@ -14,5 +15,6 @@ mod timing;
 mod uniqueness;
 
 pub use engine::{Claimed, Engine, Event, Handled, Outcome, Standing, Transmit, Wanted, Why};
+pub use limiter::{Limiter, TICKS};
 pub use query::Query;
 pub use responder::{Asked, Found, Ignored, OWNERS_MAX, Owner, Response, Transport, Zone, respond};

@@ -4,6 +4,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use llamar_common::abi::NameState;
+use llamar_common::limit::Rate;
 use llamar_common::wire::{dns, ip};
 
 use super::Query;
@@ -51,6 +52,11 @@ pub trait Zone {
 
     /// Our address from which to respond to an asker; `None` unless the asker is on the link.
     fn source_for(&self, asker: IpAddr) -> Option<IpAddr>;
+
+    /// How often one source is responded to by UDP; the engine keeps count.
+    fn limit(&self) -> Rate {
+        Rate::OFF
+    }
 }
 
 /// Names of one address that the longest message holds at most: its length by that of a PTR record whose data is a
@@ -133,6 +139,9 @@ pub enum Ignored {
     /// A name that is not ours on that link.
     #[error("the name is not ours on this link (RFC 4795 2.3 d)")]
     Name,
+    /// A source that asks more often than the link's limit allows.
+    #[error("its source asks more often than the limit allows")]
+    Limited,
 }
 
 impl Ignored {

@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use llamar_common::abi::{ARP_ASSIGNED, ARP_DECLARED, ArpHost, LinkKey, PREFIXES_MAX};
+use llamar_common::limit::Rate;
 
 use super::prefixes::{Assigned, prefixes4, prefixes6};
 use super::{Addresses, Desired, Hosts, Names, Served};
@@ -191,6 +192,7 @@ struct Wanted<'c> {
     hidden: &'c BTreeSet<Name>,
     proxy_arp: &'c BTreeSet<Ipv4Addr>,
     ttl: u32,
+    limit: Rate,
 }
 
 impl<'c> Wanted<'c> {
@@ -203,6 +205,7 @@ impl<'c> Wanted<'c> {
             hidden: &interface.hidden,
             proxy_arp: &interface.proxy_arp,
             ttl: interface.ttl,
+            limit: interface.limit,
         }
     }
 
@@ -228,6 +231,7 @@ impl<'c> Wanted<'c> {
             prefixes6: Vec::new(),
             own: own.into(),
             ttl: self.ttl,
+            limit: self.limit,
             names: Names::default(),
             arp: BTreeMap::new(),
         };
@@ -375,6 +379,7 @@ mod tests {
             names: names(own),
             ttl: 30,
             xdp: XdpMode::Auto,
+            limit: Rate::OFF,
             on_conflict: OnConflict::Withdraw,
             hosts: BTreeMap::new(),
             shared: Arc::default(),
@@ -516,7 +521,7 @@ mod tests {
         let key = LinkKey::new(7, 0);
         let served = &desired.links[&key];
         assert_eq!(served.prefixes4.len(), 22);
-        let link = served.link(key);
+        let link = served.link(key, 250);
         assert_eq!((link.prefix4_count, link.prefix6_count), (16, 0));
         assert_eq!(link.prefix4[0].source, [29, 0, 0, 1]);
         assert_eq!(link.prefix4[15].source, [14, 0, 0, 1]);
@@ -758,12 +763,32 @@ mod tests {
             source: [10, 0, 100, 1],
         };
         assert_eq!(served.prefixes4, [expected]);
-        let link = served.link(LinkKey::new(2, 100));
+        let link = served.link(LinkKey::new(2, 100), 250);
         assert_eq!((link.ifindex, link.vlan, link.mac), (2, 100, MAC));
         assert_eq!((link.prefix4_count, link.prefix6_count), (1, 1));
         let untagged = &desired.links[&LinkKey::new(2, 0)];
         assert_eq!(told(untagged, "casa"), Some(ips("10.0.0.1")));
         assert_eq!(told(untagged, "nas"), None);
+    }
+
+    #[test]
+    fn a_vlan_has_the_limit_of_its_interface() {
+        let limit = Rate {
+            per_second: 7,
+            burst: 9,
+        };
+        let mut eth0 = Interface {
+            limit,
+            ..interface("casa")
+        };
+        eth0.vlans.insert(100, vlan("casa", "10.0.100.1/24"));
+        let links = links([link(2, "eth0", "10.0.0.1/24")]);
+        let desired = desired(&config([("eth0", eth0)]), &links);
+        for key in [LinkKey::new(2, 0), LinkKey::new(2, 100)] {
+            let served = &desired.links[&key];
+            assert_eq!(served.limit, limit);
+            assert_eq!(served.link(key, 250).limit, limit.limit(250));
+        }
     }
 
     #[test]

@@ -77,6 +77,7 @@ mod tests {
             prefixes6: Vec::new(),
             own: Arc::new([]),
             ttl: 30,
+            limit: llamar_common::limit::Rate::OFF,
             names: Names::new(table(own), shared.clone()),
             arp: BTreeMap::new(),
         }

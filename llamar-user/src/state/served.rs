@@ -5,6 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
 use llamar_common::abi::{ArpHost, Link, LinkKey, NameState, Prefix4, Prefix6};
+use llamar_common::limit::Rate;
 
 use super::Names;
 use crate::config::{Addresses, Unusable};
@@ -29,6 +30,8 @@ pub struct Served {
     pub own: Arc<[IpAddr]>,
     /// TTL of what is answered, in seconds.
     pub ttl: u32,
+    /// How often one source is answered.
+    pub limit: Rate,
     /// The names and their addresses.
     pub names: Names,
     /// The addresses for which ARP requests are answered.
@@ -43,12 +46,14 @@ impl Served {
         self.up && !self.own.is_empty() && own.any(tentative)
     }
 
-    /// The entry of the kernel path, which holds the longest prefixes. Its generation is the writer's matter.
-    pub fn link(&self, key: LinkKey) -> Link {
+    /// The entry of the kernel path, which holds the longest prefixes, for a clock of so many ticks. Its generation is
+    /// the writer's matter.
+    pub fn link(&self, key: LinkKey, ticks_per_second: u64) -> Link {
         let mut link = Link {
             ifindex: key.ifindex,
             vlan: key.vlan,
             mac: self.mac,
+            limit: self.limit.limit(ticks_per_second),
             ..Link::EMPTY
         };
         for (to, from) in link.prefix4.iter_mut().zip(&self.prefixes4) {
@@ -137,6 +142,7 @@ mod tests {
             ],
             own: own.iter().map(|ip| ip.parse().unwrap()).collect(),
             ttl: 30,
+            limit: Rate::OFF,
             names: Names::default(),
             arp: BTreeMap::new(),
         }

@@ -14,6 +14,7 @@ mod claims;
 mod floods;
 mod ground;
 mod lifecycle;
+mod limiter;
 mod llmnr_end_to_end;
 mod mending;
 mod names;

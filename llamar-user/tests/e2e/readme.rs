@@ -5,6 +5,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
+use llamar_common::abi::LAYOUT_VERSION;
 use nix::sys::signal::Signal;
 
 use crate::support::agent::{Agent, LLAMAR, config_file_named};
@@ -310,8 +311,8 @@ fn printed(host: &Namespace, command: &str) -> String {
     let system = std::env::var_os("PATH").unwrap_or_default();
     folders.extend(std::env::split_paths(&system));
     // By its name bpftool finds the maps of every agent on the machine, those of tests beside this one too.
-    let pinned = "pinned /sys/fs/bpf/llamar/*/v1/llamar_names";
-    let command = command.replace("name llamar_names", pinned);
+    let pinned = format!("pinned /sys/fs/bpf/llamar/*/v{LAYOUT_VERSION}/llamar_names");
+    let command = command.replace("name llamar_names", &pinned);
     let mut shell = host.command("sh");
     // What is said on standard error is on the terminal too.
     shell.args(["-c", &format!("exec 2>&1; {command}")]);

@@ -2,12 +2,12 @@
 
 use std::time::Instant;
 
-use llamar_common::abi::{Control, Outcome, program};
-use llamar_common::testing::FOREVER;
+use llamar_common::abi::{Control, Limit, Outcome, program};
+use llamar_common::testing::{FOREVER, SEEDS_FIXED};
 
 use crate::generate::Generator;
 use crate::kernel::{HEADROOM, Kernel};
-use crate::pair::{Pair, Tally};
+use crate::pair::{ANSWER, Pair, Tally};
 use crate::place::{Interfaces, apart, join, object, root};
 use crate::scene::Scene;
 
@@ -19,6 +19,7 @@ const ALIVE: Control = Control {
     lease: FOREVER,
     beat_ns: 0,
     sender_lease: FOREVER,
+    seeds: SEEDS_FIXED,
 };
 /// Senders that are forgotten at once.
 const FORGETFUL: Control = Control {
@@ -28,32 +29,49 @@ const FORGETFUL: Control = Control {
 /// An agent that died.
 const DEAD: Control = Control { lease: 0, ..ALIVE };
 
+/// Four answers for each source, and no more while the test runs.
+const FOUR: Limit = Limit {
+    interval: ANSWER,
+    tolerance: 3 * ANSWER,
+};
+
 /// What is set while some batches of frames run.
 struct Stretch {
     control: Control,
+    limit: Limit,
     metadata: usize,
     batches: usize,
 }
 
-const STRETCHES: [Stretch; 4] = [
+const STRETCHES: [Stretch; 5] = [
     Stretch {
         control: ALIVE,
+        limit: Limit::OFF,
         metadata: 0,
         batches: 115,
     },
     Stretch {
         control: FORGETFUL,
+        limit: Limit::OFF,
         metadata: 0,
         batches: 4,
     },
     Stretch {
         control: DEAD,
+        limit: Limit::OFF,
         metadata: 0,
         batches: 3,
     },
     Stretch {
         control: ALIVE,
+        limit: Limit::OFF,
         metadata: HEADROOM,
+        batches: 3,
+    },
+    Stretch {
+        control: ALIVE,
+        limit: FOUR,
+        metadata: 0,
         batches: 3,
     },
 ];
@@ -102,6 +120,7 @@ fn half(object: &[u8], program: &'static str, interfaces: Interfaces, seed: u64)
         .filter(|stretch| stretch.metadata == 0 || full_room)
     {
         pair.control(stretch.control);
+        pair.limit(stretch.limit);
         for batch in 0..stretch.batches {
             let frames = generator.frames(BATCH);
             let tally = pair.frames(&frames, stretch.metadata);
@@ -111,5 +130,6 @@ fn half(object: &[u8], program: &'static str, interfaces: Interfaces, seed: u64)
         }
     }
     assert!(pair.senders().is_ok(), "{program}: other senders");
+    assert!(pair.buckets().is_ok(), "{program}: other buckets");
     (total, full_room)
 }

@@ -22,7 +22,8 @@ pub struct Kernel {
     arp: HashMap<MapData, [u8; 12], [u8; 8]>,
     links: Array<MapData, [u8; size_of::<abi::Link>()]>,
     senders: Array<MapData, [u8; 24]>,
-    control: Array<MapData, [u8; 32]>,
+    buckets: Array<MapData, u64>,
+    control: Array<MapData, [u8; size_of::<Control>()]>,
     counters: PerCpuArray<MapData, [u8; 256]>,
     /// What a run writes: the frame behind its metadata.
     output: Vec<u8>,
@@ -43,6 +44,7 @@ impl Kernel {
             arp: typed(take(map::ARP)),
             links: typed(take(map::LINKS)),
             senders: typed(take(map::SENDERS)),
+            buckets: typed(take(map::BUCKETS)),
             control: typed(take(map::CONTROL)),
             counters: typed(take(map::COUNTERS)),
             program,
@@ -74,14 +76,24 @@ impl Kernel {
             inserted.expect("insert an address");
         }
         for (slot, link) in &tables.links {
-            self.links.set(*slot, raw(link), 0).expect("set a link");
+            self.link(*slot, link);
         }
         for (slot, sender) in (0..).zip(&tables.senders) {
             self.senders
                 .set(slot, raw(&sender.get()), 0)
                 .expect("set a sender");
         }
+        for (slot, bucket) in (0..).zip(&tables.buckets) {
+            self.buckets
+                .set(slot, bucket.get(), 0)
+                .expect("set a bucket");
+        }
         self.control(tables.control);
+    }
+
+    /// Sets the entry of a link.
+    pub fn link(&mut self, slot: u32, link: &abi::Link) {
+        self.links.set(slot, raw(link), 0).expect("set a link");
     }
 
     /// Sets what gates the answers.
@@ -147,6 +159,12 @@ impl Kernel {
             sum
         };
         (0..COUNTERS_MAX).map(sum).collect()
+    }
+
+    /// The array of buckets.
+    pub fn buckets(&self) -> Vec<u64> {
+        let buckets = self.buckets.iter();
+        buckets.map(|bucket| bucket.expect("a bucket")).collect()
     }
 
     /// The array of senders.

@@ -2,14 +2,18 @@
 
 use std::fmt;
 
-use llamar_common::abi::{COUNTERS_MAX, Control, Counters, Outcome};
+use llamar_common::abi::{COUNTERS_MAX, Control, Counters, Limit, Outcome};
 use llamar_common::respond::Verdict;
 use llamar_common::testing::Tables;
 
 use crate::kernel::{HEADROOM, Kernel, LONGEST, SHORTEST};
 
+const XDP_DROP: u32 = 1;
 const XDP_PASS: u32 = 2;
 const XDP_TX: u32 = 3;
+
+/// Time that an answer uses up where buckets are compared: far more than a test takes, on either side's clock.
+pub const ANSWER: u64 = 1 << 56;
 
 /// A frame on its way: the interface on which it arrives, and its bytes.
 pub type Arrival = (u32, Vec<u8>);
@@ -45,6 +49,8 @@ pub enum Difference {
     Counters(Vec<String>),
     /// About who is remembered as an ARP sender.
     Senders(u32),
+    /// About how often a source was answered.
+    Buckets(u32),
 }
 
 impl fmt::Display for Difference {
@@ -57,6 +63,7 @@ impl fmt::Display for Difference {
             } => write!(to, "{}\nkernel: {kernel}\nhost: {host}", hex(frame)),
             Self::Counters(differences) => write!(to, "counters: {}", differences.join("; ")),
             Self::Senders(slot) => write!(to, "senders in place {slot}"),
+            Self::Buckets(slot) => write!(to, "buckets in place {slot}"),
         }
     }
 }
@@ -94,13 +101,25 @@ impl Pair {
         self.kernel.control(control);
     }
 
+    /// Sets how often a source is answered on every link, on both sides.
+    pub fn limit(&mut self, limit: Limit) {
+        for (slot, link) in &mut self.tables.links {
+            link.limit = limit;
+            self.kernel.link(*slot, link);
+        }
+    }
+
     /// What the host makes of a frame with so much room in front of it; counted.
     pub fn host(&mut self, ifindex: u32, frame: &[u8], headroom: usize) -> (Verdict, Seen) {
         let (verdict, bytes) = self.tables.respond(ifindex, frame, headroom);
         if let Some(outcome) = verdict.outcome {
             self.counters[verdict.slot as usize].frames[outcome as usize] += 1;
         }
-        let action = if verdict.reply { XDP_TX } else { XDP_PASS };
+        let action = match (verdict.reply, verdict.drop) {
+            (true, _) => XDP_TX,
+            (_, true) => XDP_DROP,
+            _ => XDP_PASS,
+        };
         (verdict, Seen { action, bytes })
     }
 
@@ -161,6 +180,17 @@ impl Pair {
         for (slot, (kernel, host)) in (0..).zip(self.kernel.senders().into_iter().zip(host)) {
             if (kernel.who, kernel.mac) != (host.who, host.mac) {
                 return Err(Difference::Senders(slot));
+            }
+        }
+        Ok(())
+    }
+
+    /// Compares how many answers each bucket has given, if each took an [`ANSWER`] out.
+    pub fn buckets(&self) -> Result<(), Difference> {
+        let host = self.tables.buckets.iter().map(std::cell::Cell::get);
+        for (slot, (kernel, host)) in (0..).zip(self.kernel.buckets().into_iter().zip(host)) {
+            if kernel / ANSWER != host / ANSWER {
+                return Err(Difference::Buckets(slot));
             }
         }
         Ok(())

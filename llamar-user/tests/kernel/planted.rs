@@ -1,11 +1,11 @@
 //! That the comparison finds what it is there to find.
 
-use llamar_common::abi::{Host, NameState, program};
+use llamar_common::abi::{Host, Limit, NameState, Outcome, program};
 use llamar_common::testing::{A, Arp, FrameBuilder};
 
 use crate::generate::Generator;
 use crate::kernel::{HEADROOM, Kernel};
-use crate::pair::{Arrival, Difference, Pair, agree};
+use crate::pair::{ANSWER, Arrival, Difference, Pair, agree};
 use crate::place::{Interfaces, inside, object};
 use crate::scene::Scene;
 
@@ -116,5 +116,30 @@ fn sender_that_one_side_does_not_remember_is_found() {
         pair.senders().expect("no difference yet");
         pair.host(arena.key.ifindex, &request, HEADROOM);
         assert!(matches!(pair.senders(), Err(Difference::Senders(_))));
+    });
+}
+
+#[test]
+fn answer_that_one_side_does_not_count_is_found() {
+    inside(|interfaces: Interfaces| {
+        let scene = Scene::new(interfaces);
+        let mut pair = Pair::new(kernel(), scene.tables.clone());
+        pair.limit(Limit {
+            interval: ANSWER,
+            tolerance: ANSWER,
+        });
+        let arrival = query(&scene);
+        for outcome in [
+            Outcome::LlmnrAnswered,
+            Outcome::LlmnrAnswered,
+            Outcome::LlmnrLimited,
+        ] {
+            let verdict = pair.frame(&arrival, 0).expect("no difference yet");
+            assert_eq!(verdict.outcome, Some(outcome));
+        }
+        pair.buckets().expect("no difference yet");
+        pair.tables.buckets.iter().for_each(|bucket| bucket.set(0));
+        assert!(matches!(pair.buckets(), Err(Difference::Buckets(_))));
+        assert!(pair.frame(&arrival, 0).is_err());
     });
 }

@@ -3,6 +3,7 @@
 use super::{Ip, Packet};
 use crate::abi::{Link, Outcome, PREFIXES_MAX};
 use crate::frame::Frame;
+use crate::limit::Source;
 use crate::wire::checksum::Sum;
 use crate::wire::ip::{LIFETIME, UDP, v4, v6};
 use crate::wire::{be16, ethernet, le32, le64, put, udp};
@@ -70,6 +71,11 @@ impl Ip for V4 {
             }
         }
         None
+    }
+
+    #[inline(always)]
+    fn limited(asker: u32) -> Source {
+        Source::v4(asker)
     }
 
     #[inline(always)]
@@ -144,6 +150,11 @@ impl Ip for V6 {
             }
         }
         None
+    }
+
+    #[inline(always)]
+    fn limited(asker: (u64, u64)) -> Source {
+        Source::v6(asker.0, asker.1)
     }
 
     #[inline(always)]

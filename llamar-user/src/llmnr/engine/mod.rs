@@ -34,6 +34,7 @@ use llamar_common::wire::{dns, udp};
 use rand::rngs::StdRng;
 
 use super::delayed::Delayed;
+use super::limiter::Limiter;
 use super::responder::{Asked, Ignored, Response, Transport, Zone, is_unicast, respond};
 use super::rules::{Rule, Rules};
 use super::uniqueness::Heard;
@@ -56,14 +57,16 @@ pub struct Engine {
     own: BTreeSet<IpAddr>,
     same: Same,
     delayed: Delayed,
+    limiter: Limiter,
     transmits: VecDeque<Transmit>,
     events: VecDeque<Event>,
 }
 
 impl Engine {
     /// An engine without links.
-    pub fn new(rng: StdRng) -> Self {
+    pub fn new(mut rng: StdRng) -> Self {
         Self {
+            limiter: Limiter::new(&mut rng),
             rng,
             rules: Rules::default(),
             links: BTreeMap::new(),
@@ -134,6 +137,10 @@ impl Engine {
         }
         // RFC 4795 2.7, 4.2: what the responder checks before it comes to C holds for queries with C set too.
         match respond(&self.zone(key, zone), asked) {
+            // RFC 4795 5.1: a forged source makes us send to somebody else.
+            Ok(_) if !self.limiter.admits(now, key, zone.limit(), asked.from.ip()) => {
+                Err(Ignored::Limited)
+            }
             Ok(response) => Ok(self.send(now, key, asked.from, response)),
             Err(Ignored::Conflict) => self.doubt(now, key, zone, asked, &header),
             Err(ignored) => Err(ignored),
@@ -178,6 +185,11 @@ impl Engine {
     /// The next event.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.events.pop_front()
+    }
+
+    /// What limits the responses by UDP; for those that do not go through the engine.
+    pub const fn limiter(&self) -> &Limiter {
+        &self.limiter
     }
 
     /// How a claimed name stands on a link, or one of the zone that was doubted; `None` if it is neither.

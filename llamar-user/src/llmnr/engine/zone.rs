@@ -3,6 +3,7 @@
 use std::net::IpAddr;
 
 use llamar_common::abi::{LinkKey, NameState};
+use llamar_common::limit::Rate;
 
 use super::Engine;
 use super::claim::Claim;
@@ -98,5 +99,9 @@ impl<Z: Zone> Zone for LinkZone<'_, Z> {
         let link = self.link()?;
         let family = if asker.is_ipv4() { link.v4 } else { link.v6 };
         family.and_then(|_| self.zone.source_for(asker))
+    }
+
+    fn limit(&self) -> Rate {
+        self.zone.limit()
     }
 }

@@ -17,7 +17,7 @@ pub struct Ini(TempDir);
 pub struct HostsFile(TempDir);
 
 /// Words of all these files, so that some of what is made up means something.
-const WORDS: [&str; 60] = [
+const WORDS: [&str; 64] = [
     "\n",
     "\n",
     "\n",
@@ -50,6 +50,10 @@ const WORDS: [&str; 60] = [
     "proxy-arp",
     "addresses",
     "on-conflict",
+    "limit",
+    "rate",
+    "burst",
+    "1000/s",
     "withdraw",
     "rename",
     "auto",

@@ -1,8 +1,11 @@
 //! The kernel path's logic on frames in memory.
 
+use std::cell::Cell;
 use std::net::IpAddr;
 
 use etherparse::{NetSlice, SlicedPacket, TransportSlice};
+use llamar_common::abi::{Limit, Outcome};
+use llamar_common::respond::Verdict;
 use llamar_common::testing::{A, AAAA, Arp, FrameBuilder, Station, Tables};
 use llamar_user::llmnr::{Asked, Transport, respond};
 
@@ -16,6 +19,8 @@ use crate::world::{DEVICE, MAC, NAMES, VLAN, World};
 pub struct Frames {
     world: World,
     tables: Tables,
+    /// The same where every source has had its answers.
+    drained: Tables,
 }
 
 /// Room in front of a frame.
@@ -27,7 +32,19 @@ impl Target for Frames {
     fn new() -> Self {
         let world = World::new();
         let tables = world.tables();
-        Self { world, tables }
+        let mut drained = tables.clone();
+        for (_, link) in &mut drained.links {
+            link.limit = Limit {
+                interval: 1,
+                tolerance: 0,
+            };
+        }
+        drained.buckets.fill(Cell::new(u64::MAX));
+        Self {
+            world,
+            tables,
+            drained,
+        }
     }
 
     fn seeds(&self) -> Vec<Vec<u8>> {
@@ -88,6 +105,7 @@ impl Target for Frames {
             return 0;
         }
         let (verdict, after) = self.tables.respond(DEVICE, input, HEADROOM);
+        self.limited(input, verdict);
         let counted = verdict.outcome.map(|outcome| outcome.as_str());
         if !verdict.reply {
             assert_eq!(after, input, "passed, but touched");
@@ -106,6 +124,26 @@ impl Target for Frames {
 }
 
 impl Frames {
+    /// A source that has had its answers gets none over LLMNR; everything else is as it is for others.
+    fn limited(&self, input: &[u8], verdict: Verdict) {
+        let (limited, after) = self.drained.respond(DEVICE, input, HEADROOM);
+        let answer = matches!(
+            verdict.outcome,
+            Some(Outcome::LlmnrAnswered | Outcome::LlmnrEmpty)
+        );
+        if !answer {
+            assert_eq!(limited, verdict);
+            return;
+        }
+        let expected = Verdict {
+            reply: false,
+            drop: true,
+            outcome: Some(Outcome::LlmnrLimited),
+            ..verdict
+        };
+        assert_eq!((limited, after.as_slice()), (expected, input));
+    }
+
     /// Design rule 1: what the kernel path answers, the responder answers with the same message.
     fn check(&self, asked: &[u8], answer: &[u8]) {
         let packet = SlicedPacket::from_ethernet(asked).expect("a well-formed query");
