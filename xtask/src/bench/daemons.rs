@@ -5,9 +5,10 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::os::fd::{AsFd as _, AsRawFd as _};
 use std::path::Path;
 use std::process::{Command, Stdio};
+use std::thread::sleep;
 use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use aya::sys::{Stats, enable_stats};
 
 use super::agent::OWN;
@@ -25,8 +26,6 @@ pub const MDNS: SocketAddr =
     SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::new(224, 0, 0, 251)), 5353);
 /// Questions under way at a time when as many as possible are to be answered.
 const WINDOW: usize = 64;
-/// Time between two questions for a name of nobody.
-const PACE: Duration = Duration::from_micros(200);
 /// How long a daemon may take to answer for the first time: it verifies its name.
 const PATIENCE: Duration = Duration::from_secs(20);
 
@@ -46,6 +45,10 @@ exec $0
 const AVAHI: &str = r"set -e
 mount -t tmpfs -o mode=755 tmpfs /run
 mkdir -p /run/avahi-daemon
+for file in passwd group; do grep -v '^avahi:' /etc/$file > /run/$file; done
+echo 'avahi:x:0:0::/:/usr/sbin/nologin' >> /run/passwd
+echo 'avahi:x:0:' >> /run/group
+for file in passwd group; do mount --bind /run/$file /etc/$file; done
 printf '[server]\nhost-name=%s\nuse-ipv4=yes\nuse-ipv6=no\nallow-interfaces=%s\nenable-dbus=no\n[publish]\npublish-hinfo=no\npublish-workstation=no\n' $1 $2 > /run/avahi.conf
 exec $0 --file /run/avahi.conf --no-drop-root --no-chroot --no-rlimits
 ";
@@ -78,10 +81,15 @@ impl Daemon {
     pub fn version(self, bin: &Path) -> Result<String> {
         let text = step::output(Command::new(bin.join(self.program())).arg("--version"))?;
         let line = text.lines().next().unwrap_or_default();
-        let number = line
+        let digit = |word: &&str| word.starts_with(|c: char| c.is_ascii_digit());
+        let mut words = line
             .split_whitespace()
-            .find(|word| word.starts_with(|c: char| c.is_ascii_digit()));
-        Ok(format!("{} {}", self.program(), number.unwrap_or(line)))
+            .map(|word| word.trim_start_matches('v'));
+        Ok(format!(
+            "{} {}",
+            self.program(),
+            words.find(digit).unwrap_or(line)
+        ))
     }
 
     /// Its key in the JSON.
@@ -133,10 +141,39 @@ impl Daemon {
 /// How long and how much is asked.
 #[derive(Clone, Copy, Debug)]
 pub struct Effort {
-    /// For each of the two runs.
+    /// For each run.
     pub time: Duration,
+    /// How long nothing is asked before a run.
+    pub pause: Duration,
     /// Questions for a name of nobody.
     pub foreign: u32,
+    /// Time between two of them.
+    pub pace: Duration,
+}
+
+impl Effort {
+    /// For whoever answers as fast as it can.
+    pub fn new(time: Duration, foreign: u32) -> Self {
+        Self {
+            time,
+            foreign,
+            pause: Duration::from_millis(10),
+            pace: Duration::from_micros(200),
+        }
+    }
+
+    /// For a daemon: systemd-resolved deals with a thousand messages a second, and with the next after that second.
+    pub fn of(self, daemon: Daemon) -> Self {
+        if daemon != Daemon::Resolved {
+            return self;
+        }
+        Self {
+            time: self.time.max(Duration::from_secs(1)),
+            pause: Duration::from_millis(1_100),
+            foreign: self.foreign.min(1_000),
+            pace: Duration::from_millis(2),
+        }
+    }
 }
 
 /// Measures whoever answers at the far end of a pair, whose process has this id; with an XDP program, that too.
@@ -148,27 +185,34 @@ pub fn measure(
     effort: Effort,
 ) -> Result<PeerFigures> {
     let (to, name, foreign) = asked;
-    let asker = Asker::new(&pair.near, *to)?;
-    asker.first(name, PATIENCE)?;
-    let asker = Asker::new(&pair.near, *to)?;
-    let single = asker.answers(name, 1, effort.time)?;
-    let asker = Asker::new(&pair.near, *to)?;
-    let many = asker.answers(name, WINDOW, effort.time)?;
+    let asker = || {
+        sleep(effort.pause);
+        Asker::new(&pair.near, *to)
+    };
+    asker()?.first(name, PATIENCE)?;
+    let single = asker()?.answers(name, 1, effort.time)?;
+    let many = asker()?.answers(name, WINDOW, effort.time)?;
     // Counting a program's time slows it down, so that it is done apart from what is timed.
     let stats = program.map(|_| enable_stats(Stats::RunTime)).transpose()?;
-    let asker = Asker::new(&pair.near, *to)?;
+    let patient = asker()?;
     let before = spent(process, program)?;
-    let counted = asker.answers(name, WINDOW, effort.time)?;
+    let counted = patient.answers(name, WINDOW, effort.time)?;
     let after = spent(process, program)?;
-    Asker::new(&pair.near, *to)?.pace(foreign, effort.foreign, PACE)?;
-    let last = spent(process, program)?;
+    let patient = asker()?;
+    let begin = spent(process, program)?;
+    patient.pace(foreign, effort.foreign, effort.pace)?;
+    let end = spent(process, program)?;
     drop(stats);
+    ensure!(
+        single.count > 0 && many.count > 0 && counted.count > 0,
+        "no answers"
+    );
     Ok(PeerFigures {
         answers_per_second: many.count as f64 / many.time.as_secs_f64(),
         p50_us: single.percentile(50),
         p99_us: single.percentile(99),
         cpu_us_per_answer: (after - before) / 1e3 / counted.count as f64,
-        cpu_us_per_foreign_query: (last - after) / 1e3 / f64::from(effort.foreign),
+        cpu_us_per_foreign_query: (end - begin) / 1e3 / f64::from(effort.foreign),
         ..PeerFigures::default()
     })
 }

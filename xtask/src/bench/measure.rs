@@ -3,9 +3,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::Duration;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use llamar_common::bench::{Expect, program};
 use llamar_common::testing::{A, FrameBuilder};
 
@@ -112,12 +111,12 @@ impl Bench {
         self.programs.attach(program::COUNT, &pair.near)?;
         self.pass()?;
         let (mut loads, mut reloads) = (Vec::new(), Vec::new());
-        let mut last = None;
+        let mut last: Option<Agent> = None;
         for _ in 0..self.extent.starts {
             self.progress.step("an agent with a million names");
-            // Removes its pins too, so that the next start finds none.
-            drop(last.take());
-            detach(&self.llamar, &pair)?;
+            if last.take().is_some() {
+                detach(&self.bin, &self.llamar, &pair)?;
+            }
             let directory = self.directory.join("million");
             let mut agent = Agent::start(&self.llamar, &pair.far, &directory, MILLION, "native")?;
             loads.push(names::load_seconds(&pair, &agent, MILLION)?);
@@ -248,8 +247,10 @@ impl Bench {
             pair: self.user.pair.clone(),
             driver: false,
         };
+        // Enough frames that what the kernel needs to prepare them does not count.
+        let frames = self.extent.frames.max(1 << 18) << 2;
         let rate = |_| {
-            let run = rounds::answer(&mut self.programs, &contender, self.extent.frames)?;
+            let run = rounds::answer(&mut self.programs, &contender, frames)?;
             Ok(run.answers as f64 / run.wall.as_secs_f64())
         };
         (0..rounds).map(rate).collect()
@@ -304,10 +305,7 @@ impl Bench {
     /// Daemons, each asked by ordinary sockets; llamar is one of them, with and without its kernel path.
     fn peers(&mut self, report: &mut Report) -> Result<()> {
         self.pass()?;
-        let effort = Effort {
-            time: self.extent.time,
-            foreign: self.extent.foreign,
-        };
+        let effort = Effort::new(self.extent.time, self.extent.foreign);
         let id = program_of(&self.bin, &self.few.pair)?;
         let llmnr = (LLMNR, OWN.to_owned(), "nobody".to_owned());
         for (key, name, served, program) in [
@@ -325,6 +323,7 @@ impl Bench {
             self.progress.step(daemon.program());
             let pair = Pair::new(&self.bin.join("ip"), daemon.program())?;
             let process = daemon.start(&self.bin, &pair)?;
+            let effort = effort.of(daemon);
             let figures = daemons::measure(&pair, &daemon.asked(), process.id(), None, effort);
             let mut figures = figures.context(daemon.program())?;
             (figures.key, figures.name) = (daemon.key(), daemon.version(&self.bin)?);
@@ -350,13 +349,15 @@ fn receives(bin: &Path, pair: &Pair) -> Result<()> {
     })
 }
 
-/// Removes what a killed agent has left.
-fn detach(llamar: &Path, pair: &Pair) -> Result<()> {
-    pair.far.inside(|| {
-        let _ = Command::new(llamar).arg("detach").output();
-        std::thread::sleep(Duration::from_millis(50));
-        Ok(())
-    })
+/// Removes what a killed agent has left: the next one would take it over, and have nothing to load.
+fn detach(bin: &Path, llamar: &Path, pair: &Pair) -> Result<()> {
+    pair.far
+        .inside(|| step::output(Command::new(llamar).arg("detach")).map(drop))?;
+    ensure!(
+        program_of(bin, pair).is_err(),
+        "a killed agent's program is still there"
+    );
+    Ok(())
 }
 
 /// Id of the XDP program on a pair's far interface.

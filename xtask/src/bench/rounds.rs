@@ -64,12 +64,8 @@ fn reflect(programs: &mut Programs, bare: &Pair, question: Question, frames: u32
 /// Asks a contender and looks at its answers.
 pub fn answer(programs: &mut Programs, contender: &Contender, frames: u32) -> Result<Run> {
     let question = contender.question;
-    let run = programs.run(
-        &contender.pair,
-        &question.load()?,
-        &question.answer()?,
-        frames,
-    )?;
+    let expect = question.answer()?;
+    let run = programs.run(&contender.pair, &question.load()?, &expect, frames)?;
     if contender.driver {
         complete(&run).with_context(|| contender.key.to_owned())?;
     }
