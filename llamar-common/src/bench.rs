@@ -12,7 +12,7 @@ pub const FRAME_MAX: usize = 128;
 pub const SAMPLE_MAX: usize = 248;
 /// Every how many answers one is kept.
 pub const SAMPLE_EVERY: u64 = 1_000;
-/// Samples that are kept; a power of two.
+/// Samples that each CPU keeps; a power of two.
 pub const SAMPLES_MAX: u32 = 1_024;
 /// Length of the labels that the generator draws.
 pub const LABEL: usize = 8;
@@ -25,7 +25,7 @@ pub mod map {
     pub const EXPECT: &str = "bench_expect";
     /// Per-CPU array of one [`Tally`](super::Tally).
     pub const TALLY: &str = "bench_tally";
-    /// Array of [`Sample`](super::Sample).
+    /// Per-CPU array of [`Sample`](super::Sample).
     pub const SAMPLES: &str = "bench_samples";
 }
 

@@ -26,7 +26,7 @@ static EXPECT: Array<Expect, 1> = Array::new();
 #[btf_map(name = "bench_tally")]
 static TALLY: PerCpuArray<Tally, 1> = PerCpuArray::new();
 #[btf_map(name = "bench_samples")]
-static SAMPLES: Array<Sample, { SAMPLES_MAX as usize }> = Array::new();
+static SAMPLES: PerCpuArray<Sample, { SAMPLES_MAX as usize }> = PerCpuArray::new();
 
 /// Sends the next frame of the load. It is given frames that are one byte too long: the kernel resets a recycled
 /// frame's length only if the program has changed it, and its bytes never.
@@ -125,7 +125,7 @@ fn keep(frame: &XdpFrame<'_>, number: u64) {
     let Some(sample) = SAMPLES.get_ptr_mut(number as u32 & (SAMPLES_MAX - 1)) else {
         return;
     };
-    // SAFETY: an array's element lives as long as its map.
+    // SAFETY: the element is this CPU's own.
     let sample = unsafe { &mut *sample };
     let mut copied = 0;
     for word in sample.frame.as_chunks_mut::<8>().0 {

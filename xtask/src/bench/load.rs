@@ -23,7 +23,7 @@ pub struct Programs {
     load: Array<MapData, [u8; size_of::<Load>()]>,
     expect: Array<MapData, [u8; size_of::<Expect>()]>,
     tally: PerCpuArray<MapData, [u8; size_of::<Tally>()]>,
-    samples: Array<MapData, [u8; size_of::<Sample>()]>,
+    samples: PerCpuArray<MapData, [u8; size_of::<Sample>()]>,
 }
 
 /// What came of one run.
@@ -60,7 +60,10 @@ impl Programs {
                 .with_context(|| format!("no map {name}"))
         };
         let (load, expect) = (array(take(map::LOAD)?)?, array(take(map::EXPECT)?)?);
-        let (tally, samples) = (take(map::TALLY)?.try_into()?, array(take(map::SAMPLES)?)?);
+        let (tally, samples) = (
+            take(map::TALLY)?.try_into()?,
+            take(map::SAMPLES)?.try_into()?,
+        );
         let mut programs = Self {
             ebpf,
             load,
@@ -105,11 +108,11 @@ impl Programs {
         Ok(self.tally.set(0, zeros, 0)?)
     }
 
-    /// Answers counted since.
-    pub fn answers(&self) -> Result<u64> {
+    /// Answers counted since, by each CPU.
+    fn answers(&self) -> Result<Vec<u64>> {
         let values = self.tally.get(&0, 0)?;
         let tallies = values.iter().filter_map(|bytes| Tally::from_bytes(bytes));
-        Ok(tallies.map(|tally| tally.answers).sum())
+        Ok(tallies.map(|tally| tally.answers).collect())
     }
 
     /// Sends frames into a pair from its near end, and counts what comes back.
@@ -129,24 +132,33 @@ impl Programs {
         })?;
         let wall = began.elapsed();
         let answers = self.answers()?;
-        let kept = answers.div_ceil(SAMPLE_EVERY).min(SAMPLES_MAX.into()) as u32;
-        let samples = (0..kept)
-            .map(|place| self.sample(place))
-            .collect::<Result<_>>()?;
         Ok(Run {
             frames: frames.into(),
-            answers,
+            answers: answers.iter().sum(),
             time: time.mul_f64(frames.into()),
             wall,
-            samples,
+            samples: self.kept(&answers)?,
         })
     }
 
-    fn sample(&self, place: u32) -> Result<Vec<u8>> {
-        let sample =
-            Sample::from_bytes(&self.samples.get(&place, 0)?).context("a sample's size")?;
-        let length = (sample.length as usize).min(sample.frame.len());
-        Ok(sample.frame[..length].to_vec())
+    /// The samples of each CPU that counted so many answers.
+    fn kept(&self, answers: &[u64]) -> Result<Vec<Vec<u8>>> {
+        let kept = |answers: u64| answers.div_ceil(SAMPLE_EVERY).min(SAMPLES_MAX.into()) as u32;
+        let most = answers.iter().copied().map(kept).max().unwrap_or(0);
+        let mut samples = Vec::new();
+        for place in 0..most {
+            let values = self.samples.get(&place, 0)?;
+            for (bytes, _) in values
+                .iter()
+                .zip(answers)
+                .filter(|(_, answers)| place < kept(**answers))
+            {
+                let sample = Sample::from_bytes(bytes).context("a sample's size")?;
+                let length = (sample.length as usize).min(sample.frame.len());
+                samples.push(sample.frame[..length].to_vec());
+            }
+        }
+        Ok(samples)
     }
 
     /// Nanoseconds that passing a frame costs by test-run: the control of [`cost`].
