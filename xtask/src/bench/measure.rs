@@ -154,49 +154,37 @@ impl Bench {
         for contender in &contenders {
             rounds::is_silent(&mut self.programs, contender)?;
         }
-        let mut results: BTreeMap<&str, Results> = BTreeMap::new();
+        let results = self.rounds(&contenders)?;
+        let driver = contenders.iter().filter(|contender| contender.driver);
+        for key in driver.map(|contender| contender.key) {
+            report.figure(key, &results[key].ratios);
+        }
+        let (llmnr, arp) = (&results["llmnr_a_v4_ratio"], &results["arp_ratio"]);
+        let millions: Vec<f64> = llmnr.reflector.iter().map(|rate| rate / 1e6).collect();
+        report.figure("reflector_mpps", &millions);
+        let stack = &results["arp_vs_kernel"].rates;
+        report.figure("arp_vs_kernel", &times(&arp.rates, stack));
+        let userspace = self.userspace(llmnr.rates.len())?;
+        report.figure("llmnr_vs_userspace", &times(&llmnr.rates, &userspace));
+        Ok(())
+    }
+
+    /// All rounds of all contenders, by their keys.
+    fn rounds(&mut self, contenders: &[Contender]) -> Result<BTreeMap<&'static str, Results>> {
+        let mut results: BTreeMap<_, Results> = BTreeMap::new();
         for round in 0..=self.extent.rounds {
-            self.progress
-                .step(&format!("round {round} of {}", self.extent.rounds));
-            for contender in &contenders {
+            let what = format!("round {round} of {}", self.extent.rounds);
+            self.progress.step(&what);
+            for contender in contenders {
                 let mut unused = Results::default();
                 let kept = results.entry(contender.key).or_default();
                 // The first round only warms caches up.
-                let results = if round == 0 { &mut unused } else { kept };
-                rounds::round(
-                    &mut self.programs,
-                    &self.bare,
-                    contender,
-                    self.extent.frames,
-                    results,
-                )?;
+                let kept = if round == 0 { &mut unused } else { kept };
+                let frames = self.extent.frames;
+                rounds::round(&mut self.programs, &self.bare, contender, frames, kept)?;
             }
         }
-        let found = |key: &str| results.get(key).cloned().unwrap_or_default();
-        for contender in contenders.iter().filter(|contender| contender.driver) {
-            report.figure(contender.key, &found(contender.key).ratios);
-        }
-        let million = |rate: &f64| rate / 1e6;
-        let (llmnr, arp) = (found("llmnr_a_v4_ratio"), found("arp_ratio"));
-        report.figure(
-            "reflector_mpps",
-            &llmnr.reflector.iter().map(million).collect::<Vec<_>>(),
-        );
-        let times = |ours: &[f64], theirs: &[f64]| -> Vec<f64> {
-            ours.iter()
-                .zip(theirs)
-                .map(|(ours, theirs)| ours / theirs)
-                .collect()
-        };
-        report.figure(
-            "arp_vs_kernel",
-            &times(&arp.rates, &found("arp_vs_kernel").rates),
-        );
-        report.figure(
-            "llmnr_vs_userspace",
-            &times(&llmnr.rates, &self.userspace(llmnr.rates.len())?),
-        );
-        Ok(())
+        Ok(results)
     }
 
     fn contenders(&self, many: &Pair, stack: &Pair) -> Result<Vec<Contender>> {
@@ -339,6 +327,12 @@ impl Bench {
             ..Expect::default()
         })
     }
+}
+
+/// How many times as much, round by round.
+fn times(ours: &[f64], theirs: &[f64]) -> Vec<f64> {
+    let pairs = ours.iter().zip(theirs);
+    pairs.map(|(ours, theirs)| ours / theirs).collect()
 }
 
 /// Has a veth without an XDP program take frames that XDP sends.

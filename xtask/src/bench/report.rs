@@ -84,38 +84,49 @@ impl Report {
         for (name, value) in &self.run {
             let _ = writeln!(text, "{name:<9} {value}");
         }
-        let _ = writeln!(
-            text,
-            "\n{:<40} {:>8} {:>19} {:>7} {:>7}  reaches",
+        text + &self.figures_table() + &self.peers_table()
+    }
+
+    fn figures_table(&self) -> String {
+        let mut text = format!(
+            "\n{:<40} {:>8} {:>19} {:>7} {:>7}  reaches\n",
             "", "median", "range", "must", "aim"
         );
         for key in KEYS {
-            if let Some(figure) = self.figures.get(key.name) {
-                let range = format!("{} to {}", key.text(figure.low), key.text(figure.high));
-                let goal =
-                    |goal: Option<f64>| goal.map_or_else(String::new, |goal| goal.to_string());
-                let (must, aim) = (
-                    goal(key.goals.map(|goals| goals.0)),
-                    goal(key.goals.map(|goals| goals.1)),
-                );
-                let _ = writeln!(
-                    text,
-                    "{:<40} {:>8} {range:>19} {must:>7} {aim:>7}  {}",
-                    key.what,
-                    key.text(figure.median),
-                    key.standing(figure.median)
-                );
-            }
+            let Some(figure) = self.figures.get(key.name) else {
+                continue;
+            };
+            let range = format!("{} to {}", key.text(figure.low), key.text(figure.high));
+            let (must, aim) = key.goals.map_or_else(Default::default, |(must, aim)| {
+                (must.to_string(), aim.to_string())
+            });
+            let line = format!(
+                "{:<40} {:>8} {range:>19} {must:>7} {aim:>7}  {}",
+                key.what,
+                key.text(figure.median),
+                key.standing(figure.median)
+            );
+            text += line.trim_end();
+            text.push('\n');
         }
-        let _ = writeln!(
-            text,
-            "\n{:<40} {:>10} {:>8} {:>8} {:>10} {:>11}",
-            "", "answers/s", "p50 us", "p99 us", "CPU us", "CPU us"
-        );
-        let _ = writeln!(
-            text,
-            "{:<40} {:>10} {:>8} {:>8} {:>10} {:>11}",
-            "", "", "", "", "an answer", "not for it"
+        text
+    }
+
+    fn peers_table(&self) -> String {
+        let mut text = format!(
+            "\n{:<40} {:>10} {:>8} {:>8} {:>10} {:>11}\n{:<40} {:>10} {:>8} {:>8} {:>10} {:>11}\n",
+            "",
+            "answers/s",
+            "p50 us",
+            "p99 us",
+            "CPU us",
+            "CPU us",
+            "",
+            "",
+            "",
+            "",
+            "an answer",
+            "not for it"
         );
         for peer in &self.peers {
             let _ = writeln!(
