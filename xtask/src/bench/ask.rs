@@ -98,14 +98,11 @@ impl Asker {
         let mut buffer = [0; 512];
         while began.elapsed() < limit {
             self.send(&query)?;
-            if let Ok(length) = self.socket.recv(&mut buffer) {
-                let now = Instant::now();
-                let answered = &buffer[..length];
-                ensure!(
-                    answered.get(12..query.len()) == query.get(12..),
-                    "an answer to another question"
-                );
-                return Ok(now);
+            // A late answer to the name before is none.
+            let answered = self.socket.recv(&mut buffer);
+            if answered.is_ok_and(|length| buffer[..length].get(12..query.len()) == query.get(12..))
+            {
+                return Ok(Instant::now());
             }
         }
         bail!("nobody answers for {name} within {limit:?}")
@@ -160,7 +157,6 @@ fn check(answer: &[u8], query: &[u8]) -> Result<u16> {
         count >= 1 && address,
         "an answer without the host's address: {answer:02x?}"
     );
-    // Behind the class's upper bit mDNS has a meaning of its own.
     let question = answer.get(12..query.len());
     ensure!(
         question == query.get(12..),
