@@ -4,8 +4,9 @@ use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use llamar_common::abi::LinkKey;
-use tracing::{debug, info, warn};
+use tracing::{Level, debug, enabled, info, warn};
 
+use super::culprits::Sentence;
 use super::{Agent, culprits};
 use crate::dns::{Message, Name, Question};
 use crate::llmnr::engine::{Event, Outcome};
@@ -30,8 +31,18 @@ impl Agent {
                 if news {
                     self.look_up(key, culprit, text);
                 } else {
-                    debug!("{}", text.replace("{}", &self.culprits.shown(culprit)));
+                    debug!("{}", text.with(&self.culprits.shown(key, culprit)));
                 }
+            }
+            Event::Defended {
+                key,
+                name,
+                ours,
+                culprit,
+            } => {
+                let then = "that host has to give it up (RFC 4795 4.2)";
+                let text = too(&name, &self.place(key), ours, then);
+                self.look_up(key, culprit, text);
             }
             Event::Doubted {
                 key,
@@ -66,30 +77,40 @@ impl Agent {
     }
 
     /// Finds out a culprit's hardware address, then says who it is.
-    fn look_up(&mut self, key: LinkKey, culprit: IpAddr, text: String) {
+    fn look_up(&mut self, key: LinkKey, culprit: IpAddr, text: Sentence) {
         let device = self.bare.links.get(&key).and_then(|served| served.device);
         let Some(device) = device else {
             let mac = self.proxies.mac(key, culprit);
-            return self.culprit(&culprits::Found { culprit, mac, text });
+            return self.culprit(&culprits::Found {
+                key,
+                culprit,
+                mac,
+                text,
+            });
         };
-        if let Err(text) = self.culprits.look_up(device, culprit, text) {
+        if let Err(text) = self.culprits.look_up(key, device, culprit, text) {
             let mac = None;
-            self.culprit(&culprits::Found { culprit, mac, text });
+            self.culprit(&culprits::Found {
+                key,
+                culprit,
+                mac,
+                text,
+            });
         }
     }
 
     /// Says who has a name of ours.
     pub(super) fn culprit(&mut self, found: &culprits::Found) {
         if let Some(mac) = found.mac {
-            self.culprits.learn(found.culprit, mac);
+            self.culprits.learn(found.key, found.culprit, mac);
         }
-        let shown = self.culprits.shown(found.culprit);
-        warn!("{}", found.text.replace("{}", &shown));
+        let shown = self.culprits.shown(found.key, found.culprit);
+        warn!("{}", found.text.with(&shown));
     }
 }
 
-/// A conflict in a sentence, with `{}` where the culprit goes.
-fn conflict(name: &Name, place: &str, ours: IpAddr, outcome: &Outcome) -> String {
+/// A conflict in a sentence.
+fn conflict(name: &Name, place: &str, ours: IpAddr, outcome: &Outcome) -> Sentence {
     let then = match outcome {
         Outcome::Kept => "still answered for there, as on-conflict = \"keep\" says".to_owned(),
         Outcome::Withdrawn { retry } => {
@@ -100,11 +121,22 @@ fn conflict(name: &Name, place: &str, ours: IpAddr, outcome: &Outcome) -> String
         }
         Outcome::Renamed { to } => format!("{to} is used there in its place"),
     };
-    format!("{place}: {name} is the name of another host too, {{}}, which answered {ours}: {then}")
+    too(name, place, ours, &then)
+}
+
+fn too(name: &Name, place: &str, ours: IpAddr, then: &str) -> Sentence {
+    Sentence(
+        format!("{place}: {name} is the name of another host too, "),
+        format!(", which answered {ours}: {then}"),
+    )
 }
 
 /// RFC 4795 4.2: what a query with C set says in its additional section should be logged, and is otherwise ignored.
 fn tell_doubt(place: &str, question: &Question, by: IpAddr, message: &[u8]) {
+    // Others decide how often and how much is read here.
+    if !enabled!(Level::DEBUG) {
+        return;
+    }
     let (kind, name) = (question.kind_name(), &question.name);
     let records = Message::read(message).map_or_else(|_| Vec::new(), |read| read.additionals);
     let records: Vec<String> = records.iter().map(ToString::to_string).collect();

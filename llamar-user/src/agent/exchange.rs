@@ -124,7 +124,7 @@ impl Agent {
     pub(super) fn drain(&mut self) {
         let mut changed = false;
         while let Some(event) = self.engine.poll_event() {
-            changed |= !matches!(event, Event::Doubted { .. });
+            changed |= !matches!(event, Event::Doubted { .. } | Event::Defended { .. });
             self.tell_event(event);
         }
         if changed {
@@ -160,8 +160,11 @@ impl Agent {
                 debug!("Responding.");
                 Outcome::LlmnrAnswered.as_str()
             }
-            (_, Err(error)) => {
+            (why, Err(error)) => {
                 debug!("send to {to} from {source}: {error}");
+                if *why == Why::Verification {
+                    self.engine.handle_unsent(transmit);
+                }
                 "llmnr-send-failed"
             }
         };

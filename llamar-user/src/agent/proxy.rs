@@ -1,6 +1,7 @@
 //! Answers over AF_PACKET what only llamar can answer: ARP requests for proxied addresses, those that RFC 3927 wants
 //! answered by broadcast, and everything on VLANs that have no interface here. The answers are those of
-//! `llamar_common::respond`, as in the kernel.
+//! `llamar_common::respond`, as in the kernel; LLMNR messages that have none there go to the engine, whose own ones go
+//! out here.
 
 use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -14,7 +15,7 @@ use llamar_common::abi::{
 use llamar_common::frame::SliceFrame;
 use llamar_common::records::{Records, World};
 use llamar_common::respond::respond;
-use llamar_common::wire::{be16, ethernet, ip};
+use llamar_common::wire::{be16, ethernet, ip, udp};
 use tokio::sync::mpsc;
 use tokio::task::JoinHandle;
 use tracing::{debug, warn};
@@ -25,8 +26,9 @@ use crate::dns::Name;
 use crate::net::{PacketSocket, arp_and_llmnr_filter, arp_filter};
 use crate::state::{Desired, Served};
 
-/// Largest frame that is looked at; what could be answered is far smaller.
-const FRAME_MAX: usize = 2048;
+/// Largest frame that is looked at: the longest LLMNR message behind an Ethernet header, a tag, IPv6 and UDP.
+const FRAME_MAX: usize =
+    ethernet::HEADER + ethernet::TAG + ip::v6::HEADER + udp::HEADER + udp::LLMNR_MAX;
 /// Room in front of a frame for an answer's growth: four AAAA records.
 const HEADROOM: usize = 128;
 /// Frames that wait for the agent; more are dropped, as a full socket would.

@@ -1,4 +1,4 @@
-//! LLMNR on a VLAN that has no interface here: no UDP socket sees its queries, so the responder's messages are taken
+//! LLMNR on a VLAN that has no interface here: no UDP socket sees its messages, so the engine's are taken
 //! from whole frames and put into such. What `llamar_common::respond` answers itself never comes here.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};

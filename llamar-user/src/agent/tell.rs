@@ -11,7 +11,23 @@ use crate::net::firewall;
 impl Agent {
     pub(super) fn tell(&mut self, asked: control::Asked) {
         let json = |error: serde_json::Error| error.to_string();
-        let answer = match asked.request {
+        let control::Asked {
+            request,
+            answer: to,
+        } = asked;
+        let answer = match request {
+            Request::Why { name } => {
+                let why = self.why(&name);
+                // Reading the packet filters may wait for the kernel.
+                tokio::task::spawn_blocking(move || {
+                    let answer = why.and_then(|mut report| {
+                        report.notes.splice(0..0, firewall::note());
+                        serde_json::to_string(&report).map_err(json)
+                    });
+                    let _ = to.send(answer);
+                });
+                return;
+            }
             Request::Names => {
                 serde_json::to_string(&report::names(&self.desired, &self.kernel)).map_err(json)
             }
@@ -25,10 +41,6 @@ impl Agent {
                 let added = self.overlay.add(&self.read, &name, interface, &addresses);
                 self.changed("added", &name, interface, added)
             }
-            Request::Why { name } => {
-                let why = self.why(&name);
-                why.and_then(|report| serde_json::to_string(&report).map_err(json))
-            }
             Request::Remove { name, interface } => {
                 let interface = interface.as_deref();
                 let removed = self.overlay.remove(&self.read, &name, interface);
@@ -36,7 +48,7 @@ impl Agent {
             }
         };
         // A client that has gone away wants no answer.
-        let _ = asked.answer.send(answer);
+        let _ = to.send(answer);
     }
 
     /// Makes everything follow a change to the names; what was done is answered with nothing.
@@ -63,10 +75,7 @@ impl Agent {
             desired: &self.desired,
             engine: &self.engine,
             members: &self.members,
-            notes: firewall::note()
-                .into_iter()
-                .chain(self.listeners.failures().map(String::from))
-                .collect(),
+            notes: self.listeners.failures().map(String::from).collect(),
             kernel: &self.kernel,
             culprits: &self.culprits,
             now: Instant::now(),

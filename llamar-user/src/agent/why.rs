@@ -177,10 +177,11 @@ impl Seen<'_> {
 
     /// Who has a name too that is kept nevertheless.
     fn held_too(&self, key: LinkKey, name: &Name) -> String {
-        let standing = self.engine.standing(self.bare.claimed_on(key), name);
+        let on = self.bare.claimed_on(key);
+        let standing = self.engine.standing(on, name);
         let culprit = standing.and_then(|standing| standing.culprit);
         culprit.map_or_else(String::new, |culprit| {
-            let culprit = self.culprits.shown(culprit);
+            let culprit = self.culprits.shown(on, culprit);
             format!("; {culprit} has the name too (on-conflict = \"keep\")")
         })
     }
@@ -193,7 +194,7 @@ impl Seen<'_> {
         };
         let culprit = standing.culprit.map_or_else(
             || "another host".to_owned(),
-            |culprit| self.culprits.shown(culprit),
+            |culprit| self.culprits.shown(on, culprit),
         );
         let next = if standing.used != *name {
             format!("{} is used in its place", standing.used)

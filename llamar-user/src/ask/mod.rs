@@ -1,4 +1,4 @@
-//! Asking others by LLMNR: the sockets and the clock of [`Sender`], for tools and as a library.
+//! Asking others by LLMNR: the sockets and the clock of [`Sender`](crate::llmnr::sender::Sender), for tools and as a library.
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv6Addr};
 
 use super::{AskError, Family, Options};
+use crate::config::is_link_local;
 use crate::link::{Address, AddressState, Link, Links};
 use crate::llmnr::sender::{Network, Path};
 
@@ -87,28 +88,47 @@ pub(super) fn is_in_vrf(link: &Link, links: &Links) -> bool {
     master.is_some_and(|master| master.kind.as_deref() == Some("vrf"))
 }
 
-/// The paths of one link: one for each family of which it has an address.
+/// IPv4 networks of one link that are asked: each costs its own queries.
+const NETWORKS_MAX: usize = 8;
+
+/// The paths of one link: one for each routable IPv4 network, whose hosts answer those who are in it, or without such
+/// one for a link-local network, and one for IPv6.
 fn of(link: &Link, family: Option<Family>) -> Vec<Path> {
-    let families = [Family::Ipv4, Family::Ipv6].into_iter();
-    families
-        .filter(|&this| family.is_none_or(|wanted| wanted == this))
-        .filter_map(|this| {
-            let addresses = || {
-                let addresses = link.addresses.iter();
-                addresses.filter(move |address| Family::of(address.ip) == this)
-            };
-            // RFC 4795 2.5: a source address that is assigned on the interface.
-            let usable = addresses().filter(|address| preference(address).is_some());
-            let source = usable.min_by_key(|address| preference(address))?.ip;
-            let networks = addresses().map(network);
-            let link_local = (this == Family::Ipv6).then_some(LINK_LOCAL);
-            Some(Path {
-                device: link.index,
-                source,
-                networks: networks.chain(link_local).collect(),
-            })
-        })
-        .collect()
+    let usable = |wanted: Family| {
+        let addresses = link.addresses.iter();
+        let mut usable: Vec<&Address> = addresses
+            .filter(|address| Family::of(address.ip) == wanted && preference(address).is_some())
+            .collect();
+        usable.sort_by_key(|address| preference(address));
+        usable
+    };
+    let mut paths: Vec<Path> = Vec::new();
+    if family != Some(Family::Ipv6) {
+        for address in usable(Family::Ipv4) {
+            let is_covered = paths.iter().any(|path| path.reaches(address.ip));
+            let is_last = !paths.is_empty() && is_link_local(address.ip);
+            if !is_covered && !is_last && paths.len() < NETWORKS_MAX {
+                // RFC 4795 2.5: a source address that is assigned on the interface.
+                paths.push(Path {
+                    device: link.index,
+                    source: address.ip,
+                    networks: vec![network(address)],
+                });
+            }
+        }
+    }
+    if family != Some(Family::Ipv4)
+        && let Some(first) = usable(Family::Ipv6).first()
+    {
+        let addresses = link.addresses.iter();
+        let networks = addresses.filter(|address| Family::of(address.ip) == Family::Ipv6);
+        paths.push(Path {
+            device: link.index,
+            source: first.ip,
+            networks: networks.map(network).chain([LINK_LOCAL]).collect(),
+        });
+    }
+    paths
 }
 
 /// Every host of these is on the link (RFC 4291 2.5.6).
@@ -199,6 +219,7 @@ mod tests {
             "169.254.7.7/16",
             "10.0.0.1/24",
             "10.0.0.2/24",
+            "172.16.0.1/16",
             "2001:db8::1/64",
             "fe80::1/64",
         ];
@@ -208,7 +229,7 @@ mod tests {
         ]);
         assert_eq!(
             shown(paths(&links, &on(&[], None))),
-            "2 10.0.0.1, 2 fe80::1, 3 169.254.7.8"
+            "2 10.0.0.1, 2 172.16.0.1, 2 fe80::1, 3 169.254.7.8"
         );
         assert_eq!(
             shown(paths(&links, &on(&[], Some(Family::Ipv6)))),

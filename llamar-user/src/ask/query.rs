@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use llamar_common::wire::udp;
 use tokio::net::UdpSocket;
@@ -223,6 +223,9 @@ fn is_full(error: &io::Error) -> bool {
     error.kind() == io::ErrorKind::WouldBlock || error.raw_os_error() == Some(libc::ENOBUFS)
 }
 
+/// How long nothing is received after an error, so that one that stays does not keep the processor busy.
+const RECEIVE_PAUSE: Duration = Duration::from_millis(10);
+
 /// Takes in a path's datagrams.
 async fn listen(path: usize, socket: Arc<UdpSocket>, told: mpsc::Sender<Event>) {
     // RFC 4795 2.1: one byte more tells a message that is too long from one that is not.
@@ -240,8 +243,9 @@ async fn listen(path: usize, socket: Arc<UdpSocket>, told: mpsc::Sender<Event>) 
                 }
             }
             Err(error) => {
+                // An ICMP error of an earlier query, or a shortage that passes.
                 debug!("receive: {error}");
-                return;
+                tokio::time::sleep(RECEIVE_PAUSE).await;
             }
         }
     }

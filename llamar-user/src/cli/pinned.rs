@@ -22,9 +22,15 @@ pub fn names(instance: &Instance) -> Result<NamesReport, DatapathError> {
             .filter(|link| link.kind.is_some())
             .map(|link| link.ifindex)
             .collect();
+        // Behind its lease the kernel path passes everything.
+        let answering = if pinned.answers()? {
+            attached
+        } else {
+            BTreeSet::new()
+        };
         let names = pinned.names()?;
         let rows = names.iter();
-        report.names = rows.map(|(key, host)| row(key, host, &attached)).collect();
+        report.names = rows.map(|(key, host)| row(key, host, &answering)).collect();
     }
     Ok(report)
 }

@@ -84,3 +84,39 @@ pub(super) fn write<'a>(kind: u16, parts: &'a [Part], writer: &mut Writer<'a>) {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::dns::{Message, Rdata, Record};
+
+    // RFC 3597 4, RFC 6762 18.14: A37
+    #[test]
+    fn names_are_compressed_in_the_types_that_allow_it_and_only_for_those_who_understand_it() {
+        let name = Name::parse("casa").unwrap();
+        let least = |kind| {
+            let message = Message {
+                answers: vec![Record {
+                    owner: name.clone(),
+                    kind,
+                    class: 1,
+                    ttl: 0,
+                    data: Rdata::Mixed([Part::Name(name.clone())].into()),
+                }],
+                ..Message::default()
+            };
+            let all = [Compression::Unicast, Compression::Multicast];
+            let short = |how: &Compression| message.write(*how).unwrap().ends_with(b"\xc0\x0c");
+            all.into_iter().find(short)
+        };
+        for kind in [3, 4, 7, 8, 9, 14] {
+            assert_eq!(least(kind), Some(Compression::Unicast), "{kind}");
+        }
+        for kind in [17, 18, 21, 26, 36] {
+            assert_eq!(least(kind), Some(Compression::Multicast), "{kind}");
+        }
+        for kind in [24, 30, 35, 46, 64, 65, 65280] {
+            assert_eq!(least(kind), None, "{kind}");
+        }
+    }
+}

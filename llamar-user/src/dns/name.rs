@@ -390,6 +390,7 @@ fn shows(char: char) -> bool {
 #[cfg(test)]
 mod tests {
     use std::collections::HashSet;
+    use std::hash::{BuildHasher as _, BuildHasherDefault, DefaultHasher};
 
     use proptest::prelude::*;
 
@@ -499,6 +500,10 @@ mod tests {
         assert!(set.contains(&name("cASA")) && !set.contains(&name("casa.media")));
         assert_eq!(name("B").cmp(&name("a")), Ordering::Greater);
         assert_eq!(name("b").cmp(&name("B")), Ordering::Equal);
+        assert!(name("a") < name("B"));
+        let hash = |text| BuildHasherDefault::<DefaultHasher>::default().hash_one(name(text));
+        assert_eq!(hash("Casa"), hash("cASA"));
+        assert_ne!(hash("casa"), hash("media"));
     }
 
     #[test]

@@ -86,6 +86,24 @@ impl Question {
         })
     }
 
+    /// The query that asks it, with nothing else in it but the count of the additional records that are to follow. All
+    /// flags are clear.
+    pub fn query(&self, id: u16, additionals: u16) -> Vec<u8> {
+        let header = Header {
+            id,
+            flags: 0,
+            questions: 1,
+            answers: 0,
+            authorities: 0,
+            additionals,
+        };
+        let mut message = Vec::from(header.bytes());
+        message.extend_from_slice(self.name.wire());
+        message.extend_from_slice(&self.kind.to_be_bytes());
+        message.extend_from_slice(&self.class.to_be_bytes());
+        message
+    }
+
     /// Steps over the question at an offset, whatever its name is; `None` if one cannot tell where it ends.
     pub(super) fn skip(reader: &mut Reader<'_>, offset: usize) -> Option<()> {
         reader.go_to(offset);

@@ -198,8 +198,8 @@ fn ptr_record(ttl: u32, name: &Name) -> Vec<u8> {
     record.extend_from_slice(&kind::PTR.to_be_bytes());
     record.extend_from_slice(&dns::IN.to_be_bytes());
     record.extend_from_slice(&ttl.to_be_bytes());
-    // A name has at most 255 bytes.
-    record.extend_from_slice(&[0, data.len() as u8]);
+    // A name is no longer than a length of two octets can tell.
+    record.extend_from_slice(&(data.len() as u16).to_be_bytes());
     record.extend_from_slice(data);
     record
 }

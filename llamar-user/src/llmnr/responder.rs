@@ -8,6 +8,7 @@ use llamar_common::wire::{dns, ip};
 
 use super::Query;
 use super::answer::{Subject, Way, compose};
+use crate::config::is_link_local;
 use crate::dns::{Name, Question};
 
 /// A message that came to port 5355 on a link.
@@ -203,13 +204,6 @@ pub(super) fn is_unicast(address: IpAddr) -> bool {
                 address.is_unspecified() || address.is_loopback() || address.is_multicast();
             !special && address.to_ipv4_mapped().is_none()
         }
-    }
-}
-
-fn is_link_local(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(address) => ip::v4::is_link_local(address.octets()),
-        IpAddr::V6(address) => ip::v6::is_link_local(address.octets()),
     }
 }
 

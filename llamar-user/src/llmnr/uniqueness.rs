@@ -39,6 +39,8 @@ struct Exchange {
     id: u16,
     source: IpAddr,
     sent: u8,
+    /// How many could not be sent.
+    unsent: u8,
     /// When the next transmission is due, or the end of waiting; `None` when it is over.
     due: Option<Instant>,
 }
@@ -46,8 +48,13 @@ struct Exchange {
 /// What a response means for a verification.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Verdict {
-    /// The name stays ours: our own response, or that of a host that has to give in.
+    /// It is our own response.
     Ours,
+    /// Another host has the name too, and has to give in.
+    Defended {
+        /// The address that our query came from.
+        ours: IpAddr,
+    },
     /// The name is another's.
     Lost {
         /// The address that our query came from.
@@ -71,6 +78,7 @@ impl Verification {
             id: rng.random(),
             source,
             sent: 0,
+            unsent: 0,
             due: Some(now + jitter(rng)),
         });
         Self {
@@ -113,7 +121,7 @@ impl Verification {
             if exchange.due.is_none_or(|due| due > now) {
                 continue;
             }
-            if exchange.sent >= most {
+            if exchange.sent >= most || exchange.unsent >= TRANSMISSIONS_MAX {
                 exchange.due = None;
                 continue;
             }
@@ -127,8 +135,24 @@ impl Verification {
                 jitter(rng)
             };
             exchange.due = Some(now + LLMNR_TIMEOUT + delay);
-            send(exchange.source, query(exchange.id, &self.question));
+            // RFC 4795 2.1.1, 4.1: C, TC, T, Z and RCODE are clear, and there is nothing but one question.
+            send(exchange.source, self.question.query(exchange.id, 0));
         }
+    }
+
+    /// A query could not be sent: it does not count. A family over which none can be is given up after as many
+    /// failures, for then nobody is answered over it either.
+    pub fn unsent(&mut self, id: u16, source: IpAddr) {
+        let is_it = |exchange: &&mut Exchange| exchange.id == id && exchange.source == source;
+        if let Some(exchange) = self.exchanges.iter_mut().find(is_it) {
+            exchange.sent = exchange.sent.saturating_sub(1);
+            exchange.unsent += 1;
+        }
+    }
+
+    /// Whether anybody was asked.
+    pub fn was_sent(&self) -> bool {
+        self.exchanges.iter().any(|exchange| exchange.sent > 0)
     }
 
     /// It is over, and the name ours: what still comes in is heeded as for any name in use.
@@ -158,12 +182,11 @@ impl Verification {
         // says, only if the response's source address is smaller than the query's.
         let holder = rules.hold(Rule::HolderKeeps) && !self.verified && !heard.tentative;
         let smaller = from < exchange.source || !rules.hold(Rule::CompareAddresses);
+        let ours = exchange.source;
         Some(if holder || smaller {
-            Verdict::Lost {
-                ours: exchange.source,
-            }
+            Verdict::Lost { ours }
         } else {
-            Verdict::Ours
+            Verdict::Defended { ours }
         })
     }
 
@@ -184,24 +207,6 @@ impl Verification {
             .find(|exchange| exchange.id == id && is_source(exchange.source))
             .filter(|_| self.question == *question)
     }
-}
-
-/// The query's message.
-fn query(id: u16, question: &Question) -> Vec<u8> {
-    // RFC 4795 2.1.1, 4.1: C, TC, T, Z and RCODE are clear, and there is nothing but one question.
-    let header = Header {
-        id,
-        flags: 0,
-        questions: 1,
-        answers: 0,
-        authorities: 0,
-        additionals: 0,
-    };
-    let mut message = header.bytes().to_vec();
-    message.extend_from_slice(question.name.wire());
-    message.extend_from_slice(&question.kind.to_be_bytes());
-    message.extend_from_slice(&question.class.to_be_bytes());
-    message
 }
 
 /// A response, as far as verification heeds it.
@@ -303,10 +308,31 @@ mod tests {
                 let from = from.parse().unwrap();
                 let verdict =
                     verification.judge(&heard(&query, 1), from, &BTreeSet::new(), Rules::default());
-                let lost = Verdict::Lost { ours: SOURCE };
-                let expected = if smaller { lost } else { Verdict::Ours };
+                let expected = if smaller {
+                    Verdict::Lost { ours: SOURCE }
+                } else {
+                    Verdict::Defended { ours: SOURCE }
+                };
                 assert_eq!(verdict, Some(expected), "{from}");
             }
+        }
+    }
+
+    // RFC 4795 2.1.1, 2.3 b: R14, S4
+    #[test]
+    fn only_a_response_from_the_port_of_llmnr_is_heard() {
+        let (_, query) = asked(false);
+        let read = |flags: u16, port| {
+            let mut message = query.clone();
+            message[2..4].copy_from_slice(&flags.to_be_bytes());
+            Heard::read(&message, port).map(|heard| heard.tentative)
+        };
+        assert_eq!(read(0x8000, 5355), Ok(false));
+        assert_eq!(read(0x8170, 5355), Ok(true));
+        assert_eq!(read(0x8000, 5353), Err(Ignored::Response));
+        assert_eq!(read(0x8800, 5355), Err(Ignored::Opcode));
+        for flags in [0x0000, 0x0170, 0x0400, 0x8001, 0x800f] {
+            assert_eq!(read(flags, 5355), Err(Ignored::Response), "{flags:04x}");
         }
     }
 

@@ -150,15 +150,23 @@ impl NamesReport {
                     "state",
                     "answered by",
                 ];
-                table(&header, self.names.iter().map(|row| row.cells("\n")), out)
+                table(&header, self.rows("\n"), out)
             }
-            _ => aligned(self.names.iter().map(|row| row.cells(",")), out),
+            _ => aligned(self.rows(","), out),
         }
     }
 }
 
+impl NamesReport {
+    fn rows(&self, between: &'static str) -> impl Iterator<Item = [Cow<'_, str>; 7]> + Clone {
+        self.names
+            .iter()
+            .map(move |row| row.cells(between, self.agent))
+    }
+}
+
 impl NameRow {
-    fn cells(&self, between: &str) -> [Cow<'_, str>; 7] {
+    fn cells(&self, between: &str, agent: bool) -> [Cow<'_, str>; 7] {
         let addresses: Vec<String> = self.addresses.iter().map(IpAddr::to_string).collect();
         [
             Cow::from(&self.name),
@@ -171,7 +179,12 @@ impl NameRow {
             },
             self.ttl.to_string().into(),
             self.state.as_str().into(),
-            if self.kernel { "kernel" } else { "userspace" }.into(),
+            match (self.kernel, agent) {
+                (true, _) => "kernel",
+                (false, true) => "userspace",
+                (false, false) => "nobody",
+            }
+            .into(),
         ]
     }
 }
@@ -463,8 +476,8 @@ mod tests {
         insta::assert_snapshot!(names_as(&names(false), Form::Plain), @r"
         no agent
         casa          eth0 -   192.0.2.1,2001:db8::1,fe80::1 30 unique    kernel
-        größe.example eth0 100 192.0.2.7                     30 tentative userspace
-        leer          eth0 -   -                             30 shared    userspace
+        größe.example eth0 100 192.0.2.7                     30 tentative nobody
+        leer          eth0 -   -                             30 shared    nobody
         ");
         assert_eq!(
             names_as(

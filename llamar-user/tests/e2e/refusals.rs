@@ -142,6 +142,7 @@ fn interface_that_is_missing_is_refused_unless_it_is_waited_for() {
     agent.wait_for_words(&["eth7"]);
     let wire = second_link(&scene, "eth7");
     agent.wait_for_words(&["eth7: ready", "generic", "casa"]);
+    agent.wait_until_verified();
     wire.ask(&query_on_second("casa")).message.assert_answers(
         "casa",
         A,

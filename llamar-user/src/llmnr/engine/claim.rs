@@ -38,6 +38,8 @@ pub struct Claim {
     pub used: Option<Name>,
     /// The number of the name in use, 1 for the claimed one.
     pub number: u32,
+    /// Its place among the names that are claimed, the most important of which is verified first.
+    pub rank: usize,
     /// How far it is.
     pub phase: Phase,
     /// What is to be done for it.
@@ -52,6 +54,8 @@ pub struct Claim {
     pub culprit: Option<IpAddr>,
     /// Who was seen with the name since it was verified.
     pub culprits: BTreeSet<IpAddr>,
+    /// Who had it too and had to give in.
+    pub defended: BTreeSet<IpAddr>,
     /// When the last check ended that another host caused.
     pub checked: Option<Instant>,
     /// When something is due: a lost name's retry, a doubted one's check, a vouched one's end.
@@ -88,6 +92,7 @@ impl Claim {
         Self {
             used: None,
             number: 1,
+            rank: 0,
             phase,
             work: Work::Rest,
             vouched: false,
@@ -95,6 +100,7 @@ impl Claim {
             losses: 0,
             culprit: None,
             culprits: BTreeSet::new(),
+            defended: BTreeSet::new(),
             checked: None,
             due: None,
         }
@@ -143,6 +149,11 @@ impl Claim {
         self.losses = self.losses.saturating_add(1);
         self.culprit = Some(culprit);
         self.culprits.len() < CULPRITS_MAX && self.culprits.insert(culprit)
+    }
+
+    /// Takes note of a host that has the name too and has to give in; whether that is news.
+    pub fn defended(&mut self, other: IpAddr) -> bool {
+        self.defended.len() < CULPRITS_MAX && self.defended.insert(other)
     }
 
     /// How long the name is left alone after a response with this TTL.

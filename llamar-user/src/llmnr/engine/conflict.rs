@@ -8,10 +8,8 @@ use super::link::{Link, Turn};
 use super::rename::numbered;
 use super::{Event, Outcome, Why};
 use crate::config::OnConflict;
-use crate::dns::Name;
+use crate::dns::{Name, kind};
 
-/// Type PTR (RFC 1035 3.3.12).
-const PTR: u16 = 12;
 /// Names that are tried in a row after a loss; a host that takes all of them does so on purpose.
 const RENAMES_MAX: u32 = 10;
 
@@ -27,6 +25,23 @@ pub struct Loss {
 }
 
 impl Link {
+    /// Takes note of another host that has a name of ours and has to give in by the rules: RFC 4795 4.2, conflicts are
+    /// logged.
+    pub fn defend(&mut self, turn: &mut Turn<'_>, name: &Name, ours: IpAddr, culprit: IpAddr) {
+        let Some(claim) = self.claims.get_mut(name) else {
+            return;
+        };
+        // Each is told once.
+        if claim.defended(culprit) {
+            turn.events.push_back(Event::Defended {
+                key: self.key,
+                name: claim.used.as_ref().unwrap_or(name).clone(),
+                ours,
+                culprit,
+            });
+        }
+    }
+
     /// Another host has a name of ours, and we have to give in.
     pub fn lose(&mut self, turn: &mut Turn<'_>, name: &Name, loss: Loss) {
         self.stop(name);
@@ -92,7 +107,7 @@ impl Link {
         turn.delayed.retain(|transmit| match &transmit.why {
             // A response to a PTR query may hold any name.
             Why::Response(question) => {
-                transmit.key != self.key || question.name != *used && question.kind != PTR
+                transmit.key != self.key || question.name != *used && question.kind != kind::PTR
             }
             Why::Verification => true,
         });

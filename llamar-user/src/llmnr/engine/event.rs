@@ -89,6 +89,17 @@ pub enum Event {
         /// in the log.
         news: bool,
     },
+    /// Another host has a name of ours too, and by the rules is the one that has to give in.
+    Defended {
+        /// The link.
+        key: LinkKey,
+        /// The name, as it is in use.
+        name: Name,
+        /// The address that our query came from.
+        ours: IpAddr,
+        /// The other host's address.
+        culprit: IpAddr,
+    },
     /// Another host says that a name of ours is not unique; it is checked.
     Doubted {
         /// The link.

@@ -1,6 +1,6 @@
 //! What changes when a link, its addresses or its names do (RFC 4795 4.1: when uniqueness is verified).
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use super::claim::{Claim, Phase, Work};
@@ -32,6 +32,7 @@ impl Link {
         if !self.up {
             self.begin_anew();
         }
+        self.rank(&wanted.names);
         self.trigger(turn, change);
         self.add(turn, &wanted.names);
         self.make_room(turn);
@@ -92,11 +93,23 @@ impl Link {
         self.finished.clear();
         self.due.clear();
         for claim in self.claims.values_mut() {
-            *claim = Claim::new(Phase::Tentative);
+            *claim = Claim {
+                rank: claim.rank,
+                ..Claim::new(Phase::Tentative)
+            };
         }
     }
 
-    /// Has the names verified that a change concerns.
+    /// Notes the order of the names that are claimed already.
+    fn rank(&mut self, names: &[Claimed]) {
+        for (rank, claimed) in names.iter().enumerate() {
+            if let Some(claim) = self.claims.get_mut(&claimed.name) {
+                claim.rank = rank;
+            }
+        }
+    }
+
+    /// Has the names verified that a change concerns, the most important first.
     fn trigger(&mut self, turn: &Turn<'_>, change: Change) {
         if !self.up {
             return;
@@ -107,8 +120,9 @@ impl Link {
             !claim.vouched && (all || change.policy && contested)
         };
         let names = self.claims.iter().filter(|(_, claim)| concerned(claim));
-        let names: Vec<_> = names.map(|(name, _)| name.clone()).collect();
-        for name in &names {
+        let names = names.map(|(name, claim)| (claim.rank, name.clone()));
+        let names: BTreeMap<usize, Name> = names.collect();
+        for name in names.values() {
             if change.policy {
                 self.restore(name);
             }
@@ -118,7 +132,7 @@ impl Link {
 
     /// Takes in the names that are claimed and not known yet.
     fn add(&mut self, turn: &Turn<'_>, names: &[Claimed]) {
-        for Claimed { name, inherited } in names {
+        for (rank, Claimed { name, inherited }) in names.iter().enumerate() {
             if self.claims.get(name).is_some_and(|claim| claim.vouched) {
                 self.forget(name);
             }
@@ -133,6 +147,7 @@ impl Link {
             };
             let claim = Claim {
                 inherited,
+                rank,
                 ..Claim::new(phase)
             };
             self.claims.insert(name.clone(), claim);

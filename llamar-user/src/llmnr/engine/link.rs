@@ -26,6 +26,8 @@ pub const CHECK_DISTANCE: Duration = Duration::from_secs(2);
 /// Names of the zone that nobody claimed and that are remembered because they were doubted; one entry takes some
 /// hundred bytes.
 pub const VOUCHED_MAX: usize = 1024;
+/// How long a name of which nobody could be asked waits for the next attempt.
+const UNSENT_PAUSE: Duration = Duration::from_secs(1);
 /// How long a response may come late to a verification that is over.
 const LATE: Duration = Duration::from_secs(1);
 /// Verifications that are remembered for late responses: about as many as end within [`LATE`].
@@ -118,6 +120,13 @@ impl Link {
             .any(|running| running.verification.asked(id, question, from))
     }
 
+    /// A query of ours could not be sent.
+    pub fn unsent(&mut self, id: u16, source: IpAddr) {
+        for running in &mut self.running {
+            running.verification.unsent(id, source);
+        }
+    }
+
     /// When something is due.
     pub fn poll_timeout(&self) -> Option<Instant> {
         let running = self.running.iter();
@@ -147,14 +156,18 @@ impl Link {
                 .judge(heard, from, turn.own, turn.rules)?;
             Some((running.name.clone(), verdict))
         })?;
-        if let Verdict::Lost { ours } = verdict {
-            let loss = Loss {
-                ours,
-                culprit: from,
-                ttl: heard.ttl,
-            };
-            self.lose(turn, &name, loss);
-            self.start(turn);
+        match verdict {
+            Verdict::Ours => {}
+            Verdict::Defended { ours } => self.defend(turn, &name, ours, from),
+            Verdict::Lost { ours } => {
+                let loss = Loss {
+                    ours,
+                    culprit: from,
+                    ttl: heard.ttl,
+                };
+                self.lose(turn, &name, loss);
+                self.start(turn);
+            }
         }
         Some(verdict)
     }
@@ -223,6 +236,7 @@ impl Link {
             }
             (_, Work::Doubt(_)) => self.doubted.push_back(name.clone()),
             (_, Work::Rest) if claim.vouched => self.forget(name),
+            (Phase::Tentative, Work::Rest) => self.verify(turn, name),
             _ => {}
         }
     }
@@ -248,6 +262,14 @@ impl Link {
     /// Nobody was heard whom we would have to give in to.
     fn conclude(&mut self, turn: &mut Turn<'_>, running: Running) {
         let name = running.name.clone();
+        if !running.verification.was_sent() {
+            // RFC 4795 4.1: nobody was asked, so nothing is known of the name that was not known before.
+            if let Some(claim) = self.claims.get_mut(&name) {
+                claim.work = Work::Rest;
+                self.set_due(&name, Some(turn.now + UNSENT_PAUSE));
+            }
+            return;
+        }
         if let Some(claim) = self.claims.get_mut(&name) {
             if claim.phase == Phase::Tentative {
                 let used = claim.used.as_ref().unwrap_or(&name).clone();

@@ -36,7 +36,8 @@ use rand::rngs::StdRng;
 use super::delayed::Delayed;
 use super::responder::{Asked, Ignored, Response, Transport, Zone, is_unicast, respond};
 use super::rules::{Rule, Rules};
-use super::uniqueness::{Heard, Verdict};
+use super::uniqueness::Heard;
+use crate::config::is_link_local;
 use crate::dns::{Header, Name, Question};
 use link::{Doubt, Link, Turn};
 use same::Same;
@@ -126,7 +127,7 @@ impl Engine {
         }
         let header = Header::read(asked.message).ok_or(Ignored::Header)?;
         if header.flags & dns::RESPONSE != 0 {
-            return self.hear(now, key, asked);
+            return self.hear(now, key, zone, asked);
         }
         if self.is_echo(key, &header, asked) {
             return Ok(Handled::Echo);
@@ -136,6 +137,14 @@ impl Engine {
             Ok(response) => Ok(self.send(now, key, asked.from, response)),
             Err(Ignored::Conflict) => self.doubt(now, key, zone, asked, &header),
             Err(ignored) => Err(ignored),
+        }
+    }
+
+    /// A query that [`poll_transmit`](Self::poll_transmit) gave could not be sent: it does not count.
+    pub fn handle_unsent(&mut self, transmit: &Transmit) {
+        let header = Header::read(&transmit.message);
+        if let (Some(header), Some(link)) = (header, self.links.get_mut(&transmit.key)) {
+            link.unsent(header.id, transmit.source);
         }
     }
 
@@ -260,16 +269,31 @@ impl Engine {
     }
 
     /// Takes a response.
-    fn hear(&mut self, now: Instant, key: LinkKey, asked: &Asked<'_>) -> Result<Handled, Ignored> {
+    fn hear(
+        &mut self,
+        now: Instant,
+        key: LinkKey,
+        zone: &impl Zone,
+        asked: &Asked<'_>,
+    ) -> Result<Handled, Ignored> {
         let heard = Heard::read(asked.message, asked.from.port())?;
         let from = asked.from.ip();
         // RFC 4795 2.5: it comes from a unicast address; 0.0.0.0 would be the smallest of all.
         if !is_unicast(from) {
             return Err(Ignored::Source);
         }
+        // RFC 4795 2.3 b: it is sent to where the query came from.
+        if matches!(asked.transport, Transport::Udp { to } if !zone.is_own(to)) {
+            return Err(Ignored::Destination);
+        }
+        // RFC 4795 4.1: only a host within the scope of the query has the name there; nobody beyond a router does.
+        let is_near = is_link_local(from) || self.own.contains(&from);
+        if !is_near && zone.source_for(from).is_none() {
+            return Err(Ignored::OffLink);
+        }
         let verdict = self.with(now, key, |link, turn| link.hear(turn, &heard, from));
         match verdict.flatten() {
-            Some(Verdict::Ours | Verdict::Lost { .. }) => Ok(Handled::Heard),
+            Some(_) => Ok(Handled::Heard),
             // RFC 4795 5.1: what nobody asked for is dropped.
             None => Err(Ignored::Response),
         }

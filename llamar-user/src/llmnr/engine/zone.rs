@@ -55,9 +55,10 @@ impl<Z: Zone> Zone for LinkZone<'_, Z> {
         let link = self.link()?;
         match link.claim_of(name) {
             Some((claimed, claim)) => {
-                // The zone may know a renamed host by either name.
-                let found = self.zone.find(name);
-                let found = found.or_else(|| self.zone.find(claimed))?;
+                // A zone that knows a renamed host by its new name knows it by no other. In one that knows it by the
+                // claimed one, the new name may be another host's, which gives way.
+                let found = self.zone.find(claimed);
+                let found = found.or_else(|| self.zone.find(name))?;
                 let state = self.state(link, claimed, claim, found.state)?;
                 Some(Found { state, ..found })
             }
@@ -72,6 +73,10 @@ impl<Z: Zone> Zone for LinkZone<'_, Z> {
         let owners = self.zone.names_of(address)?.into_iter();
         let owners = owners.filter_map(|owner| {
             let renamed = link.renamed.get(owner.name);
+            if renamed.is_some_and(|claimed| self.zone.find(claimed).is_some()) {
+                // Another host's, which gave way.
+                return None;
+            }
             let Some((name, claim)) = link.claims.get_key_value(renamed.unwrap_or(owner.name))
             else {
                 return Some(owner);

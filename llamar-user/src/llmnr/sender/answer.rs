@@ -29,7 +29,7 @@ pub struct Response {
     /// For how many seconds an empty response may be kept: what its SOA record says (RFC 4795 2.9). Without one it
     /// is not to be kept.
     pub negative_ttl: Option<u32>,
-    /// Whether its records count, or others' have precedence ([`Answer::of`]).
+    /// Whether its records count, or those of others have precedence.
     pub chosen: bool,
     /// Its place among all responses to the question.
     pub(super) order: usize,

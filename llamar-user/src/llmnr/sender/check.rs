@@ -2,10 +2,10 @@
 
 use std::net::SocketAddr;
 
-use llamar_common::wire::dns;
+use llamar_common::wire::{dns, udp};
 
 use crate::dns::{Header, Message, Opt, Question, Rdata, Record, kind};
-use llamar_common::wire::udp;
+use crate::llmnr::responder::is_unicast;
 
 /// Aliases that a name is followed through; a chain of more is nobody's intent.
 const ALIASES_MAX: usize = 8;
@@ -69,15 +69,8 @@ pub(super) struct Content {
 
 /// Whether a datagram may be a response at all.
 pub(super) fn origin(from: SocketAddr) -> Result<(), Discarded> {
-    let is_host = match from {
-        SocketAddr::V4(from) => {
-            let ip = from.ip();
-            !ip.is_unspecified() && !ip.is_multicast() && !ip.is_broadcast()
-        }
-        SocketAddr::V6(from) => !from.ip().is_unspecified() && !from.ip().is_multicast(),
-    };
-    // RFC 4795 2.3: a response comes from the port to which the query went.
-    if is_host && from.port() == udp::LLMNR {
+    // RFC 4795 2.5: its source is assigned on an interface. 2.3: it comes from the port to which the query went.
+    if is_unicast(from.ip()) && from.port() == udp::LLMNR {
         Ok(())
     } else {
         Err(Discarded::Origin)

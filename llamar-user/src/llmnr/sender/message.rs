@@ -4,27 +4,15 @@ use llamar_common::wire::dns;
 
 use super::Ask;
 use super::answer::{Response, is_same};
-use crate::dns::{Compression, Header, Message, Opt, Question, Record};
+use crate::dns::{Compression, Message, Opt, Question, Record};
 
 /// RFC 4795 2.1: when in doubt, a message of 512 bytes is not fragmented.
 const NOTICE_MAX: usize = 512;
 
 /// The query for a question.
 pub(super) fn query(id: u16, ask: &Ask) -> Vec<u8> {
-    let question = &ask.question;
-    let header = Header {
-        id,
-        // RFC 4795 2.1.1: QR, OPCODE, C, TC, T, Z and RCODE of a query are zero.
-        flags: 0,
-        questions: 1,
-        answers: 0,
-        authorities: 0,
-        additionals: u16::from(ask.payload.is_some()),
-    };
-    let mut message = Vec::from(header.bytes());
-    message.extend_from_slice(question.name.wire());
-    message.extend_from_slice(&question.kind.to_be_bytes());
-    message.extend_from_slice(&question.class.to_be_bytes());
+    // RFC 4795 2.1.1: QR, OPCODE, C, TC, T, Z and RCODE of a query are zero.
+    let mut message = ask.question.query(id, u16::from(ask.payload.is_some()));
     if let Some(payload) = ask.payload {
         let opt = Opt {
             payload,

@@ -125,7 +125,8 @@ fn response_on_another_link_counts_for_none() {
         .2
         .clone();
     let packet = response(&query, v4(1), 0);
-    assert_eq!(scene.hand(host, WLAN, &packet), Err(Ignored::Response));
+    // It is not sent to an address of ours there.
+    assert_eq!(scene.hand(host, WLAN, &packet), Err(Ignored::Destination));
     assert_eq!(scene.hand(host, ETH, &packet), Ok(Handled::Heard));
     scene.run(secs(2));
     let engine = &scene.hosts[host].engine;
@@ -261,4 +262,46 @@ fn response_of_our_own_is_no_conflict() {
         assert_eq!(scene.state(host, "casa"), Some(NameState::Unique));
         assert!(scene.conflicts(host).is_empty());
     }
+}
+
+// RFC 4795 4.1, 5.1: R60. Nobody beyond a router has the name here, and a response is sent to who asked.
+#[test]
+fn responses_from_beyond_the_link_or_to_others_count_for_none() {
+    let (mut scene, host) = asking(false);
+    let query = scene.last_query(host, true);
+    for from in ["192.0.2.1", "1.1.1.1"] {
+        let packet = response(&query, from.parse().unwrap(), 0);
+        assert_eq!(scene.hand(host, ETH, &packet), Err(Ignored::OffLink));
+    }
+    for to in ["10.0.0.77", "224.0.0.252", "255.255.255.255"] {
+        let packet = Packet {
+            to: SocketAddr::new(to.parse().unwrap(), 5355),
+            ..response(&query, v4(1), 0)
+        };
+        assert_eq!(scene.hand(host, ETH, &packet), Err(Ignored::Destination));
+    }
+    assert_eq!(scene.state(host, "casa"), Some(NameState::Tentative));
+    // Who has no address but a link-local one is on the link all the same.
+    assert_eq!(
+        scene.respond(host, &query, "169.254.1.1".parse().unwrap(), 0),
+        Ok(Handled::Heard)
+    );
+    assert_eq!(scene.state(host, "casa"), None);
+}
+
+// RFC 4795 4.2: R52. Conflicts are logged, by who keeps the name too, and each once.
+#[test]
+fn host_that_has_to_give_in_is_told_of_once() {
+    let (mut scene, host) = asking(false);
+    let query = scene.last_query(host, true);
+    for _ in 0..3 {
+        assert_eq!(scene.respond(host, &query, v4(99), T), Ok(Handled::Heard));
+    }
+    let expected = Event::Defended {
+        key: ETH,
+        name: name("casa"),
+        ours: query.source,
+        culprit: v4(99),
+    };
+    assert_eq!(scene.events(host), [&expected]);
 }

@@ -244,6 +244,7 @@ fn name_that_nobody_claimed_is_verified_when_it_is_doubted() {
     scene.ask(0, v4(9), "held", C);
     scene.run(ms(50));
     assert_eq!(scene.state(host, "held"), Some(NameState::Unique));
+    assert_eq!(scene.hosts[host].engine.withdrawn(ETH).count(), 0);
     scene.settle(secs(5));
     assert_eq!(scene.hosts[host].engine.standing(ETH, &name("held")), None);
     // The other link has a host of that name.

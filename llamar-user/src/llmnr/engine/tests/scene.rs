@@ -26,6 +26,8 @@ pub struct Host {
     /// When a name was last said to be verified from the beginning.
     began: BTreeMap<(LinkKey, Name), Instant>,
     pub on: bool,
+    /// Whether its sockets refuse what goes out over IPv4, and over IPv6.
+    pub mute: (bool, bool),
 }
 
 /// A datagram on its way.
@@ -106,6 +108,7 @@ impl Scene {
             events: Vec::new(),
             began: BTreeMap::new(),
             on: false,
+            mute: (false, false),
         });
         let host = self.hosts.len() - 1;
         self.interface(host, (ETH, 0), v4, v6, names);
@@ -236,6 +239,11 @@ impl Scene {
     /// Takes everything that an engine has.
     pub fn drain(&mut self, host: usize) {
         while let Some(transmit) = self.hosts[host].engine.poll_transmit() {
+            let (v4, v6) = self.hosts[host].mute;
+            if if transmit.source.is_ipv4() { v4 } else { v6 } {
+                self.hosts[host].engine.handle_unsent(&transmit);
+                continue;
+            }
             self.check(host, &transmit);
             self.sent.push((self.now, host, transmit.clone()));
             let packet = Packet {

@@ -372,3 +372,83 @@ fn many_names_are_verified_some_at_a_time() {
     };
     assert!(place("name0") < 40 && place("name299") > 260);
 }
+
+#[test]
+fn most_important_names_are_verified_first_whenever_all_are() {
+    let many: Vec<String> = (0..3 * VERIFIED_AT_ONCE)
+        .map(|number| format!("a{number:02}"))
+        .collect();
+    let names = ["zz"].into_iter().chain(many.iter().map(String::as_str));
+    let names: Vec<&str> = names.collect();
+    let mut scene = Scene::new(31, None);
+    let host = scene.host(Some(5), Some(5), &names);
+    scene.follow(host);
+    for address in [6, 7] {
+        scene.run(secs(1));
+        assert_eq!(scene.state(host, "zz"), UNIQUE);
+        assert_eq!(scene.state(host, "a47"), TENTATIVE);
+        scene.run(secs(5));
+        assert_eq!(scene.state(host, "a47"), UNIQUE);
+        scene.wanted(host).addresses.insert(v4(address));
+        scene.follow(host);
+        assert_eq!(scene.state(host, "zz"), TENTATIVE);
+    }
+    let now = scene.now;
+    scene.hosts[host].engine.wake(now);
+    scene.run(secs(1));
+    assert_eq!(scene.state(host, "zz"), UNIQUE);
+    assert_eq!(scene.state(host, "a47"), TENTATIVE);
+}
+
+// RFC 4795 4.1: R46. Who could not ask knows nothing.
+#[test]
+fn name_of_which_nobody_could_be_asked_stays_tentative_until_somebody_can() {
+    let mut scene = Scene::new(31, None);
+    let host = scene.host(Some(5), Some(5), &["casa"]);
+    scene.hosts[host].mute = (true, true);
+    scene.follow(host);
+    scene.run(secs(20));
+    assert_eq!(scene.state(host, "casa"), TENTATIVE);
+    assert!(scene.events(host).is_empty() && scene.sent.is_empty());
+    scene.hosts[host].mute = (false, false);
+    scene.run(secs(3));
+    assert_eq!(scene.state(host, "casa"), UNIQUE);
+    assert_eq!(scene.queries(host, scene.now - secs(3)).len(), 6);
+    assert_eq!(scene.next(), None);
+}
+
+// RFC 4795 4.1: R46. Over a family that takes nothing, nobody is answered either.
+#[test]
+fn family_over_which_nothing_can_be_sent_does_not_keep_a_name_tentative() {
+    for mute in [(true, false), (false, true)] {
+        let mut scene = Scene::new(31, None);
+        let host = scene.host(Some(5), Some(5), &["casa"]);
+        scene.hosts[host].mute = mute;
+        scene.follow(host);
+        scene.run(secs(3));
+        assert_eq!(scene.state(host, "casa"), UNIQUE);
+        let queries = scene.queries(host, scene.now - secs(3));
+        assert_eq!(queries.len(), 3);
+        assert!(
+            queries
+                .iter()
+                .all(|query| query.2.source.is_ipv4() != mute.0)
+        );
+        assert_eq!(scene.next(), None);
+    }
+}
+
+// RFC 4795 2.7: S8. A query that was not sent is sent later, and three times are three times.
+#[test]
+fn query_that_could_not_be_sent_is_sent_again() {
+    let mut scene = Scene::new(31, None);
+    let host = scene.host(Some(5), None, &["casa"]);
+    scene.hosts[host].mute = (true, true);
+    scene.follow(host);
+    scene.run(ms(110));
+    scene.hosts[host].mute = (false, false);
+    let start = scene.now;
+    scene.run(secs(2));
+    assert_eq!(scene.queries(host, start).len(), 3);
+    assert_eq!(scene.state(host, "casa"), UNIQUE);
+}
