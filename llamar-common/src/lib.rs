@@ -11,6 +11,8 @@
 extern crate std;
 
 pub mod abi;
+#[cfg(feature = "bench")]
+pub mod bench;
 pub mod frame;
 pub mod limit;
 pub mod records;

@@ -29,14 +29,35 @@ pub struct Built {
     pub warnings: usize,
 }
 
-/// Builds the eBPF object; with `trace` it logs every verdict.
-pub fn build(workspace: &Workspace, toolchain: &Toolchain, trace: bool) -> Result<Built> {
-    let what = if trace {
-        "building the eBPF object, with its log"
-    } else {
-        "building the eBPF object"
+/// Which of the eBPF objects.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Object {
+    /// The one that is meant to be fast.
+    Plain,
+    /// The same, logging every verdict.
+    Trace,
+    /// The programs of the benchmark.
+    Bench,
+}
+
+impl Object {
+    fn feature(self) -> Option<&'static str> {
+        match self {
+            Self::Plain => None,
+            Self::Trace => Some("trace"),
+            Self::Bench => Some("bench"),
+        }
+    }
+}
+
+/// Builds an eBPF object.
+pub fn build(workspace: &Workspace, toolchain: &Toolchain, kind: Object) -> Result<Built> {
+    let what = match kind {
+        Object::Plain => "building the eBPF object",
+        Object::Trace => "building the eBPF object, with its log",
+        Object::Bench => "building the eBPF object of the benchmark",
     };
-    let messages = step::run_for_output(what, &mut cargo(workspace, toolchain, trace))
+    let messages = step::run_for_output(what, &mut cargo(workspace, toolchain, kind))
         .with_context(|| format!("the toolchain is {}", toolchain.describe()))?;
     let warnings = warnings(&messages);
     warnings.iter().for_each(|text| eprint!("{text}"));
@@ -44,7 +65,7 @@ pub fn build(workspace: &Workspace, toolchain: &Toolchain, trace: bool) -> Resul
         .bpf_target()
         .join(TARGET)
         .join("release/llamar-ebpf");
-    let object = finish(&workspace.object(trace), &linked)
+    let object = finish(&workspace.object(kind), &linked, kind != Object::Bench)
         .with_context(|| format!("use the eBPF object {}", linked.display()))?;
     Ok(Built {
         object,
@@ -52,12 +73,12 @@ pub fn build(workspace: &Workspace, toolchain: &Toolchain, trace: bool) -> Resul
     })
 }
 
-/// Marks the text in the linked object and puts it into its place.
-fn finish(object: &Path, linked: &Path) -> Result<PathBuf> {
+/// Marks the text in the linked object, which is to have some if `text`, and puts it into its place.
+fn finish(object: &Path, linked: &Path, text: bool) -> Result<PathBuf> {
     let mut elf = fs::read(linked).context("read it")?;
     let marked = btf::mark_text(&mut elf)?;
     ensure!(
-        marked > 0,
+        marked > 0 || !text,
         "its type information has no `i8`, by which the maps declare text"
     );
     // The same bytes keep their time, so that nothing is built again because of them.
@@ -76,7 +97,7 @@ fn warnings(messages: &str) -> Vec<String> {
         .collect()
 }
 
-fn cargo(workspace: &Workspace, toolchain: &Toolchain, trace: bool) -> Command {
+fn cargo(workspace: &Workspace, toolchain: &Toolchain, kind: Object) -> Command {
     let mut cargo = toolchain.cargo(workspace);
     cargo.args([
         "build",
@@ -97,8 +118,8 @@ fn cargo(workspace: &Workspace, toolchain: &Toolchain, trace: bool) -> Command {
             "--target-dir",
         ])
         .arg(workspace.bpf_target());
-    if trace {
-        cargo.args(["--features", "trace"]);
+    if let Some(feature) = kind.feature() {
+        cargo.args(["--features", feature]);
     }
     let linker = format!("-Clinker={}", toolchain.linker().display());
     let flags: Vec<&str> = FLAGS.into_iter().chain([linker.as_str()]).collect();
@@ -131,8 +152,18 @@ mod tests {
     fn an_object_without_type_information_is_refused_and_named() {
         let workspace = Workspace::at(Path::new("/nonexistent"));
         let own = std::env::current_exe().unwrap();
-        let error = format!("{:#}", finish(&workspace.object(false), &own).unwrap_err());
+        let error = format!(
+            "{:#}",
+            finish(&workspace.object(Object::Plain), &own, true).unwrap_err()
+        );
         assert!(error.contains("no section .BTF"), "{error}");
-        assert!(finish(&workspace.object(false), Path::new("/nonexistent/object")).is_err());
+        assert!(
+            finish(
+                &workspace.object(Object::Plain),
+                Path::new("/nonexistent/object"),
+                true
+            )
+            .is_err()
+        );
     }
 }

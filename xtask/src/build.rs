@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use anyhow::{Context as _, Result};
 use clap::Args;
 
+use crate::bpf::Object;
 use crate::toolchain::Toolchain;
 use crate::workspace::Workspace;
 use crate::{bpf, step};
@@ -23,7 +24,12 @@ pub struct Options {
 /// Builds everything and returns where the program is.
 pub fn build(workspace: &Workspace, options: Options) -> Result<PathBuf> {
     let toolchain = Toolchain::ready(workspace)?;
-    let built = bpf::build(workspace, &toolchain, options.trace)?;
+    let kind = if options.trace {
+        Object::Trace
+    } else {
+        Object::Plain
+    };
+    let built = bpf::build(workspace, &toolchain, kind)?;
     program(workspace, &built.object, options)
 }
 

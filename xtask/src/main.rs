@@ -3,6 +3,7 @@
 //! Exit codes: 0 done, 1 failure, 2 usage.
 
 mod apt;
+mod bench;
 mod bpf;
 mod btf;
 mod build;
@@ -62,6 +63,8 @@ enum Command {
     },
     /// Feed parsers and responder with made-up, captured and damaged input until something breaks or time is up
     Fuzz(fuzz::Options),
+    /// Measure the kernel path against a bare reflector, the kernel and other people's responders; needs root
+    Bench(bench::Options),
     /// Load the eBPF programs and check how many instructions the verifier walked through
     Verify {
         /// Print JSON
@@ -98,6 +101,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Run { options, arguments } => run::command(&workspace, options, &arguments)?,
         Command::Test { arguments } => test::command(&workspace, &arguments)?,
         Command::Fuzz(options) => fuzz::command(&workspace, &options)?,
+        Command::Bench(options) => return bench::command(&workspace, &options),
         Command::Verify { json } => verify::command(&workspace, json)?,
         Command::SandboxEnter { command } => {
             return Ok(ExitCode::from(sandbox::exit_code(sandbox::enter(

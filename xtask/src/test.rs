@@ -13,6 +13,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, Result, bail};
 use nix::unistd::Uid;
 
+use crate::bpf::Object;
 use crate::toolchain::Toolchain;
 use crate::workspace::Workspace;
 use crate::{bpf, peers, sandbox, step};
@@ -69,7 +70,7 @@ fn peers(workspace: &Workspace, required: bool) -> Result<Option<PathBuf>> {
 
 /// Builds the eBPF object, whose crates no clippy sees; so the compiler's warnings about them count here.
 fn object(workspace: &Workspace, toolchain: &Toolchain) -> Result<PathBuf> {
-    match bpf::build(workspace, toolchain, false)? {
+    match bpf::build(workspace, toolchain, Object::Plain)? {
         bpf::Built {
             object,
             warnings: 0,

@@ -10,6 +10,7 @@ use nix::mount::MsFlags;
 use nix::sched::{CloneFlags, unshare};
 use nix::unistd::Uid;
 
+use crate::bpf::Object;
 use crate::toolchain::Toolchain;
 use crate::workspace::Workspace;
 use crate::{bpf, sandbox};
@@ -35,7 +36,7 @@ pub fn command(workspace: &Workspace, json: bool) -> Result<()> {
             "verify loads programs into the kernel and needs root: `sudo env \"PATH=$PATH\" cargo xtask verify`"
         );
     }
-    let built = bpf::build(workspace, &Toolchain::ready(workspace)?, false)?;
+    let built = bpf::build(workspace, &Toolchain::ready(workspace)?, Object::Plain)?;
     let programs = load(&built.object)?;
     print!(
         "{}",

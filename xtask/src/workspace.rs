@@ -6,6 +6,8 @@ use std::process::Command;
 
 use anyhow::{Context as _, Result};
 
+use crate::bpf::Object;
+
 /// The checkout that xtask works on.
 #[derive(Clone, Debug)]
 pub struct Workspace {
@@ -61,12 +63,12 @@ impl Workspace {
         self.root.join("target/bpf")
     }
 
-    /// The eBPF object, ready to be embedded. One that logs has a place of its own, so that no other build takes it.
-    pub fn object(&self, trace: bool) -> PathBuf {
-        let name = if trace {
-            "llamar-trace.bpf.o"
-        } else {
-            "llamar.bpf.o"
+    /// An eBPF object: the one to be embedded, or another, which has a place of its own so that no build takes it.
+    pub fn object(&self, kind: Object) -> PathBuf {
+        let name = match kind {
+            Object::Plain => "llamar.bpf.o",
+            Object::Trace => "llamar-trace.bpf.o",
+            Object::Bench => "llamar-bench.bpf.o",
         };
         self.root.join("target").join(name)
     }
@@ -98,7 +100,7 @@ mod tests {
             workspace.tools(),
             workspace.peers(),
             workspace.bpf_target(),
-            workspace.object(false),
+            workspace.object(Object::Plain),
         ] {
             assert!(path.starts_with("/src/llamar/target"), "{}", path.display());
         }

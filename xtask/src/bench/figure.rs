@@ -1,0 +1,267 @@
+//! Figures: medians with their range, and what the issue asks of each.
+
+use serde_json::{Value, json};
+
+/// A median of several measurements, with the smallest and the largest of them.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Figure {
+    /// The median.
+    pub median: f64,
+    /// The smallest.
+    pub low: f64,
+    /// The largest.
+    pub high: f64,
+    /// How many there were.
+    pub rounds: usize,
+}
+
+impl Figure {
+    /// Of measurements, of which there is at least one.
+    pub fn of(values: &[f64]) -> Option<Self> {
+        let mut sorted = values.to_vec();
+        sorted.sort_by(f64::total_cmp);
+        let (low, high) = (*sorted.first()?, *sorted.last()?);
+        let middle = sorted.len() / 2;
+        let median = if sorted.len().is_multiple_of(2) {
+            f64::midpoint(sorted[middle - 1], sorted[middle])
+        } else {
+            sorted[middle]
+        };
+        Some(Self {
+            median,
+            low,
+            high,
+            rounds: sorted.len(),
+        })
+    }
+}
+
+/// A key of the JSON, which is part of the contract with whoever reads it.
+#[derive(Clone, Copy, Debug)]
+pub struct Key {
+    /// Its name.
+    pub name: &'static str,
+    /// What it is, in a few words.
+    pub what: &'static str,
+    /// The least that is asked, and what is hoped for.
+    pub goals: Option<(f64, f64)>,
+    /// Whether it is a ratio to the bare reflector, and a bar of the picture.
+    pub bar: bool,
+    /// Digits behind the point.
+    pub digits: usize,
+}
+
+/// All keys but `peers`, in the order of the table.
+pub const KEYS: [Key; 16] = [
+    key(
+        "reflector_mpps",
+        "bare reflector, million frames a second",
+        None,
+        false,
+        2,
+    ),
+    key(
+        "llmnr_a_v4_ratio",
+        "LLMNR A over IPv4, few names",
+        Some((0.83, 0.90)),
+        true,
+        3,
+    ),
+    key(
+        "llmnr_a_v6_ratio",
+        "LLMNR A over IPv6, few names",
+        Some((0.81, 0.88)),
+        true,
+        3,
+    ),
+    key(
+        "llmnr_aaaa_v6_ratio",
+        "LLMNR AAAA over IPv6, few names",
+        Some((0.81, 0.88)),
+        true,
+        3,
+    ),
+    key(
+        "llmnr_a_10k_names_ratio",
+        "LLMNR A, 10,000 names",
+        Some((0.70, 0.80)),
+        true,
+        3,
+    ),
+    key(
+        "llmnr_a_1m_names_ratio",
+        "LLMNR A, 1,000,000 names",
+        Some((0.47, 0.65)),
+        true,
+        3,
+    ),
+    key("arp_ratio", "ARP", Some((0.93, 0.98)), true, 3),
+    key(
+        "arp_vs_kernel",
+        "ARP, times the kernel's own responder",
+        Some((4.5, 4.5)),
+        false,
+        2,
+    ),
+    key(
+        "llmnr_vs_userspace",
+        "LLMNR A, times the userspace responder",
+        None,
+        false,
+        1,
+    ),
+    key(
+        "other_traffic_ns",
+        "frame that is not ours, ns",
+        Some((3.0, 1.0)),
+        false,
+        1,
+    ),
+    key(
+        "foreign_name_ns",
+        "LLMNR name of somebody else, ns",
+        Some((50.0, 25.0)),
+        false,
+        1,
+    ),
+    key(
+        "other_tcp_ratio_generic",
+        "bulk TCP beside generic XDP",
+        None,
+        false,
+        3,
+    ),
+    key(
+        "names_1m_load_seconds",
+        "1,000,000 names: start to answer, s",
+        Some((1.5, 0.2)),
+        false,
+        2,
+    ),
+    key(
+        "names_1m_reload_one_ms",
+        "one name of 1,000,000 changed, ms",
+        Some((50.0, 5.0)),
+        false,
+        1,
+    ),
+    key(
+        "names_bytes_each",
+        "kernel memory for each name, bytes",
+        Some((450.0, 300.0)),
+        false,
+        0,
+    ),
+    key(
+        "verified_instructions",
+        "instructions that the verifier walked",
+        Some((100_000.0, 100_000.0)),
+        false,
+        0,
+    ),
+];
+
+const fn key(
+    name: &'static str,
+    what: &'static str,
+    goals: Option<(f64, f64)>,
+    bar: bool,
+    digits: usize,
+) -> Key {
+    Key {
+        name,
+        what,
+        goals,
+        bar,
+        digits,
+    }
+}
+
+impl Key {
+    /// How a figure stands to what is asked.
+    pub fn standing(&self, figure: f64) -> &'static str {
+        let Some((must, aim)) = self.goals else {
+            return "";
+        };
+        let smaller = aim < must || self.name == "verified_instructions";
+        let reaches = |goal: f64| {
+            if smaller {
+                figure <= goal
+            } else {
+                figure >= goal
+            }
+        };
+        match (reaches(must), reaches(aim)) {
+            (_, true) => "aim",
+            (true, false) => "must",
+            (false, false) => "below",
+        }
+    }
+
+    /// A number with its digits.
+    pub fn text(&self, number: f64) -> String {
+        format!("{number:.*}", self.digits)
+    }
+}
+
+/// Daemon that answers names: its figures.
+#[derive(Clone, Debug, Default)]
+pub struct PeerFigures {
+    /// What it is, with its version.
+    pub name: String,
+    /// The key in the JSON.
+    pub key: &'static str,
+    /// Answers in a second, many questions under way.
+    pub answers_per_second: f64,
+    /// Half of the answers took at most so long, one question at a time.
+    pub p50_us: f64,
+    /// 99 of 100 did.
+    pub p99_us: f64,
+    /// CPU time of an answer.
+    pub cpu_us_per_answer: f64,
+    /// CPU time of a question for a name that it does not hold.
+    pub cpu_us_per_foreign_query: f64,
+}
+
+impl PeerFigures {
+    /// As JSON.
+    pub fn json(&self) -> Value {
+        json!({
+            "version": self.name,
+            "answers_per_second": self.answers_per_second.round(),
+            "p50_us": tenth(self.p50_us),
+            "p99_us": tenth(self.p99_us),
+            "cpu_us_per_answer": tenth(self.cpu_us_per_answer),
+            "cpu_us_per_foreign_query": tenth(self.cpu_us_per_foreign_query),
+        })
+    }
+}
+
+fn tenth(number: f64) -> f64 {
+    (number * 10.0).round() / 10.0
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_figure_is_the_median_with_its_range() {
+        let figure = Figure::of(&[3.0, 1.0, 2.0]).unwrap();
+        assert_eq!((figure.median, figure.low, figure.high), (2.0, 1.0, 3.0));
+        assert_eq!(Figure::of(&[1.0, 2.0]).unwrap().median, 1.5);
+        assert_eq!(Figure::of(&[]), None);
+    }
+
+    #[test]
+    fn more_is_better_for_ratios_and_less_for_times() {
+        let find = |name| KEYS.iter().find(|key| key.name == name).unwrap();
+        assert_eq!(find("llmnr_a_v4_ratio").standing(0.91), "aim");
+        assert_eq!(find("llmnr_a_v4_ratio").standing(0.85), "must");
+        assert_eq!(find("llmnr_a_v4_ratio").standing(0.7), "below");
+        assert_eq!(find("other_traffic_ns").standing(0.5), "aim");
+        assert_eq!(find("other_traffic_ns").standing(2.0), "must");
+        assert_eq!(find("other_traffic_ns").standing(9.0), "below");
+        assert_eq!(find("verified_instructions").standing(9_000.0), "aim");
+    }
+}
