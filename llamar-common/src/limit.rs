@@ -22,15 +22,19 @@ use crate::wire::ip::v6;
 /// Binary digits of a tick's fraction: at a million answers a second a jiffy of 10 ms is still some hundred of them.
 const FRACTION: u32 = 20;
 
-/// Highest rate, and largest burst.
-pub const RATE_MAX: u32 = 1_000_000;
+/// Highest rate: what no source reaches, so that the limiter judges and never acts. It is exact up to a million, and not
+/// below what is asked for beyond.
+pub const RATE_MAX: u32 = 100_000_000;
+
+/// Largest burst.
+pub const BURST_MAX: u32 = 1_000_000;
 
 /// How many answers one source gets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rate {
     /// Answers per second, up to [`RATE_MAX`]; 0 if there is no limit.
     pub per_second: u32,
-    /// Answers at once, after a pause, up to [`RATE_MAX`]; at least 1.
+    /// Answers at once, after a pause, up to [`BURST_MAX`]; at least 1.
     pub burst: u32,
 }
 
@@ -188,7 +192,7 @@ mod tests {
 
     #[test]
     fn whoever_keeps_to_the_rate_is_always_answered() {
-        for (clock, per_second) in [(100, 3), (100, 1000), (1000, 999), (250, RATE_MAX)] {
+        for (clock, per_second) in [(100, 3), (100, 1000), (1000, 999), (250, 1_000_000)] {
             let limit = rate(per_second, 1).limit(clock);
             let mut bucket = 0;
             let mut asked = 0;
@@ -265,8 +269,8 @@ mod tests {
     proptest! {
         #[test]
         fn no_source_gets_more_than_its_burst_and_its_rate(
-            per_second in 1..=RATE_MAX,
-            burst in 1..=RATE_MAX,
+            per_second in 1..=1_000_000_u32,
+            burst in 1..=BURST_MAX,
             clock in prop::sample::select(&CLOCKS[..]),
             mut bucket: u64,
             steps in prop::collection::vec((0..2_000_u64, 0..50_u32), 1..50),

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 
 use llamar_common::abi::ARP_MAX;
-use llamar_common::limit::{RATE_MAX, Rate};
+use llamar_common::limit::{BURST_MAX, RATE_MAX, Rate};
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
@@ -185,7 +185,7 @@ impl Reader<'_> {
         for (key, value) in self.table("limit", "a rate", value) {
             match &**key.get_ref() {
                 "rate" => (rate, given) = (self.per_second("rate", value), true),
-                "burst" => burst = self.number("burst", value, 1, RATE_MAX),
+                "burst" => burst = self.number("burst", value, 1, BURST_MAX),
                 _ => self.unknown(key, &["rate", "burst"]),
             }
         }
@@ -620,6 +620,7 @@ camera = ["10.0.100.9"]
             ("{ rate = \"3/s\" }", 3, 10),
             ("{ rate = 3, burst = 1 }", 3, 1),
             ("{ burst = 1_000_000, rate = \"3/s\" }", 3, 1_000_000),
+            ("\"100000000/s\"", 100_000_000, 1_000_000),
         ] {
             assert_eq!(
                 (limit(text).per_second, limit(text).burst),
@@ -630,14 +631,14 @@ camera = ["10.0.100.9"]
         for text in ["0", "\"off\"", "\"0/s\"", "{ rate = \"off\", burst = 7 }"] {
             assert_eq!(limit(text), Rate::OFF, "{text}");
         }
-        let rate = "is no rate, expected one such as 1000/s, up to 1000000/s, or off";
+        let rate = "is no rate, expected one such as 1000/s, up to 100000000/s, or off";
         for (text, problem) in [
             ("\"1000\"", format!("1:9: \"1000\" {rate}")),
             ("\"5/m\"", format!("1:9: \"5/m\" {rate}")),
             ("\"-1/s\"", format!("1:9: \"-1/s\" {rate}")),
-            ("\"1000001/s\"", format!("1:9: \"1000001/s\" {rate}")),
+            ("\"100000001/s\"", format!("1:9: \"100000001/s\" {rate}")),
             ("true", "1:9: \"limit\" is a boolean, expected a rate such as \"1000/s\", or \"off\"".into()),
-            ("-1", "1:9: \"limit\" is -1, expected a number from 0 to 1000000".into()),
+            ("-1", "1:9: \"limit\" is -1, expected a number from 0 to 100000000".into()),
             ("{ rate = \"5/s\", burst = 0 }", "1:33: \"burst\" is 0, expected a number from 1 to 1000000".into()),
             ("{ rate = 5, brust = 9 }", "1:21: unknown key \"brust\", expected one of rate, burst".into()),
             ("{ burst = 9 }", "1:9: \"limit\" has no rate, expected one such as { rate = \"1000/s\", burst = 5000 }".into()),

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::ops::RangeInclusive;
 
 use llamar_common::abi::ARP_MAX;
-use llamar_common::limit::{RATE_MAX, Rate};
+use llamar_common::limit::{BURST_MAX, RATE_MAX, Rate};
 
 use super::{Unusable, is_link_local};
 use crate::dns::Name;
@@ -29,7 +29,7 @@ pub(super) fn rate(per_second: u32, burst: Option<u32>) -> Rate {
     }
     Rate {
         per_second,
-        burst: burst.unwrap_or(per_second.max(BURST_LEAST)),
+        burst: burst.unwrap_or(per_second.clamp(BURST_LEAST, BURST_MAX)),
     }
 }
 

@@ -40,7 +40,7 @@ impl Agent {
         fs::create_dir_all(directory).with_context(|| format!("create {}", directory.display()))?;
         let (config, hosts) = (directory.join("llamar.toml"), directory.join("hosts"));
         let text = format!(
-            "names = [\"{OWN}\"]\nmax-names = {}\nhosts-file = \"hosts\"\nxdp = \"{xdp}\"\n[interface.{INTERFACE}]\n",
+            "names = [\"{OWN}\"]\nmax-names = {}\nhosts-file = \"hosts\"\nlimit = \"100000000/s\"\nxdp = \"{xdp}\"\n[interface.{INTERFACE}]\n",
             names + 1_000
         );
         fs::write(&config, text).with_context(|| format!("write {}", config.display()))?;

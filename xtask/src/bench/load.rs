@@ -161,7 +161,7 @@ impl Programs {
         Ok(samples)
     }
 
-    /// Nanoseconds that passing a frame costs by test-run: the control of [`cost`].
+    /// Nanoseconds that passing a frame costs by test-run: the control of the costs.
     pub fn control(&mut self, frame: &[u8], repeat: u32) -> Result<f64> {
         nanoseconds(self.xdp(program::PASS)?, frame, 0, repeat)
     }
