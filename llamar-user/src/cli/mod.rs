@@ -114,6 +114,18 @@ fn llamar() -> ExitCode {
     }
 }
 
+/// The exit code of a command that asks: whether there was an answer, or how it failed, which is said.
+fn asked(result: anyhow::Result<bool>) -> ExitCode {
+    match result {
+        Ok(true) => ExitCode::SUCCESS,
+        Ok(false) => ExitCode::from(1),
+        Err(reason) => {
+            error!("{reason:#}");
+            ExitCode::from(2)
+        }
+    }
+}
+
 /// Says everything that is wrong with a configuration, a line each.
 fn misconfigured(reason: &ConfigError) -> Failure {
     for line in reason.to_string().lines() {

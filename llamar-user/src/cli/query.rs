@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use tokio::task::JoinSet;
-use tracing::{debug, error, info, warn};
+use tracing::{debug, info, warn};
 
+use super::asked;
 use super::host::Host;
 use crate::ask::{AskError, Asker, Family, Options, Query};
 use crate::dns::{Name, Question, kind, kind_named};
@@ -58,14 +59,7 @@ pub struct Args {
 
 /// Asks, and prints what was answered.
 pub fn query(args: &Args) -> ExitCode {
-    match run(args) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::from(1),
-        Err(reason) => {
-            error!("{reason:#}");
-            ExitCode::from(2)
-        }
-    }
+    asked(run(args))
 }
 
 fn parse_kind(text: &str) -> Result<u16, String> {

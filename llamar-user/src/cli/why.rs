@@ -3,8 +3,7 @@
 use std::net::IpAddr;
 use std::process::ExitCode;
 
-use tracing::error;
-
+use super::asked;
 use crate::agent::control::{Request, ask};
 use crate::datapath::Instance;
 use crate::datapath::read::Pinned;
@@ -33,14 +32,7 @@ pub struct Args {
 
 /// Prints how the name stands.
 pub fn why(args: &Args) -> ExitCode {
-    match run(args) {
-        Ok(true) => ExitCode::SUCCESS,
-        Ok(false) => ExitCode::from(1),
-        Err(reason) => {
-            error!("{reason:#}");
-            ExitCode::from(2)
-        }
-    }
+    asked(run(args))
 }
 
 fn run(args: &Args) -> anyhow::Result<bool> {
