@@ -5,13 +5,14 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::path::{Path, PathBuf};
 
 use llamar_common::abi::ARP_MAX;
-use llamar_common::limit::{BURST_MAX, RATE_MAX, Rate};
 use toml::Spanned;
 use toml::de::{DeString, DeTable, DeValue};
 
 use super::file::{File, InterfaceTable, VlanTable};
 use super::{ConfigError, OnConflict, Place, XdpMode, syntax, value};
 use crate::dns::Name;
+
+mod limit;
 
 /// What the text of a TOML file says.
 pub(super) fn parse(path: &Path, text: &str, error: &mut ConfigError) -> File {
@@ -172,37 +173,6 @@ impl Reader<'_> {
     fn xdp(&mut self, value: &Value) -> Option<XdpMode> {
         let text = self.string("xdp", "\"auto\", \"native\", \"generic\" or \"off\"", value)?;
         self.judged(value, text.parse())
-    }
-
-    /// `"1000/s"`, `"off"`, a number per second, or `{ rate = "1000/s", burst = 5000 }`.
-    fn limit(&mut self, value: &Value) -> Option<Rate> {
-        let DeValue::Table(_) = value.get_ref() else {
-            return self
-                .per_second("limit", value)
-                .map(|rate| value::rate(rate, None));
-        };
-        let (mut rate, mut burst, mut given) = (None, None, false);
-        for (key, value) in self.table("limit", "a rate", value) {
-            match &**key.get_ref() {
-                "rate" => (rate, given) = (self.per_second("rate", value), true),
-                "burst" => burst = self.number("burst", value, 1, BURST_MAX),
-                _ => self.unknown(key, &["rate", "burst"]),
-            }
-        }
-        if !given {
-            let message =
-                "\"limit\" has no rate, expected one such as { rate = \"1000/s\", burst = 5000 }";
-            self.problem(value.span().start, message.to_owned());
-        }
-        Some(value::rate(rate?, burst))
-    }
-
-    fn per_second(&mut self, what: &str, value: &Value) -> Option<u32> {
-        if value.get_ref().is_integer() {
-            return self.number(what, value, 0, RATE_MAX);
-        }
-        let text = self.string(what, "a rate such as \"1000/s\", or \"off\"", value)?;
-        self.judged(value, value::per_second(text))
     }
 
     fn on_conflict(&mut self, value: &Value) -> Option<OnConflict> {
@@ -415,6 +385,7 @@ impl Reader<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use llamar_common::limit::Rate;
     use proptest::prelude::*;
 
     fn read(text: &str) -> (File, ConfigError) {
