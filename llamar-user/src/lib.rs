@@ -1,4 +1,4 @@
-//! llamar's agent and tools. Protocol engines (`dns`, `llmnr`) and the state they serve (`config`, `state`)
+//! llamar's agent and tools. Protocol engines (`dns`, `llmnr`, `mdns`, `dnssd`) and the state they serve (`config`, `state`)
 //! do no IO; `link`, `net` and `datapath` do nothing else; `agent` joins them, `ask` asks others, `report` is what it and the
 //! tools have to show, `cli` shows it to people.
 
@@ -8,8 +8,10 @@ pub mod cli;
 pub mod config;
 pub mod datapath;
 pub mod dns;
+pub mod dnssd;
 pub mod link;
 pub mod llmnr;
+pub mod mdns;
 pub mod net;
 pub mod report;
 pub mod state;

@@ -17,10 +17,12 @@ const IO: [&str; 9] = [
 ];
 
 /// Folders and files of `src` that hold logic.
-const LOGIC: [&str; 7] = [
+const LOGIC: [&str; 9] = [
     "config",
     "dns",
+    "dnssd",
     "llmnr",
+    "mdns",
     "state",
     "datapath/diff.rs",
     "datapath/places.rs",
@@ -76,7 +78,8 @@ fn logic_names_no_io() {
 fn nothing_below_names_the_command_line() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let below = [
-        "agent", "ask", "config", "datapath", "dns", "link", "llmnr", "net", "report", "state",
+        "agent", "ask", "config", "datapath", "dns", "dnssd", "link", "llmnr", "mdns", "net",
+        "report", "state",
     ];
     check(&below.map(|path| src.join(path)), &["crate::cli", "clap"]);
 }
