@@ -1,5 +1,6 @@
-//! Sockets: LLMNR's UDP groups and TCP connections, and raw frames. Nothing here knows what the bytes mean.
+//! Sockets: LLMNR's UDP groups and TCP connections, and raw frames; and files of captured ones. Nothing here knows what the bytes mean.
 
+pub mod capture;
 pub mod filter;
 pub mod firewall;
 pub mod holder;
