@@ -3,6 +3,7 @@
 mod domain;
 mod instance;
 mod kind;
+pub mod lint;
 pub mod snabb;
 pub mod txt;
 
