@@ -4,6 +4,8 @@ pub mod browse;
 mod domain;
 mod instance;
 mod kind;
+pub mod lint;
+pub mod snabb;
 pub mod txt;
 
 pub use domain::{in_local, local, meta_query_name};
