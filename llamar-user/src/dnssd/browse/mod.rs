@@ -56,6 +56,11 @@ impl Browser {
         }
     }
 
+    /// From now on only tells which services there are, and not where.
+    pub fn leave_unresolved(&mut self) {
+        self.wishes.leaves_unresolved = true;
+    }
+
     /// Browses on these interfaces and no others. RFC 6763 F: what came over one that is gone is gone.
     pub fn follow(&mut self, now: Instant, devices: &BTreeSet<u32>) {
         self.now = now;
@@ -98,6 +103,9 @@ impl Browser {
         let Some(place) = self.places.get_mut(&held.device) else {
             return;
         };
+        if self.wishes.leaves_unresolved && held.record.kind != kind::PTR {
+            return;
+        }
         let mut wishes = self.asks.then_some(&mut self.wishes);
         place.hear(&self.scope, held, &mut wishes, &mut self.events);
     }

@@ -200,6 +200,9 @@ impl Place {
 
     fn ask_instance(&self, name: &Name, asks: &mut Asks<'_>) {
         let Some(wishes) = asks else { return };
+        if wishes.leaves_unresolved {
+            return;
+        }
         // RFC 6763 5, 12: clients ask for what did not come as additional records.
         wishes.add(self.device, name.clone(), kind::SRV);
         wishes.add(self.device, name.clone(), kind::TXT);

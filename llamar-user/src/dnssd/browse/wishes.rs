@@ -20,6 +20,8 @@ pub(super) struct Wishes {
     /// How many want each.
     wanted: BTreeMap<(u32, Name, u16), usize>,
     untold: VecDeque<Wish>,
+    /// Whether nothing is wanted of instances.
+    pub leaves_unresolved: bool,
 }
 
 impl Wishes {

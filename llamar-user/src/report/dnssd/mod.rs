@@ -6,11 +6,16 @@ use std::time::Duration;
 
 use crate::dnssd::browse::{Found, What};
 
+mod asked;
 mod json;
 mod lines;
+mod lint;
 mod parsable;
 mod screen;
 mod text;
+
+pub use asked::{Answered, Denied, MdnsReport};
+pub use lint::{LintReport, LintRow};
 
 use parsable::Parsable;
 use screen::Summary;
