@@ -1,4 +1,4 @@
-//! Sockets: LLMNR's UDP groups and TCP connections, and raw frames. Nothing here knows what the bytes mean.
+//! Sockets: the UDP groups of LLMNR and mDNS, LLMNR's TCP connections, and raw frames. Nothing here knows what the bytes mean.
 
 pub mod filter;
 pub mod firewall;
@@ -14,4 +14,4 @@ pub use holder::{Holder, Holders};
 pub(crate) use packet::register;
 pub use packet::{PacketSocket, Received};
 pub use tcp::{ListenError, Listeners, StreamMessage};
-pub use udp::{BindError, Datagram, Groups};
+pub use udp::{BindError, Datagram, Groups, MDNS};
