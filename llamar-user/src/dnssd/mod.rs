@@ -3,6 +3,8 @@
 mod domain;
 mod instance;
 mod kind;
+pub mod lint;
+pub mod snabb;
 pub mod txt;
 
 pub use domain::{in_local, local, meta_query_name};
