@@ -9,12 +9,14 @@
 
 mod arrival;
 mod event;
+pub mod responder;
 mod rules;
 mod turn;
 mod wanted;
 
 pub use arrival::{Arrival, Family};
 pub use event::{Change, Event, Held, Lost, Outcome};
+pub use responder::{Responder, Standing, State};
 pub use rules::{Rule, Rules};
 pub use turn::{Transmit, Turn};
 pub use wanted::{Host, Service, Wanted};
