@@ -115,7 +115,9 @@ fn plan(query: &Query) -> anyhow::Result<(Vec<Question>, Where)> {
         None => (name(&query.what)?, vec![kind::A, kind::AAAA]),
     };
     if !query.global && !is_of_link(&name) {
-        bail!("{name} is not a name of the link, as those in .local are; --global asks nevertheless");
+        bail!(
+            "{name} is not a name of the link, as those in .local are; --global asks nevertheless"
+        );
     }
     let kinds = query.kind.map_or(kinds, |kind| vec![kind]);
     let question = |kind| Question {
@@ -221,7 +223,9 @@ impl Gathered {
             let interface = legacy.interface(reply.device);
             for record in &reply.answers {
                 match &record.data {
-                    Rdata::Nsec(_) => self.deny(reply.device, &interface, reply.from, reply.question.kind),
+                    Rdata::Nsec(_) => {
+                        self.deny(reply.device, &interface, reply.from, reply.question.kind)
+                    }
                     _ => self.take(reply.device, &interface, reply.from, record),
                 }
             }
@@ -305,9 +309,8 @@ mod tests {
         let cli = Cli::try_parse_from(["query"].into_iter().chain(words)).unwrap();
         match plan(&cli.query) {
             Ok((questions, place)) => {
-                let shown = |question: &Question| {
-                    format!("{} {}", question.name, kind_name(question.kind))
-                };
+                let shown =
+                    |question: &Question| format!("{} {}", question.name, kind_name(question.kind));
                 let questions: Vec<String> = questions.iter().map(shown).collect();
                 format!("{} {:?}", questions.join(", "), place.interfaces)
             }

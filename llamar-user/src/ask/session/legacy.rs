@@ -7,6 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use llamar_common::wire::dns;
+use rand::RngExt as _;
+use rand::rngs::StdRng;
 use tokio::net::UdpSocket;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
@@ -110,7 +112,7 @@ impl Legacy {
             // RFC 6762 5.1: not from port 5353.
             let socket = Arc::new(datagrams(&path, None)?);
             let asking = Asking {
-                id: rand::random(),
+                id: rand::make_rng::<StdRng>().random(),
                 device,
                 source,
                 question: question.clone(),
@@ -125,7 +127,8 @@ impl Legacy {
 
 fn names(links: &Links, place: &Where) -> BTreeMap<u32, String> {
     let wanted = wanted::wanted(links, place).into_keys();
-    let named = wanted.filter_map(|device| Some((device, links.by_index.get(&device)?.name.clone())));
+    let named =
+        wanted.filter_map(|device| Some((device, links.by_index.get(&device)?.name.clone())));
     named.collect()
 }
 

@@ -191,4 +191,3 @@ async fn listen(device: u32, socket: Arc<UdpSocket>, told: mpsc::Sender<Datagram
         }
     }
 }
-

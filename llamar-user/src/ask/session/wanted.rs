@@ -12,8 +12,7 @@ use crate::mdns::Wanted;
 /// Whether there is where to ask: each interface that is named must be fit for it, else one at least.
 pub(super) fn check(links: &Links, place: &Where) -> Result<(), AskError> {
     for name in &place.interfaces {
-        let link =
-            named(links, name).ok_or_else(|| AskError::NoSuchInterface(name.clone()))?;
+        let link = named(links, name).ok_or_else(|| AskError::NoSuchInterface(name.clone()))?;
         if let Some(reason) = unfitness(link) {
             return Err(AskError::Interface {
                 interface: name.clone(),
@@ -139,7 +138,12 @@ mod tests {
             link(
                 2,
                 "eth0",
-                &["169.254.7.7/16", "10.0.0.1/24", "2001:db8::1/64", "fe80::1/64"],
+                &[
+                    "169.254.7.7/16",
+                    "10.0.0.1/24",
+                    "2001:db8::1/64",
+                    "fe80::1/64",
+                ],
             ),
             link(3, "wlan0", &["fe80::2/64"]),
             down,

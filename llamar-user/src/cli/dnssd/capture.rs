@@ -40,16 +40,20 @@ pub fn read(plan: &Plan, path: &Path) -> anyhow::Result<bool> {
         }
     }
     if flow.is_continue() {
-        reader.end()?;
+        // Whether anybody still reads makes no difference any more.
+        let _ = reader.end()?;
     }
     let skipped = captured.skipped();
     if skipped.lost() > 0 {
-        warn!("not read: {skipped} frames");
+        warn!("frames that were not read: {skipped}");
     }
     match failure {
         // What comes before a damage has been shown.
         Some(error) => Err(error.into()),
-        None => Ok(reader.found()),
+        None => {
+            reader.explain();
+            Ok(reader.found())
+        }
     }
 }
 
@@ -74,6 +78,8 @@ struct Reader {
     linters: Linters,
     /// Whether a record was printed.
     printed: bool,
+    messages: u64,
+    responses: u64,
 }
 
 impl Reader {
@@ -93,6 +99,8 @@ impl Reader {
             report: super::live::report(plan),
             linters: Linters::default(),
             printed: false,
+            messages: 0,
+            responses: 0,
         }
     }
 
@@ -120,6 +128,7 @@ impl Reader {
         if !ports.contains(&PORT) {
             return Ok(ControlFlow::Continue(()));
         }
+        self.messages += 1;
         match self.print {
             Print::Snabb => self.print_records(&packet.payload),
             Print::Lint(_) => {
@@ -156,7 +165,10 @@ impl Reader {
     /// Lets time pass: records end and what was waited for is told, each at its time.
     fn pass(&mut self, now: Instant) -> Read {
         loop {
-            let ends = self.places.values().filter_map(|place| place.cache.poll_timeout());
+            let ends = self
+                .places
+                .values()
+                .filter_map(|place| place.cache.poll_timeout());
             let due = ends.chain(self.browser.poll_timeout()).min();
             let Some(due) = due.filter(|due| *due <= now) else {
                 self.now = now;
@@ -201,6 +213,7 @@ impl Reader {
         if !(is_response && is_good && packet.from.port() == PORT) {
             return;
         }
+        self.responses += 1;
         let from = packet.from.ip();
         if let Some(place) = self.place(captured) {
             let cache = &mut place.cache;
@@ -267,6 +280,14 @@ impl Reader {
         }
     }
 
+    /// Says why there is nothing to show.
+    fn explain(&self) {
+        let (messages, responses) = (self.messages, self.responses);
+        if matches!(self.print, Print::Found(_)) && !self.found() {
+            info!("nothing found in {messages} messages of mDNS, {responses} of them responses");
+        }
+    }
+
     fn end(&mut self) -> Read {
         if let Print::Lint(form) = self.print {
             let name = |device| {
@@ -283,9 +304,6 @@ impl Reader {
         self.browser.finish();
         if self.write()?.is_break() {
             return Ok(ControlFlow::Break(()));
-        }
-        if self.places.is_empty() && !self.printed {
-            info!("no mDNS in it");
         }
         output::write(|out| self.report.finish(out))
     }

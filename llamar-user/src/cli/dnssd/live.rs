@@ -247,7 +247,10 @@ impl<'a> Live<'a> {
         let timeout = self.plan.timeout.map(|timeout| self.begin + timeout);
         let quiet = (self.asked + PATIENCE).max(self.news + MORE);
         // What is waited for is told first.
-        let quiet = self.browser.poll_timeout().map_or(quiet, |due| due.max(quiet));
+        let quiet = self
+            .browser
+            .poll_timeout()
+            .map_or(quiet, |due| due.max(quiet));
         let once = self.plan.once.then_some(quiet);
         timeout.into_iter().chain(once).min()
     }
@@ -265,15 +268,16 @@ impl<'a> Live<'a> {
         if self.read.is_break() {
             return Ok(());
         }
-        match self.plan.print {
-            Print::Found(_) => output::write(|out| self.report.finish(out))?,
+        let written = match self.plan.print {
+            Print::Found(_) => output::write(|out| self.report.finish(out)),
             Print::Snabb => return Ok(()),
             Print::Lint(form) => {
                 let report = self.linters.report(|device| self.heard(device));
-                output::write(|out| report.write(form, out))?
+                output::write(|out| report.write(form, out))
             }
         };
-        Ok(())
+        // Whether anybody still reads makes no difference any more.
+        written.map(drop)
     }
 }
 

@@ -39,13 +39,19 @@ pub struct Args {
     #[arg(value_name = "FILE|IF|QUERY", num_args = 0..=2)]
     what: Vec<String>,
     /// Interface to ask on; may be given several times [default: all that are up and can carry multicast]
-    #[arg(short, long, alias = "iface", value_name = "IF", conflicts_with = "pcap")]
+    #[arg(
+        short,
+        long,
+        alias = "iface",
+        value_name = "IF",
+        conflicts_with = "pcap"
+    )]
     interface: Vec<String>,
     /// Reads a capture, pcap or pcapng, `-` from standard input, and asks nothing
     #[arg(short, long, value_name = "FILE")]
     pcap: Option<PathBuf>,
     /// Type of service, as _http._tcp, or subtype, as _printer._sub._http._tcp; may be given several times
-    #[arg(short, long = "type", value_name = "TYPE", value_parser = parse_type)]
+    #[arg(short = 't', long = "type", value_name = "TYPE", value_parser = parse_type)]
     kind: Vec<Name>,
     /// Looks for all types, as without QUERY and --type
     #[arg(short, long, conflicts_with = "kind")]
@@ -175,7 +181,9 @@ fn source(args: &Args) -> anyhow::Result<(Source, Option<&str>)> {
     let source = match pcap {
         Some(path) => {
             if args.once || args.timeout.is_some() || args.ipv4 || args.ipv6 {
-                bail!("a capture is read to its end, of both IP versions: no --once, --timeout, -4, -6");
+                bail!(
+                    "a capture is read to its end, of both IP versions: no --once, --timeout, -4, -6"
+                );
             }
             Source::Capture(path)
         }

@@ -6,7 +6,8 @@ use std::os::fd::AsFd as _;
 
 use anyhow::Context as _;
 use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
+
+use crate::net::register;
 
 /// Whether to go on: nobody may read any more.
 pub type Read = anyhow::Result<ControlFlow<()>>;
@@ -30,7 +31,7 @@ pub async fn closed() {
     let Ok(out) = io::stdout().as_fd().try_clone_to_owned() else {
         return std::future::pending().await;
     };
-    let Ok(out) = AsyncFd::with_interest(out, Interest::ERROR) else {
+    let Ok(out) = register(out, Interest::ERROR) else {
         return std::future::pending().await;
     };
     match out.ready(Interest::ERROR).await {

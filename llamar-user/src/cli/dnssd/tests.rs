@@ -111,6 +111,9 @@ fn format_follows_from_where_it_goes_and_whether_it_ends() {
 #[test]
 fn capture_is_not_asked() {
     for wrong in ["--once", "--timeout 1", "-4", "-6"] {
-        assert!(told(&format!("- {wrong}")).starts_with("a capture is read"), "{wrong}");
+        assert!(
+            told(&format!("- {wrong}")).starts_with("a capture is read"),
+            "{wrong}"
+        );
     }
 }

@@ -173,7 +173,11 @@ mod tests {
         report.add(&record("192.0.2.1"), "wlan0", from);
         let mut out = Vec::new();
         report.write_records(&mut out).unwrap();
-        insta::assert_snapshot!(String::from_utf8(out).unwrap(), @"");
+        insta::assert_snapshot!(String::from_utf8(out).unwrap(), @r"
+        A: 192.0.2.1
+        AAAA: 2001:db8::1
+        AAAA: fe80::1%eth0
+        ");
     }
 
     #[test]
@@ -185,6 +189,6 @@ mod tests {
         report.asked.push("eth0".into());
         let mut out = Vec::new();
         report.write_json(&mut out).unwrap();
-        insta::assert_snapshot!(String::from_utf8(out).unwrap(), @"");
+        insta::assert_snapshot!(String::from_utf8(out).unwrap(), @r#"{"name":"casa.local","types":["A","AAAA"],"found":true,"records":[{"name":"casa.local","type":"A","ttl":120,"data":"192.0.2.1","interface":"eth0","family":"IPv4","from":"192.0.2.1"}],"denied":[{"type":"AAAA","interface":"eth0","from":"192.0.2.1"}],"asked":["eth0"]}"#);
     }
 }

@@ -18,7 +18,7 @@ pub use asked::{Answered, Denied, MdnsReport};
 pub use lint::{LintReport, LintRow};
 
 use parsable::Parsable;
-use screen::Summary;
+use screen::{Screen, Summary};
 
 /// How what is found is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -54,7 +54,7 @@ pub struct BrowseReport {
     types: bool,
     parsable: Parsable,
     summary: Summary,
-    headed: bool,
+    screen: Screen,
     found: bool,
 }
 
@@ -66,7 +66,7 @@ impl BrowseReport {
             types,
             parsable: Parsable::default(),
             summary: Summary::default(),
-            headed: false,
+            screen: Screen::default(),
             found: false,
         }
     }
@@ -80,12 +80,7 @@ impl BrowseReport {
     pub fn write(&mut self, found: &Found, heard: &Heard, out: &mut impl Write) -> io::Result<()> {
         self.found = true;
         match self.form {
-            BrowseForm::Screen => {
-                if !std::mem::replace(&mut self.headed, true) {
-                    screen::write_header(out)?;
-                }
-                screen::write(found, heard, out)
-            }
+            BrowseForm::Screen => self.screen.write(found, heard, out),
             BrowseForm::Table => {
                 self.summary.take(found, heard);
                 Ok(())

@@ -13,62 +13,82 @@ use crate::dnssd::browse::{Found, Service, What};
 use crate::mdns::Change;
 use crate::report::layout::table;
 
-/// Columns of the lines, as wide as they mostly are, because nobody knows what comes.
-const WIDTHS: [usize; 5] = [10, 15, 20, 28, 24];
+/// Widths of the columns to begin with. Nobody knows what comes: they get wider when they must.
+const WIDTHS: [usize; 5] = [9, 9, 16, 24, 20];
+/// Widest that a column gets: a name of 63 bytes in most alphabets.
+const WIDTH_MAX: usize = 40;
 /// Rows of a table, which is held in memory cell by cell.
 const ROWS_MAX: usize = 10_000;
 
-/// Writes what is above the columns.
-pub fn write_header(out: &mut impl Write) -> io::Result<()> {
-    let titles = ["interface", "from", "type", "name", "host and port"];
-    columns(' ', titles.map(Cow::from), "addresses", out)
+/// Lines as things are found.
+#[derive(Debug)]
+pub struct Screen {
+    widths: [usize; 5],
+    headed: bool,
 }
 
-/// Writes a line of what was found, and the attributes below it.
-pub fn write(found: &Found, heard: &Heard, out: &mut impl Write) -> io::Result<()> {
-    let head = [place(heard), address(found.from, heard).into()];
-    let sign = sign(&found.what);
-    let mut line = |kind: String, name: String, at: String, addresses: &str| {
-        let [interface, from] = head.clone();
-        let cells = [interface, from, kind.into(), name.into(), at.into()];
-        columns(sign, cells, addresses, out)
-    };
-    match &found.what {
-        What::Type { kind, .. } => line(kind.to_string(), String::new(), String::new(), ""),
-        What::Added { instance, .. } | What::Removed { instance } => {
-            let (kind, _) = parts(instance);
-            line(kind, instance.shown(), String::new(), "")
-        }
-        What::Pointer { name, target, .. } => {
-            line("PTR".into(), name.to_string(), target.to_string(), "")
-        }
-        What::Resolved(service) | What::Updated(service) => {
-            let (kind, _) = parts(&service.instance);
-            for target in &service.targets {
-                let at = format!("{}:{}", target.host, target.port);
-                let addresses = joined(&target.addresses, " ", heard);
-                line(kind.clone(), service.instance.shown(), at, &addresses)?;
-            }
-            for txt in strings(service) {
-                writeln!(out, "    {}", readable(txt))?;
-            }
-            Ok(())
+impl Default for Screen {
+    fn default() -> Self {
+        Self {
+            widths: WIDTHS,
+            headed: false,
         }
     }
 }
 
-fn columns(
-    sign: char,
-    cells: [Cow<'_, str>; 5],
-    last: &str,
-    out: &mut impl Write,
-) -> io::Result<()> {
-    let mut line = format!("{sign} ");
-    for (cell, width) in cells.iter().zip(WIDTHS) {
-        line += &format!("{cell:width$} ");
+impl Screen {
+    /// Writes a line of what was found, and the attributes below it.
+    pub fn write(&mut self, found: &Found, heard: &Heard, out: &mut impl Write) -> io::Result<()> {
+        if !std::mem::replace(&mut self.headed, true) {
+            let titles = ["interface", "from", "type", "name", "host and port"];
+            self.line(' ', titles.map(String::from), "addresses", out)?;
+        }
+        let sign = sign(&found.what);
+        // The interface is told in a column of its own.
+        let head = [place(heard).into_owned(), found.from.to_string()];
+        let cells = |kind: String, name: String, at: String| {
+            let [interface, from] = head.clone();
+            [interface, from, kind, name, at]
+        };
+        let none = String::new;
+        match &found.what {
+            What::Type { kind, .. } => {
+                self.line(sign, cells(kind.to_string(), none(), none()), "", out)
+            }
+            What::Added { instance, .. } | What::Removed { instance } => {
+                let cells = cells(parts(instance).0, instance.shown(), none());
+                self.line(sign, cells, "", out)
+            }
+            What::Pointer { name, target, .. } => {
+                let cells = cells("PTR".into(), name.to_string(), target.to_string());
+                self.line(sign, cells, "", out)
+            }
+            What::Resolved(service) | What::Updated(service) => {
+                for target in &service.targets {
+                    let at = format!("{}:{}", target.host, target.port);
+                    let cells = cells(parts(&service.instance).0, service.instance.shown(), at);
+                    self.line(sign, cells, &joined(&target.addresses, " ", heard), out)?;
+                }
+                strings(service).try_for_each(|string| writeln!(out, "    {}", readable(string)))
+            }
+        }
     }
-    line += last;
-    writeln!(out, "{}", line.trim_end())
+
+    fn line(
+        &mut self,
+        sign: char,
+        cells: [String; 5],
+        last: &str,
+        out: &mut impl Write,
+    ) -> io::Result<()> {
+        let mut line = format!("{sign} ");
+        for (cell, width) in cells.iter().zip(&mut self.widths) {
+            *width = cell.chars().count().min(WIDTH_MAX).max(*width);
+            line += &format!("{cell:width$} ", width = *width);
+        }
+        line += last;
+        writeln!(out, "{}", line.trim_end())
+    }
 }
 
 fn joined(addresses: &[IpAddr], between: &str, heard: &Heard) -> String {
@@ -105,10 +125,7 @@ impl Summary {
             What::Added { instance, .. } => {
                 let (kind, _) = parts(instance);
                 let row = [&interface, &kind[..], &instance.shown(), "", "", "", ""];
-                self.set(
-                    of(found.device, instance),
-                    Some(row.map(String::from)),
-                );
+                self.set(of(found.device, instance), Some(row.map(String::from)));
             }
             What::Resolved(service) | What::Updated(service) => {
                 let key = of(found.device, &service.instance);

@@ -195,10 +195,10 @@ fn json_tells_other_places_and_vlans() {
 #[test]
 fn screen_shows_what_comes_as_it_comes() {
     insta::assert_snapshot!(written(BrowseForm::Screen, &life()), @r#"
-      interface  from            type                 name                         host and port            addresses
-    + eth0       192.0.2.1       _http._tcp
-    + eth0       192.0.2.1       _http._tcp           My "Web" ; größe.x
-    = eth0       192.0.2.1       _http._tcp           My "Web" ; größe.x           hosta.local:8080         192.0.2.1 2001:db8::1 fe80::1%eth0
+      interface from      type             name                     host and port        addresses
+    + eth0      192.0.2.1 _http._tcp
+    + eth0      192.0.2.1 _http._tcp       My "Web" ; größe.x
+    = eth0      192.0.2.1 _http._tcp       My "Web" ; größe.x       hosta.local:8080     192.0.2.1 2001:db8::1 fe80::1%eth0
         txtvers=1
         path=/a b
         q="x\\y;z
@@ -206,9 +206,9 @@ fn screen_shows_what_comes_as_it_comes() {
         raw=\000\255\010
         PATH=again
         flag
-    ~ eth0       192.0.2.1       _http._tcp           My "Web" ; größe.x           hosta.local:81           192.0.2.1
-    - eth0       192.0.2.1       _http._tcp           My "Web" ; größe.x
-    - eth0       192.0.2.1       _http._tcp
+    ~ eth0      192.0.2.1 _http._tcp       My "Web" ; größe.x       hosta.local:81       192.0.2.1
+    - eth0      192.0.2.1 _http._tcp       My "Web" ; größe.x
+    - eth0      192.0.2.1 _http._tcp
     "#);
 }
 
@@ -223,7 +223,17 @@ fn table_shows_what_is_there_in_the_end() {
         domain: local(),
         change: Change::Added,
     }));
-    insta::assert_snapshot!(written(BrowseForm::Table, &all), @"");
+    insta::assert_snapshot!(written(BrowseForm::Table, &all), @r#"
+    interface  type        name                host         port  addresses     txt
+    eth0       _http._tcp  My "Web" ; größe.x  hosta.local  8080  192.0.2.1     txtvers=1
+                                                                  2001:db8::1   path=/a b
+                                                                  fe80::1%eth0  q="x\\y;z
+                                                                                l=größe
+                                                                                raw=\000\255\010
+                                                                                PATH=again
+                                                                                flag
+    eth0       _ipp._tcp
+    "#);
 }
 
 #[test]
@@ -260,8 +270,8 @@ fn pointers_are_shown_in_every_form() {
     insta::assert_snapshot!(written(BrowseForm::Lines, &all), @r"+ eth0   IPv4 192.0.2.1       1.2.0.192.in-addr.arpa PTR   casa.local");
     insta::assert_snapshot!(written(BrowseForm::Json, &all), @r#"{"event":"add","what":"pointer","time":1700000000.25,"interface":"eth0","family":"IPv4","from":"192.0.2.1","full_name":"1.2.0.192.in-addr.arpa","target":"casa.local"}"#);
     insta::assert_snapshot!(written(BrowseForm::Screen, &all), @r"
-      interface  from            type                 name                         host and port            addresses
-    + eth0       192.0.2.1       PTR                  1.2.0.192.in-addr.arpa       casa.local
+      interface from      type             name                     host and port        addresses
+    + eth0      192.0.2.1 PTR              1.2.0.192.in-addr.arpa   casa.local
     ");
     insta::assert_snapshot!(written(BrowseForm::Table, &all), @r"
     interface  type  name                    host        port  addresses  txt
