@@ -5,6 +5,7 @@ use crate::run::fuzz;
 mod config;
 mod engine;
 mod frame;
+mod mdns;
 mod message;
 mod name;
 mod respond;
@@ -70,4 +71,10 @@ fn engine() {
 #[test]
 fn sender() {
     fuzz::<sender::Senders>();
+}
+
+/// The engine of mDNS: names and services claimed, questions asked, and whatever comes about them.
+#[test]
+fn mdns() {
+    fuzz::<mdns::Mdns>();
 }
