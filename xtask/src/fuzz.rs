@@ -52,6 +52,8 @@ enum Target {
     Ini,
     /// The hosts file
     Hosts,
+    /// Capture files, and the linter for what they hold
+    Capture,
 }
 
 impl Target {

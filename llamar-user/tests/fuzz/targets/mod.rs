@@ -2,6 +2,7 @@
 
 use crate::run::fuzz;
 
+mod capture;
 mod config;
 mod engine;
 mod frame;
@@ -70,4 +71,10 @@ fn engine() {
 #[test]
 fn sender() {
     fuzz::<sender::Senders>();
+}
+
+/// Capture files, and the linter for what they hold.
+#[test]
+fn capture() {
+    fuzz::<capture::Captures>();
 }

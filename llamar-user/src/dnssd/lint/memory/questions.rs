@@ -54,6 +54,11 @@ struct Asked {
 const ASKERS_MAX: usize = 64;
 
 impl Questions {
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.asked.values().map(Vec::len).sum()
+    }
+
     /// Judges the questions of a query, and remembers them.
     pub(super) fn check(&mut self, judged: &Judged<'_>, findings: &mut Findings) {
         let (by, at) = (judged.heard.from.ip(), judged.heard.at);
