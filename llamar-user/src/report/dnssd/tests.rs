@@ -238,8 +238,12 @@ fn table_shows_what_is_there_in_the_end() {
 
 #[test]
 fn nothing_that_is_heard_can_play_with_the_terminal() {
-    let labels = [&b"\x1b[2J\n\xff\xe2\x80\xae"[..], b"_http._tcp"];
-    let labels = [labels[0], b"_http", b"_tcp", b"local"];
+    let labels = [
+        &b"\x1b[2J\n\xff\xe2\x80\xae"[..],
+        b"_http",
+        b"_tcp",
+        b"local",
+    ];
     let instance = Instance::of(&Name::from_labels(labels).unwrap()).unwrap();
     let mut service = service();
     service.instance = instance;

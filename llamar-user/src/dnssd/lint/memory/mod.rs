@@ -34,6 +34,16 @@ pub(super) struct Memory {
 }
 
 impl Memory {
+    /// Most that is remembered by all parts together.
+    #[cfg(test)]
+    pub const MOST: usize = 60_000;
+
+    /// How much is remembered.
+    #[cfg(test)]
+    pub fn len(&self) -> usize {
+        self.questions.len() + self.responses.len() + self.senders.len()
+    }
+
     /// Whether a message is one that has been heard already and came twice, as by a bridge, an access point, or
     /// because it was captured on its way out and in.
     pub fn is_copy(&mut self, heard: &Heard<'_>) -> bool {

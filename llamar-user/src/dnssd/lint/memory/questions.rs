@@ -54,6 +54,11 @@ struct Asked {
 const ASKERS_MAX: usize = 64;
 
 impl Questions {
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.asked.values().map(Vec::len).sum()
+    }
+
     /// Judges the questions of a query, and remembers them.
     pub(super) fn check(&mut self, judged: &Judged<'_>, findings: &mut Findings) {
         let (by, at) = (judged.heard.from.ip(), judged.heard.at);
@@ -114,9 +119,11 @@ impl Questions {
 
 /// Judges a question that the same host has asked before.
 fn compare(question: &Question, before: &Asked, now: &mut Asked, findings: &mut Findings) {
-    let Some(gap) = now.at.checked_sub(before.at) else {
+    // Several questions of one message may be the same; some hosts ask so for each record that they propose.
+    let gap = now.at.saturating_sub(before.at);
+    if gap.is_zero() {
         return;
-    };
+    }
     let shown = question.to_string();
     if now.probe {
         if before.probe && gap + EARLY < PROBE_GAP {

@@ -57,6 +57,11 @@ struct Said {
 }
 
 impl Responses {
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.said.values().map(Vec::len).sum::<usize>() + self.with_txt.len()
+    }
+
     /// Judges a response, and remembers it. `heard_for`: how long one has been listening.
     pub(super) fn check(
         &mut self,
@@ -234,7 +239,8 @@ impl Said {
         };
         // That a record is gone, or is there again, is worth telling at once.
         let is_news = self.gone != (record.ttl == 0);
-        if !is_news && gap + EARLY < least {
+        // What is in a message twice is not said twice.
+        if !is_news && !gap.is_zero() && gap + EARLY < least {
             findings.record(
                 rules::ONCE_A_SECOND,
                 record,
