@@ -280,11 +280,9 @@ mod tests {
             "names = \"casa\"\n[interface.a]\n[interface.b]\n{WEB}{WEB}name = \"Only\"\ninterfaces = \"b\"\n"
         ));
         let first = ("%h".to_owned(), Provider::First);
-        assert_eq!(offered(&config, "a"), [first.clone()]);
-        assert_eq!(
-            offered(&config, "b"),
-            [first, ("Only".to_owned(), Provider::First)]
-        );
+        let only = ("Only".to_owned(), Provider::First);
+        assert_eq!(offered(&config, "b"), [first.clone(), only]);
+        assert_eq!(offered(&config, "a"), [first]);
         assert!(config.interfaces.values().all(|interface| interface.mdns));
     }
 
