@@ -9,6 +9,9 @@ use crate::dns::Txt;
 pub const STRING_MAX: usize = 255;
 /// Most bytes of a record that is still good to have (RFC 6763 6.2).
 pub const GOOD_MAX: usize = 1300;
+/// Longest key that is still good to have (RFC 6763 6.4); longer ones are taken.
+pub const KEY_GOOD_MAX: usize = 9;
+
 /// The string of an attribute: `key=value`, or `key` alone without a value.
 pub fn attribute(key: &str, value: Option<&str>) -> Result<String, TxtError> {
     check_key(key, key)?;
