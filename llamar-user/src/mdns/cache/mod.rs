@@ -71,6 +71,7 @@ impl Cache {
         wanted: &dyn Fn(&Record) -> bool,
     ) {
         self.handle_timeout(now);
+        self.heard.clear();
         let mut unique = BTreeSet::new();
         for record in response.records().filter(|record| is_cached(record)) {
             if record.ttl == 0 {
@@ -114,7 +115,7 @@ impl Cache {
 
     /// The records of a name and type, of all types if that is ANY, oldest first within a type. Aliases of the name
     /// (CNAME) are not among those of another type.
-    pub fn find(&self, name: &Name, kind: u16) -> impl Iterator<Item = &Entry> {
+    pub fn find(&self, name: &Name, kind: u16) -> impl Iterator<Item = &Entry> + use<'_> {
         self.numbered(name, kind).map(|(_, entry)| entry)
     }
 
@@ -176,7 +177,7 @@ impl Cache {
         self.changes.pop_front()
     }
 
-    /// The wanted records that were heard since this was called last.
+    /// The wanted records that were in the last response.
     pub(super) fn take_heard(&mut self) -> Vec<Id> {
         std::mem::take(&mut self.heard)
     }
@@ -227,7 +228,7 @@ impl Cache {
             };
             let wanted = wanted(&entry.record);
             if wanted != entry.wanted {
-                self.room.leave(*id, entry);
+                self.room.leave(entry);
                 entry.wanted = wanted;
                 self.room.enter(*id, entry);
             }
@@ -239,7 +240,7 @@ impl Cache {
         let Some(entry) = self.entries.remove(&id) else {
             return;
         };
-        self.room.leave(id, &entry);
+        self.room.leave(&entry);
         self.identities.remove(&(entry.identity, id));
         self.expiries.remove(&(entry.expires, id));
         let record = entry.record;
@@ -259,7 +260,7 @@ impl Cache {
 }
 
 impl Cache {
-    fn numbered(&self, name: &Name, kind: u16) -> impl Iterator<Item = (Id, &Entry)> {
+    fn numbered(&self, name: &Name, kind: u16) -> impl Iterator<Item = (Id, &Entry)> + use<'_> {
         let kinds = match kind {
             kind::ANY => 0..=u16::MAX,
             kind => kind..=kind,
@@ -299,10 +300,12 @@ impl Cache {
         let Some(entry) = self.entries.get_mut(&id) else {
             return;
         };
-        self.room.leave(id, entry);
+        self.room.leave(entry);
         self.expiries.remove(&(entry.expires, id));
         entry.record.ttl = record.ttl;
         entry.from = from;
+        self.count += 1;
+        entry.heard = self.count;
         entry.received = now;
         entry.expires = now + lifetime(record.ttl);
         entry.unique = record.class & kind::CLASS_TOP != 0;
@@ -335,6 +338,7 @@ impl Cache {
             from,
             received: now,
             expires: now + lifetime(record.ttl),
+            heard: self.count,
             unique,
             condemned: false,
             wanted,

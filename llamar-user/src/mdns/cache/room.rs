@@ -2,7 +2,6 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
-use std::time::Instant;
 
 use super::entry::{Entry, Id};
 
@@ -35,9 +34,9 @@ impl Room {
     }
 
     /// Counts a record out; it must be as it was when it entered.
-    pub(super) fn leave(&mut self, id: Id, entry: &Entry) {
+    pub(super) fn leave(&mut self, entry: &Entry) {
         self.bytes -= entry.cost();
-        self.pool(entry).leave(id, entry);
+        self.pool(entry).leave(entry);
     }
 
     /// Whether a record of this cost finds room.
@@ -64,43 +63,49 @@ impl Room {
 /// Records of one worth.
 #[derive(Debug, Default)]
 struct Pool {
-    /// By when they were heard last.
-    ages: BTreeSet<(Instant, Id)>,
+    /// In the order in which they were heard last.
+    ages: BTreeMap<u64, Id>,
     /// The same for each sender.
-    senders: BTreeMap<IpAddr, BTreeSet<(Instant, Id)>>,
+    senders: BTreeSet<(IpAddr, u64)>,
+    counts: BTreeMap<IpAddr, usize>,
     /// How many each sender has.
     loads: BTreeSet<(usize, IpAddr)>,
 }
 
 impl Pool {
     fn enter(&mut self, id: Id, entry: &Entry) {
-        let place = (entry.received, id);
-        self.ages.insert(place);
-        let theirs = self.senders.entry(entry.from).or_default();
-        self.loads.remove(&(theirs.len(), entry.from));
-        theirs.insert(place);
-        self.loads.insert((theirs.len(), entry.from));
+        self.ages.insert(entry.heard, id);
+        self.senders.insert((entry.from, entry.heard));
+        let before = self.counts.get(&entry.from).copied().unwrap_or(0);
+        self.load(entry.from, before, before + 1);
     }
 
-    fn leave(&mut self, id: Id, entry: &Entry) {
-        let place = (entry.received, id);
-        self.ages.remove(&place);
-        let Some(theirs) = self.senders.get_mut(&entry.from) else {
-            return;
-        };
-        self.loads.remove(&(theirs.len(), entry.from));
-        theirs.remove(&place);
-        if theirs.is_empty() {
-            self.senders.remove(&entry.from);
+    fn leave(&mut self, entry: &Entry) {
+        self.ages.remove(&entry.heard);
+        self.senders.remove(&(entry.from, entry.heard));
+        let before = self.counts.get(&entry.from).copied().unwrap_or(0);
+        self.load(entry.from, before, before.saturating_sub(1));
+    }
+
+    fn load(&mut self, sender: IpAddr, before: usize, after: usize) {
+        self.loads.remove(&(before, sender));
+        if after == 0 {
+            self.counts.remove(&sender);
         } else {
-            self.loads.insert((theirs.len(), entry.from));
+            self.loads.insert((after, sender));
+            self.counts.insert(sender, after);
         }
     }
 
     fn victim(&self) -> Option<Id> {
         let greedy = self.loads.last().filter(|(load, _)| *load > SHARE);
-        let theirs = greedy.and_then(|(_, sender)| self.senders.get(sender));
-        let (_, id) = theirs.unwrap_or(&self.ages).first()?;
-        Some(*id)
+        let theirs = greedy.and_then(|(_, sender)| {
+            let mut theirs = self.senders.range((*sender, 0)..=(*sender, u64::MAX));
+            theirs.next().map(|(_, heard)| heard)
+        });
+        match theirs {
+            Some(heard) => self.ages.get(heard).copied(),
+            None => self.ages.first_key_value().map(|(_, id)| *id),
+        }
     }
 }
