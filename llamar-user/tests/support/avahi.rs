@@ -179,6 +179,11 @@ impl Browse {
         self.0.said().lines().filter_map(Line::parse).collect()
     }
 
+    /// What it printed so far.
+    pub fn raw(&self) -> String {
+        self.0.said()
+    }
+
     /// Waits for a line.
     #[track_caller]
     pub fn wait_for(&mut self, what: &str, wanted: impl Fn(&Line) -> bool) -> Line {
