@@ -76,11 +76,6 @@ impl<'a> Avahi<'a> {
         self.daemon.wait_for_words(words)
     }
 
-    /// The daemon's process.
-    pub fn process(&mut self) -> &mut Process {
-        &mut self.daemon
-    }
-
     /// The address of a name over one family, if avahi-resolve finds one within its 5 seconds.
     pub fn try_resolve(&self, name: &str, family: u8) -> Option<IpAddr> {
         let family = format!("-{family}");
@@ -128,13 +123,6 @@ impl<'a> Avahi<'a> {
         let port = port.to_string();
         let arguments = [&options[..], &["--service", name, kind, &port], &txt].concat();
         self.published(&arguments)
-    }
-
-    /// Claims a name for an address as long as the process lives.
-    #[track_caller]
-    pub fn publish_address(&self, name: &str, address: impl Into<IpAddr>) -> Process {
-        let address = address.into().to_string();
-        self.published(&["--address", "--no-reverse", name, &address])
     }
 
     #[track_caller]

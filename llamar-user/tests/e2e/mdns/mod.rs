@@ -1,9 +1,13 @@
 //! mDNS and DNS-SD, end to end: beside other people's hosts, with their tools, and by words on the raw wire.
 
+mod beside;
 mod conflicts;
+mod floods;
 mod ground;
+mod links;
 mod others;
 mod peers;
+mod wire;
 
 use crate::support::agent::{Agent, ConfigFile, config_file};
 use crate::support::lan::Lan;
