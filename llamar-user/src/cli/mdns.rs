@@ -109,7 +109,11 @@ fn run(query: &Query) -> anyhow::Result<bool> {
 
 /// What is asked, and where.
 fn plan(query: &Query) -> anyhow::Result<(Vec<Question>, Where)> {
-    let host = Host::parse(&query.what).ok();
+    let host = match Host::parse(&query.what) {
+        Ok(host) => Some(host),
+        Err(reason) if query.what.contains('%') => bail!("{}: {reason}", query.what),
+        Err(_) => None,
+    };
     let (name, kinds) = match &host {
         Some(host) => (reverse::name_of(host.address), vec![kind::PTR]),
         None => (name(&query.what)?, vec![kind::A, kind::AAAA]),

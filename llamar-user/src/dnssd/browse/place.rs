@@ -191,6 +191,7 @@ impl Place {
         let was_pointed = !known.pointers.is_empty();
         change(&mut known.pointers, owner, is_there);
         let is_pointed = !known.pointers.is_empty();
+        known.was_pointed |= is_pointed;
         match (was_pointed, is_pointed) {
             (false, true) => self.ask_instance(target, asks),
             (true, false) => self.leave_instance(target, asks),

@@ -364,6 +364,9 @@ fn listener_tells_of_services_that_nobody_pointed_to_and_wishes_nothing() {
     let mut scene = Scene::passive(Scope::All(local()));
     assert_eq!(scene.hear(&web()[1..]).len(), 2);
     assert!(scene.wishes().is_empty());
+    // Whose pointer has gone has gone, though the rest is yet to follow.
+    scene.hear(&web()[..1]);
+    assert_eq!(scene.lose(&web()[..1]), ["- Web._http._tcp.local"]);
     for (scope, heard) in [
         (Scope::Instances(vec![name(HTTP)]), 2),
         (Scope::Instances(vec![name("_ipp._tcp.local")]), 0),
