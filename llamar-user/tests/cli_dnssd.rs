@@ -154,7 +154,7 @@ fn capture_is_told_line_by_line_as_it_was_heard() {
     insta::assert_snapshot!(shown(&life(), &[]), @r#"
     + -      IPv4 192.0.2.7       _http._tcp             local Web\032on\032casa
     = -      IPv4 192.0.2.7       _http._tcp             local Web\032on\032casa casa.local 80 192.0.2.7,fe80::7 "path=/" "flag"
-    + .5     IPv4 192.0.2.7       _ipp._tcp              local Other
+    + vlan5  IPv4 192.0.2.7       _ipp._tcp              local Other
     ~ -      IPv4 192.0.2.7       _http._tcp             local Web\032on\032casa casa.local 80 192.0.2.7,fe80::7 "path=/new"
     - -      IPv4 192.0.2.7       _http._tcp             local Web\032on\032casa
     "#);
@@ -206,7 +206,7 @@ fn capture_is_shown_in_all_formats() {
     +;n/a;IPv6;Web\032on\032casa;_http._tcp;local
     =;n/a;IPv6;Web\032on\032casa;_http._tcp;local;casa.local;fe80::7;80;"flag" "path=/"
     =;n/a;IPv4;Web\032on\032casa;_http._tcp;local;casa.local;192.0.2.7;80;"flag" "path=/"
-    +;.5;IPv4;Other;_ipp._tcp;local
+    +;vlan5;IPv4;Other;_ipp._tcp;local
     =;n/a;IPv6;Web\032on\032casa;_http._tcp;local;casa.local;fe80::7;80;"path=/new"
     =;n/a;IPv4;Web\032on\032casa;_http._tcp;local;casa.local;192.0.2.7;80;"path=/new"
     -;n/a;IPv6;Web\032on\032casa;_http._tcp;local
@@ -214,7 +214,7 @@ fn capture_is_shown_in_all_formats() {
     "#);
     insta::assert_snapshot!(shown("table"), @r"
     interface  type       name   host  port  addresses  txt
-    .5         _ipp._tcp  Other
+    vlan5      _ipp._tcp  Other
     ");
     let lines = shown("snabb");
     let (first, rest) = lines.split_once('\n').unwrap();
@@ -390,6 +390,10 @@ fn what_cannot_be_done_is_refused_with_2() {
             "nowhere0: no such file or interface",
         ),
         (&["dnssd", "a..b"], "empty label"),
+        (
+            &["dnssd", "_http._tcp.example.com"],
+            "not a name of the link",
+        ),
         (&["dnssd", "--type", "http"], "_http._tcp"),
         (&["dnssd", "--all", "casa"], "--all"),
         (&["dnssd", "--json", "--parsable"], "--parsable"),

@@ -15,6 +15,7 @@ use super::query::{parse_kind, parse_timeout};
 use crate::ask::session::{Happened, Legacy, Session, Where};
 use crate::ask::{Family, Options};
 use crate::dns::{Name, Question, Rdata, Record, kind, kind_name};
+use crate::dnssd::browse::is_of_link;
 use crate::dnssd::in_local;
 use crate::llmnr::reverse;
 use crate::mdns::{Change, Event};
@@ -154,18 +155,6 @@ fn name(text: &str) -> anyhow::Result<Name> {
         Some(_) => Ok(in_local(&name)?),
         None => Ok(name),
     }
-}
-
-/// Whether mDNS is there for a name: RFC 6762 3, 4, 13. Addresses that are not link-local have names there as well.
-fn is_of_link(name: &Name) -> bool {
-    let labels: Vec<&[u8]> = name.labels().collect();
-    let ends = |end: &[&[u8]]| {
-        let tail = labels.len().checked_sub(end.len());
-        let tail = tail.and_then(|at| labels.get(at..)).unwrap_or_default();
-        let mut pairs = tail.iter().zip(end);
-        tail.len() == end.len() && pairs.all(|(label, end)| label.eq_ignore_ascii_case(end))
-    };
-    ends(&[b"local"]) || ends(&[b"in-addr", b"arpa"]) || ends(&[b"ip6", b"arpa"])
 }
 
 /// What was answered so far.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use super::place::Hosts;
+use super::hosts::Hosts;
 use super::place::View;
 use super::{Service, Target, What};
 use crate::dns::{Name, Srv, Txt};
