@@ -24,6 +24,8 @@ use crate::report::{MdnsReport, print};
 /// How long more answers are waited for after one: those of other hosts come within 120 ms (RFC 6762 6), those about
 /// the other family a question later.
 const MORE: Duration = Duration::from_millis(500);
+/// The same where every question was answered by records that one host has: another that has them too answers as fast.
+const MORE_OF_UNIQUE: Duration = Duration::from_millis(150);
 
 /// Arguments of `llamar mdns`.
 #[derive(Debug, clap::Args)]
@@ -234,7 +236,7 @@ impl Gathered {
                 self.settled.insert((device, question.kind));
             }
         }
-        self.hurry();
+        self.hurry(device);
     }
 
     /// RFC 6762 6.1: a name that exists may say that it has no record of a type.
@@ -258,13 +260,21 @@ impl Gathered {
     fn deny(&mut self, device: u32, interface: &str, from: IpAddr, kind: u16) {
         if self.settled.insert((device, kind)) {
             self.report.deny(&kind_name(kind), interface, from);
-            self.hurry();
+            self.hurry(device);
         }
     }
 
-    /// There is an answer: others come soon, or not at all.
-    fn hurry(&mut self) {
-        self.until = self.until.min(Instant::now() + MORE);
+    /// There is an answer on a link: others come soon, or not at all.
+    fn hurry(&mut self, device: u32) {
+        let is_settled = |question: &Question| {
+            let is_unique = ![kind::PTR, kind::ANY].contains(&question.kind);
+            is_unique && self.settled.contains(&(device, question.kind))
+        };
+        let more = match self.questions.iter().all(is_settled) {
+            true => MORE_OF_UNIQUE,
+            false => MORE,
+        };
+        self.until = self.until.min(Instant::now() + more);
     }
 }
 
