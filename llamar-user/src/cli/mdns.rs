@@ -15,6 +15,7 @@ use super::query::{parse_kind, parse_timeout};
 use crate::ask::session::{Happened, Legacy, Session, Where};
 use crate::ask::{Family, Options};
 use crate::dns::{Name, Question, Rdata, Record, kind, kind_name};
+use crate::dnssd::browse::is_of_link;
 use crate::dnssd::in_local;
 use crate::llmnr::reverse;
 use crate::mdns::{Change, Event};
@@ -23,6 +24,8 @@ use crate::report::{MdnsReport, print};
 /// How long more answers are waited for after one: those of other hosts come within 120 ms (RFC 6762 6), those about
 /// the other family a question later.
 const MORE: Duration = Duration::from_millis(500);
+/// The same where every question was answered by records that one host has: another that has them too answers as fast.
+const MORE_OF_UNIQUE: Duration = Duration::from_millis(150);
 
 /// Arguments of `llamar mdns`.
 #[derive(Debug, clap::Args)]
@@ -109,7 +112,11 @@ fn run(query: &Query) -> anyhow::Result<bool> {
 
 /// What is asked, and where.
 fn plan(query: &Query) -> anyhow::Result<(Vec<Question>, Where)> {
-    let host = Host::parse(&query.what).ok();
+    let host = match Host::parse(&query.what) {
+        Ok(host) => Some(host),
+        Err(reason) if query.what.contains('%') => bail!("{}: {reason}", query.what),
+        Err(_) => None,
+    };
     let (name, kinds) = match &host {
         Some(host) => (reverse::name_of(host.address), vec![kind::PTR]),
         None => (name(&query.what)?, vec![kind::A, kind::AAAA]),
@@ -150,18 +157,6 @@ fn name(text: &str) -> anyhow::Result<Name> {
         Some(_) => Ok(in_local(&name)?),
         None => Ok(name),
     }
-}
-
-/// Whether mDNS is there for a name: RFC 6762 3, 4, 13. Addresses that are not link-local have names there as well.
-fn is_of_link(name: &Name) -> bool {
-    let labels: Vec<&[u8]> = name.labels().collect();
-    let ends = |end: &[&[u8]]| {
-        let tail = labels.len().checked_sub(end.len());
-        let tail = tail.and_then(|at| labels.get(at..)).unwrap_or_default();
-        let mut pairs = tail.iter().zip(end);
-        tail.len() == end.len() && pairs.all(|(label, end)| label.eq_ignore_ascii_case(end))
-    };
-    ends(&[b"local"]) || ends(&[b"in-addr", b"arpa"]) || ends(&[b"ip6", b"arpa"])
 }
 
 /// What was answered so far.
@@ -241,7 +236,7 @@ impl Gathered {
                 self.settled.insert((device, question.kind));
             }
         }
-        self.hurry();
+        self.hurry(device);
     }
 
     /// RFC 6762 6.1: a name that exists may say that it has no record of a type.
@@ -265,13 +260,21 @@ impl Gathered {
     fn deny(&mut self, device: u32, interface: &str, from: IpAddr, kind: u16) {
         if self.settled.insert((device, kind)) {
             self.report.deny(&kind_name(kind), interface, from);
-            self.hurry();
+            self.hurry(device);
         }
     }
 
-    /// There is an answer: others come soon, or not at all.
-    fn hurry(&mut self) {
-        self.until = self.until.min(Instant::now() + MORE);
+    /// There is an answer on a link: others come soon, or not at all.
+    fn hurry(&mut self, device: u32) {
+        let is_settled = |question: &Question| {
+            let is_unique = ![kind::PTR, kind::ANY].contains(&question.kind);
+            is_unique && self.settled.contains(&(device, question.kind))
+        };
+        let more = match self.questions.iter().all(is_settled) {
+            true => MORE_OF_UNIQUE,
+            false => MORE,
+        };
+        self.until = self.until.min(Instant::now() + more);
     }
 }
 

@@ -16,6 +16,7 @@ use super::{AskError, Family};
 use crate::dns::Question;
 use crate::link::Watch;
 use crate::mdns::{self, Arrival, AskId, Cache, Engine, Event, Handled, Wanted};
+use crate::net::holder;
 
 mod legacy;
 mod sockets;
@@ -187,6 +188,7 @@ impl Session {
             let opened = self.sockets.open(*device, &interface, wanted);
             opened
                 .map_err(|source| {
+                    let source = held(source);
                     warn!("cannot ask on {interface}: {source}");
                     failures.push(AskError::Open { interface, source });
                 })
@@ -222,6 +224,16 @@ impl Session {
             mdns::Family::V6 => wanted.v6.map(IpAddr::V6),
         }
     }
+}
+
+/// An error that tells who has the port and does not share it.
+fn held(error: io::Error) -> io::Error {
+    if error.kind() != io::ErrorKind::AddrInUse {
+        return error;
+    }
+    let holders = holder::of_ipv4_port(mdns::PORT);
+    let text = format!("{error}; udp port {} is held by {holders}", mdns::PORT);
+    io::Error::new(io::ErrorKind::AddrInUse, text)
 }
 
 async fn sleep_until(due: Option<tokio::time::Instant>) {

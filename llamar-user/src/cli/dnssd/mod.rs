@@ -101,8 +101,12 @@ pub fn dnssd(args: &Args) -> ExitCode {
 
 fn run(args: &Args) -> anyhow::Result<bool> {
     let (source, query) = source(args)?;
+    let scope = scope(args, query)?;
+    if let (Source::Live(_), Some(name)) = (&source, scope.foreign_name()) {
+        bail!("{name} is not a name of the link, as those in .local are");
+    }
     let plan = Plan {
-        scope: scope(args, query)?,
+        scope,
         print: print(args, &source)?,
         once: args.once,
         timeout: args.timeout,
@@ -149,47 +153,38 @@ enum Source {
 
 /// Where to look, and the query that was given.
 fn source(args: &Args) -> anyhow::Result<(Source, Option<&str>)> {
-    let mut place = Where {
-        interfaces: args.interface.clone(),
-        family: match (args.ipv4, args.ipv6) {
-            (true, _) => Some(Family::Ipv4),
-            (_, true) => Some(Family::Ipv6),
-            _ => None,
-        },
-    };
+    let mut words = args.what.iter().map(|word| &word[..]);
+    let mut interfaces = args.interface.clone();
     let mut pcap = args.pcap.clone();
-    let mut query = None;
-    for (index, what) in args.what.iter().enumerate() {
+    if pcap.is_none()
+        && interfaces.is_empty()
+        && let Some(first) = args.what.first()
+    {
         // Seed 001: a file that can be opened is a capture, anything else an interface.
-        if index == 0 && pcap.is_none() && args.interface.is_empty() {
-            if is_capture(Path::new(what)) {
-                pcap = Some(what.into());
-                continue;
-            }
-            if is_interface(what) {
-                place.interfaces.push(what.clone());
-                continue;
-            }
-            if args.what.len() > 1 {
-                bail!("{what}: no such file or interface");
-            }
-        }
-        if let Some(earlier) = query.replace(&what[..]) {
-            bail!("{earlier} and {what}: there is one query at a time");
+        if is_capture(Path::new(first)) {
+            pcap = words.next().map(PathBuf::from);
+        } else if is_interface(first) {
+            interfaces.extend(words.next().map(String::from));
+        } else if args.what.len() > 1 {
+            bail!("{first}: no such file or interface");
         }
     }
-    let source = match pcap {
-        Some(path) => {
-            if args.once || args.timeout.is_some() || args.ipv4 || args.ipv6 {
-                bail!(
-                    "a capture is read to its end, of both IP versions: no --once, --timeout, -4, -6"
-                );
-            }
-            Source::Capture(path)
-        }
-        None => Source::Live(place),
+    let query = words.next();
+    if let (Some(query), Some(other)) = (query, words.next()) {
+        bail!("{query} and {other}: there is one query at a time");
+    }
+    let family = match (args.ipv4, args.ipv6) {
+        (true, _) => Some(Family::Ipv4),
+        (_, true) => Some(Family::Ipv6),
+        _ => None,
     };
-    Ok((source, query))
+    let Some(path) = pcap else {
+        return Ok((Source::Live(Where { interfaces, family }), query));
+    };
+    if args.once || args.timeout.is_some() || family.is_some() {
+        bail!("a capture is read to its end, of both IP versions: no --once, --timeout, -4, -6");
+    }
+    Ok((Source::Capture(path), query))
 }
 
 fn is_capture(path: &Path) -> bool {

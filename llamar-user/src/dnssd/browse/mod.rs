@@ -10,13 +10,14 @@ use crate::dns::{Name, Question, kind};
 use crate::mdns::Held;
 
 mod found;
+mod hosts;
 mod known;
 mod place;
 mod scope;
 mod wishes;
 
 pub use found::{Found, Service, Target, What};
-pub use scope::Scope;
+pub use scope::{Scope, is_of_link};
 pub use wishes::Wish;
 
 use place::{Place, View};

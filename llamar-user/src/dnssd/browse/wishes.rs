@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::question;
+use super::{is_of_link, question};
 use crate::dns::{Name, Question};
 
 /// What is to be asked from now on, or no more.
@@ -25,8 +25,12 @@ pub(super) struct Wishes {
 }
 
 impl Wishes {
-    /// One more wants a question.
+    /// One more wants a question. RFC 6762 3, 13: names that are not of the link are not asked for, whoever points to
+    /// them.
     pub fn add(&mut self, device: u32, name: Name, kind: u16) {
+        if !is_of_link(&name) {
+            return;
+        }
         let count = self.wanted.entry((device, name.clone(), kind)).or_default();
         *count += 1;
         if *count == 1 {

@@ -33,7 +33,8 @@ pub fn write(found: &Found, heard: &Heard, out: &mut impl Write) -> io::Result<(
         sign(&found.what).to_string(),
         place(heard).into_owned(),
         family(found.from).into(),
-        address(found.from, heard),
+        // The interface is told already.
+        found.from.to_string(),
         kind,
         domain,
     ];

@@ -30,7 +30,7 @@ pub fn place(heard: &Heard) -> Cow<'_, str> {
     match (&heard.interface, heard.vlan) {
         (Some(interface), None) => interface.into(),
         (Some(interface), Some(vlan)) => format!("{interface}.{vlan}").into(),
-        (None, Some(vlan)) => format!(".{vlan}").into(),
+        (None, Some(vlan)) => format!("vlan{vlan}").into(),
         (None, None) => "-".into(),
     }
 }
