@@ -35,6 +35,7 @@ pub(super) struct Pace {
 impl Pace {
     /// Counts a conflict.
     fn count(&mut self, now: Instant) {
+        self.calm_down(now);
         if self.conflicts.len() == CONFLICTS_MAX {
             self.conflicts.pop_front();
         }
@@ -46,14 +47,18 @@ impl Pace {
 
     /// How long the next attempt waits. RFC 6762 8.1: each successive one, until there is quiet.
     pub(super) fn pause(&mut self, now: Instant, rules: Rules) -> Duration {
-        let last = self.conflicts.back();
-        if last.is_none_or(|last| *last + WINDOW < now) {
-            self.slow = false;
-        }
+        self.calm_down(now);
         if self.slow && rules.hold(Rule::Pace) {
             SLOW
         } else {
             Duration::ZERO
+        }
+    }
+
+    fn calm_down(&mut self, now: Instant) {
+        let last = self.conflicts.back();
+        if last.is_none_or(|last| *last + WINDOW < now) {
+            self.slow = false;
         }
     }
 }

@@ -181,3 +181,6 @@ fn standing(claim: &Claim) -> Standing {
         culprit: claim.culprit,
     }
 }
+
+#[cfg(test)]
+mod tests;

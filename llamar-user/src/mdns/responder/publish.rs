@@ -7,7 +7,7 @@ use super::Responder;
 use super::claims::{Claim, ClaimId, Stage, What};
 use super::records;
 use super::zone::{Draft, Entry, Id, Role};
-use crate::dns::{Name, Record};
+use crate::dns::{Record, kind};
 use crate::mdns::Turn;
 
 /// What changed in the zone.
@@ -140,14 +140,16 @@ impl Responder {
         }
     }
 
-    /// Whether a name is one that a record of ours has, or is about to have.
-    pub(super) fn is_own(&self, name: &Name) -> bool {
-        self.claims.using(name).is_some()
-    }
-
-    /// Whether a record that ended has come back, or its name has become somebody's.
+    /// Whether a record that ended is told of no more: it has come back, or a set has that its goodbye would flush with it, or
+    /// its name is being probed for, and may be another's.
     pub(super) fn is_back(&self, record: &Record) -> bool {
-        self.zone.find(record).is_some() || self.is_own(&record.owner)
+        if record.class & kind::CLASS_TOP == 0 {
+            return self.zone.find(record).is_some();
+        }
+        let claim = self.claims.using(&record.owner);
+        let claim = claim.and_then(|id| self.claims.get(id));
+        let is_open = claim.is_some_and(|claim| claim.stage() != Stage::Held);
+        is_open || !self.zone.set(&record.owner, record.kind).is_empty()
     }
 }
 

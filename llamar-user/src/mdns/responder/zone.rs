@@ -223,7 +223,10 @@ impl Zone {
 
     /// What tells that a name has no other types.
     pub(super) fn absent(&self, owner: &Name) -> Option<Id> {
-        let is_absent = |id: &&Id| self.entries[*id].role == Role::Absent;
+        let is_absent = |id: &&Id| {
+            let entry = self.entries.get(id);
+            entry.is_some_and(|entry| entry.role == Role::Absent)
+        };
         self.names.get(owner)?.ids.iter().find(is_absent).copied()
     }
 
