@@ -24,13 +24,7 @@ fn held(on_conflict: OnConflict) -> Bench {
 
 /// Runs until the next probe, and gives an answer to that.
 fn contest(bench: &mut Bench) {
-    let sent = bench.queries().len();
-    let mut waited = 0;
-    while bench.queries().len() == sent {
-        bench.run(ms(5));
-        waited += 1;
-        assert!(waited < 10_000_000, "no more probes");
-    }
+    bench.run_to_query();
     let owner = bench.queries().last().unwrap().message.questions[0]
         .name
         .to_string();
@@ -194,10 +188,7 @@ fn lost_service_gets_a_number_in_parentheses() {
     let mut bench = Bench::web();
     let web = "Web._http._tcp.local";
     bench.hear(&response(&[flush(srv(web, 1, "other.local"))]), from(PEER));
-    let sent = bench.queries().len();
-    while bench.queries().len() == sent {
-        bench.run(ms(5));
-    }
+    bench.run_to_query();
     bench.hear(&response(&[flush(srv(web, 1, "other.local"))]), from(PEER));
     bench.forget();
     bench.run(secs(5));
