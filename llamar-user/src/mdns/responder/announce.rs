@@ -89,6 +89,10 @@ impl Responder {
         ids: &BTreeSet<Id>,
         urgency: Urgency,
     ) {
+        // The interface may have lost the family while an asker was waited for.
+        if !turn.families.contains(&family) {
+            return;
+        }
         let pause = if turn.rules.hold(Rule::OncePerSecond) {
             urgency.again
         } else {
