@@ -356,7 +356,7 @@ fn unescape(rest: &[u8]) -> Option<(u8, &[u8])> {
 
 /// Writes bytes so that they hide nothing from a reader: what is no text that one can see as decimal bytes, special
 /// characters behind a backslash, blanks only where they are said to be harmless.
-pub(super) fn escape(
+pub(crate) fn escape(
     bytes: &[u8],
     special: [char; 2],
     blanks: bool,

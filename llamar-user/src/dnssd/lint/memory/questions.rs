@@ -1,0 +1,183 @@
+//! Questions: how often they are asked (RFC 6762 5.2, 5.4, 8.1), and which were asked lately.
+
+use std::collections::HashMap;
+use std::net::IpAddr;
+use std::time::Duration;
+
+use super::super::breach::Findings;
+use super::super::message::{Judged, Purpose, answers, wants_unicast};
+use super::super::rules;
+use super::EARLY;
+use crate::dns::{Name, Question, Record, kind};
+
+/// Most questions that are remembered.
+const KEPT_MAX: usize = 8192;
+/// RFC 6762 5.2: at least between the first two of a series.
+const GAP: Duration = Duration::from_secs(1);
+/// RFC 6762 8.1: between two probes.
+const PROBE_GAP: Duration = Duration::from_millis(250);
+/// How soon a question is the same one asked again, and not asked anew by somebody who has just begun to wonder.
+const AGAIN: Duration = Duration::from_secs(10);
+/// RFC 6762 5.2: gaps do not have to grow above that.
+const GAP_MAX: Duration = Duration::from_secs(3600);
+/// So many gaps in a row that do not grow are no series of questions that begins anew, and no refreshing of a record, of
+/// which RFC 6762 5.2 has four.
+const STEADY: u32 = 5;
+/// RFC 6762 6, 6.4, 7.2: how long an answer may be on its way: known answers in several packets, aggregation, rates.
+const ANSWERED: Duration = Duration::from_secs(3);
+
+/// The questions of a link.
+#[derive(Debug, Default)]
+pub(super) struct Questions {
+    asked: HashMap<(Name, u16), Vec<Asked>>,
+}
+
+/// When somebody asked a question.
+#[derive(Debug)]
+struct Asked {
+    by: IpAddr,
+    at: Duration,
+    class: u16,
+    /// Whether everybody had to listen to it, and a full mDNS host asked.
+    loud: bool,
+    probe: bool,
+    unicast: bool,
+    /// The time since it was asked before.
+    gap: Option<Duration>,
+    /// How many gaps were about the same.
+    steady: u32,
+    /// How many times it looked like a probe without proposed records.
+    bare: u32,
+}
+
+/// Most hosts of one question that are remembered.
+const ASKERS_MAX: usize = 64;
+
+impl Questions {
+    /// Judges the questions of a query, and remembers them.
+    pub(super) fn check(&mut self, judged: &Judged<'_>, findings: &mut Findings) {
+        let (by, at) = (judged.heard.from.ip(), judged.heard.at);
+        // Simple resolvers ask as they like, and only queries to everybody are in everybody's way.
+        let loud = judged.purpose == Purpose::Query && judged.is_multicast();
+        for question in &judged.message.questions {
+            let mut proposed = judged.message.authorities.iter();
+            let mut asked = Asked {
+                by,
+                at,
+                class: question.class & !kind::CLASS_TOP,
+                loud,
+                probe: proposed.any(|record| answers(record, question)),
+                unicast: wants_unicast(question),
+                gap: None,
+                steady: 0,
+                bare: 0,
+            };
+            let askers = self.askers(question);
+            let before = askers
+                .iter()
+                .position(|other| other.by == by && other.class == asked.class);
+            let before = before.map(|place| askers.swap_remove(place));
+            if let Some(before) = before.filter(|before| loud && before.loud) {
+                compare(question, &before, &mut asked, findings);
+            }
+            if askers.len() < ASKERS_MAX {
+                askers.push(asked);
+            }
+        }
+    }
+
+    /// Whether somebody asked for a record lately.
+    pub(super) fn wanted(&self, record: &Record, now: Duration) -> bool {
+        let asked = |kind| self.asked.get(&(record.owner.clone(), kind));
+        let mut askers = [record.kind, kind::ANY]
+            .into_iter()
+            .filter_map(asked)
+            .flatten();
+        askers.any(|asked| now.saturating_sub(asked.at) <= ANSWERED)
+    }
+
+    /// Whether somebody probes for a name at the moment.
+    pub(super) fn is_probed(&self, name: &Name, now: Duration) -> bool {
+        let askers = self.asked.get(&(name.clone(), kind::ANY));
+        let mut askers = askers.into_iter().flatten();
+        askers.any(|asked| asked.probe && now.saturating_sub(asked.at) <= GAP)
+    }
+
+    fn askers(&mut self, question: &Question) -> &mut Vec<Asked> {
+        let key = (question.name.clone(), question.kind);
+        if self.asked.len() == KEPT_MAX && !self.asked.contains_key(&key) {
+            self.asked.clear();
+        }
+        self.asked.entry(key).or_default()
+    }
+}
+
+/// Judges a question that the same host has asked before.
+fn compare(question: &Question, before: &Asked, now: &mut Asked, findings: &mut Findings) {
+    // Several questions of one message may be the same; some hosts ask so for each record that they propose.
+    let gap = now.at.saturating_sub(before.at);
+    if gap.is_zero() {
+        return;
+    }
+    let shown = question.to_string();
+    if now.probe {
+        if before.probe && gap + EARLY < PROBE_GAP {
+            findings.name(
+                rules::PROBE_PACE,
+                &question.name,
+                format!("the name is probed for again after {gap:.0?}, before 250 ms have passed"),
+            );
+        }
+        return;
+    }
+    if before.probe {
+        return;
+    }
+    let probes = question.kind == kind::ANY && now.unicast && gap < GAP / 2;
+    now.bare = if probes { before.bare + 1 } else { 0 };
+    if now.bare == 2 {
+        findings.name(
+            rules::PROBE_RECORDS,
+            &question.name,
+            "three questions like probes follow each other, and propose no records",
+        );
+    }
+    if !probes && gap + EARLY < GAP {
+        findings.name(
+            rules::REPEAT,
+            &question.name,
+            format!("{shown} is asked again after {gap:.0?}, before a second has passed"),
+        );
+    }
+    if !probes && now.unicast && before.unicast && gap < AGAIN {
+        findings.name(
+            rules::UNICAST_REPEAT,
+            &question.name,
+            format!("{shown} is asked again and still wants its answer by unicast"),
+        );
+    }
+    steady(question, before, now, gap, findings);
+}
+
+/// RFC 6762 5.2: gaps grow by a factor of two.
+fn steady(
+    question: &Question,
+    before: &Asked,
+    now: &mut Asked,
+    gap: Duration,
+    findings: &mut Findings,
+) {
+    now.gap = Some(gap);
+    let is_same = before.gap.is_some_and(|other| {
+        let (short, long) = (gap.min(other), gap.max(other));
+        long < short * 5 / 4 + EARLY
+    });
+    now.steady = if is_same { before.steady + 1 } else { 0 };
+    if now.steady + 1 >= STEADY && gap + GAP < GAP_MAX {
+        findings.name(
+            rules::REPEAT,
+            &question.name,
+            format!("{question} is asked about every {gap:.0?}, and the gaps do not grow"),
+        );
+    }
+}

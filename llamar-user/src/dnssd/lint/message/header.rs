@@ -1,0 +1,219 @@
+//! The header of a message, its way and its size (RFC 6762 3, 6, 11, 17, 18).
+
+use std::net::IpAddr;
+
+use llamar_common::wire::dns;
+
+use super::super::rules::{self, Rule};
+use super::{Findings, Judged, Purpose};
+use crate::mdns::{Family, PACKET_MAX, PORT};
+
+/// Bits of the header that no other protocol here has a use for.
+mod bit {
+    pub const AUTHORITATIVE: u16 = 0x0400;
+    pub const RECURSION_DESIRED: u16 = 0x0100;
+    pub const RECURSION_AVAILABLE: u16 = 0x0080;
+    pub const ZERO: u16 = 0x0040;
+    pub const AUTHENTIC: u16 = 0x0020;
+    pub const CHECKING_DISABLED: u16 = 0x0010;
+}
+
+pub(super) fn check(judged: &Judged<'_>, findings: &mut Findings) {
+    codes(judged, findings);
+    match judged.purpose {
+        Purpose::Query => query(judged, findings),
+        Purpose::LegacyQuery => authoritative_query(judged, findings),
+        Purpose::Response => response(judged, findings),
+        Purpose::LegacyResponse => legacy_response(judged, findings),
+    }
+    way(judged, findings);
+    size(judged, findings);
+}
+
+fn codes(judged: &Judged<'_>, findings: &mut Findings) {
+    let flags = judged.message.flags;
+    let opcode = (flags & dns::OPCODE) >> 11;
+    if opcode != 0 {
+        findings.message(rules::OPCODE, format!("the opcode is {opcode}, not 0"));
+    }
+    let rcode = flags & dns::RCODE;
+    if rcode != 0 {
+        findings.message(rules::RCODE, format!("the response code is {rcode}, not 0"));
+    }
+}
+
+fn query(judged: &Judged<'_>, findings: &mut Findings) {
+    let id = judged.message.id;
+    if id != 0 {
+        findings.message(
+            rules::ID_OF_QUERY,
+            format!("a query from port {PORT} has id {id}, not 0"),
+        );
+    }
+    authoritative_query(judged, findings);
+    unused_bits(judged, findings);
+}
+
+fn authoritative_query(judged: &Judged<'_>, findings: &mut Findings) {
+    if judged.message.flags & bit::AUTHORITATIVE != 0 {
+        findings.message(
+            rules::AUTHORITATIVE_QUERY,
+            "a query has the AA bit set, which is for responses",
+        );
+    }
+}
+
+fn response(judged: &Judged<'_>, findings: &mut Findings) {
+    let message = &judged.message;
+    authoritative(judged, findings);
+    unused_bits(judged, findings);
+    if !message.questions.is_empty() {
+        let (count, first) = (message.questions.len(), &message.questions[0]);
+        findings.message(
+            rules::NO_QUESTIONS,
+            format!("a response repeats questions, {count} of them: {first}"),
+        );
+    }
+    if !judged.is_multicast() {
+        return;
+    }
+    if message.id != 0 {
+        findings.message(
+            rules::ID,
+            format!("a multicast response has id {}, not 0", message.id),
+        );
+    }
+    if message.flags & dns::TRUNCATED != 0 {
+        findings.message(
+            rules::TRUNCATED,
+            "a multicast response has the TC bit set, which is for queries",
+        );
+    }
+}
+
+fn legacy_response(judged: &Judged<'_>, findings: &mut Findings) {
+    authoritative(judged, findings);
+    if judged.message.questions.is_empty() {
+        findings.message(
+            rules::LEGACY,
+            "a response to a simple resolver does not repeat its question",
+        );
+    }
+}
+
+fn authoritative(judged: &Judged<'_>, findings: &mut Findings) {
+    if judged.message.flags & bit::AUTHORITATIVE == 0 {
+        findings.message(
+            rules::AUTHORITATIVE,
+            "a response has the AA bit clear, as if others knew better",
+        );
+    }
+}
+
+fn unused_bits(judged: &Judged<'_>, findings: &mut Findings) {
+    const UNUSED: [(u16, Rule, &str); 5] = [
+        (bit::RECURSION_DESIRED, rules::RECURSION_DESIRED, "RD"),
+        (bit::RECURSION_AVAILABLE, rules::RECURSION_AVAILABLE, "RA"),
+        (bit::ZERO, rules::ZERO, "Z"),
+        (bit::AUTHENTIC, rules::AUTHENTIC, "AD"),
+        (bit::CHECKING_DISABLED, rules::CHECKING_DISABLED, "CD"),
+    ];
+    for (bit, rule, name) in UNUSED {
+        if judged.message.flags & bit != 0 {
+            findings.message(
+                rule,
+                format!("the {name} bit is set, which has no meaning in mDNS"),
+            );
+        }
+    }
+}
+
+/// Ports, addresses and hop limit.
+fn way(judged: &Judged<'_>, findings: &mut Findings) {
+    let heard = judged.heard;
+    let (from, to) = (heard.from, heard.to);
+    let is_stray = judged.is_multicast() && !judged.is_to_group();
+    let group = Family::of(to.ip()).group();
+    if !judged.is_response() {
+        if is_stray {
+            findings.message(
+                rules::GROUP,
+                format!("a query goes to {}, not to the group {group}", to.ip()),
+            );
+        }
+        return;
+    }
+    if from.port() != PORT {
+        findings.message(
+            rules::SOURCE_PORT,
+            format!(
+                "a response comes from port {}, not {PORT}, and everybody has to ignore it",
+                from.port()
+            ),
+        );
+    }
+    if is_stray {
+        findings.message(
+            rules::DESTINATION,
+            format!("a response goes to {}, not to the group {group}", to.ip()),
+        );
+    } else if judged.is_multicast() && to.port() != PORT {
+        findings.message(
+            rules::DESTINATION,
+            format!(
+                "a multicast response goes to port {}, not {PORT}",
+                to.port()
+            ),
+        );
+    }
+    // RFC 6762 11: what goes to the group comes from the link, whatever its source is.
+    let prefixes = &judged.link.prefixes;
+    if !judged.is_multicast()
+        && !prefixes.is_empty()
+        && !prefixes.iter().any(|prefix| is_in(from.ip(), *prefix))
+    {
+        findings.message(
+            rules::ON_LINK,
+            "a unicast response comes from an address that is not of this link, and has to be ignored",
+        );
+    }
+    if let Some(limit) = heard.hop_limit.filter(|limit| *limit < u8::MAX) {
+        findings.message(
+            rules::HOP_LIMIT,
+            format!("a response has a hop limit of {limit}, not 255"),
+        );
+    }
+}
+
+fn is_in(address: IpAddr, (prefix, length): (IpAddr, u8)) -> bool {
+    let same = |a: u128, b: u128, width: u32| {
+        let shift = width.saturating_sub(length.into());
+        a.checked_shr(shift) == b.checked_shr(shift)
+    };
+    match (address, prefix) {
+        (IpAddr::V4(a), IpAddr::V4(b)) => same(a.to_bits().into(), b.to_bits().into(), 32),
+        (IpAddr::V6(a), IpAddr::V6(b)) => {
+            a.is_unicast_link_local() || same(a.to_bits(), b.to_bits(), 128)
+        }
+        _ => false,
+    }
+}
+
+fn size(judged: &Judged<'_>, findings: &mut Findings) {
+    let headers = Family::of(judged.heard.to.ip()).headers();
+    let length = judged.heard.message.len() + headers;
+    let records = judged.message.records().count();
+    if length > PACKET_MAX {
+        findings.message(
+            rules::SIZE,
+            format!("a packet has {length} bytes, more than {PACKET_MAX}"),
+        );
+    } else if length > judged.link.mtu && records > 1 {
+        findings.message(
+            rules::SIZE,
+            format!(
+                "a packet of {length} bytes, which is sent in fragments, has {records} records instead of one"
+            ),
+        );
+    }
+}

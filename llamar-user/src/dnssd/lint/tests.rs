@@ -1,0 +1,1 @@
+//! Breaches of each rule, and the same without it.
