@@ -51,6 +51,13 @@ impl Refreshes {
         self.plans.contains_key(&id)
     }
 
+    /// How many plans there are.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        assert_eq!(self.plans.len(), self.due.len());
+        self.plans.len()
+    }
+
     /// When the next is due.
     pub(super) fn poll_timeout(&self) -> Option<Instant> {
         self.due.first().map(|(due, _)| *due)
