@@ -189,9 +189,8 @@ impl Asked {
         }
     }
 
-    /// A question has lost its whole answer.
-    pub(super) fn resume(&mut self, now: Instant, rng: &mut StdRng, number: Number) {
-        let moment = now + rng.random_range(FIRST);
+    /// A question has lost its whole answer, and is asked again from a moment on.
+    pub(super) fn resume(&mut self, moment: Instant, number: Number) {
         for family in Family::ALL {
             self.change(number, family, |series| series.resume(moment));
         }

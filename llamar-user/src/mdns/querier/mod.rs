@@ -275,10 +275,12 @@ impl Querier {
             }
             self.tell(turn, changed);
         }
+        // Those who lost an answer at once do not all ask at once, but we ask for all that we lost at once.
+        let moment = turn.now + turn.rng.random_range(FIRST);
         for number in lost {
             let question = self.asked.question(number);
             if question.is_some_and(|question| !self.is_settled(question)) {
-                self.asked.resume(turn.now, turn.rng, number);
+                self.asked.resume(moment, number);
             }
         }
         for id in self.cache.take_heard() {

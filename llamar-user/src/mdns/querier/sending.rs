@@ -70,8 +70,11 @@ impl Querier {
                 questions.extend(self.sent(turn, family, *number));
             }
             for question in &batch.checks {
-                let is_it =
-                    |asked: &Question| asked.kind == question.kind && asked.name == question.name;
+                let is_it = |asked: &Question| {
+                    let class = asked.class & !kind::CLASS_TOP;
+                    let is_same = asked.kind == question.kind && class == question.class;
+                    is_same && asked.name == question.name
+                };
                 if !questions.iter().any(is_it) {
                     questions.push(question.clone());
                 }
