@@ -140,7 +140,7 @@ fn records_become_wanted_and_strangers_again_when_they_are_weighed() {
 #[test]
 fn large_records_are_bounded_by_their_bytes() {
     let mut scene = Scene::new();
-    for number in 0..4000 {
+    for number in 0..2000 {
         let data = Rdata::Unknown(vec![7; 8000].into());
         let record = Record {
             kind: 65280,
@@ -152,7 +152,6 @@ fn large_records_are_bounded_by_their_bytes() {
         assert!(scene.cache.bytes() <= BYTES_MAX);
     }
     assert!(scene.cache.len() > 1000 && scene.cache.bytes() > BYTES_MAX - 10_000);
-    scene.all();
 }
 
 /// 160,000 records. Looking each up among all of its name would be more than a billion comparisons.
