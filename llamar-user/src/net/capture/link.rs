@@ -81,6 +81,7 @@ pub(super) fn llc(bytes: &[u8]) -> Result<Carried<'_>, Skip> {
             Ok(plain(EtherType(u16::from_be_bytes([*t0, *t1])), rest))
         }
         [] | [_] | [_, _] => Err(Skip::Malformed),
+        [0xaa, 0xaa, 3, rest @ ..] if rest.len() < 5 => Err(Skip::Malformed),
         _ => Err(Skip::NotUdp),
     }
 }

@@ -76,6 +76,10 @@ fn datagram(
         return Err(Skip::NotUdp);
     }
     let udp = UdpSlice::from_slice(bytes).map_err(|_| Skip::Malformed)?;
+    if udp.length() == 0 {
+        // RFC 2675 4: a length of 0 stands for more than 65535 bytes, which nothing here is.
+        return Err(Skip::Malformed);
+    }
     Ok(Some(Udp {
         from: (from, udp.source_port()).into(),
         to: (to, udp.destination_port()).into(),

@@ -114,9 +114,11 @@ impl Questions {
 
 /// Judges a question that the same host has asked before.
 fn compare(question: &Question, before: &Asked, now: &mut Asked, findings: &mut Findings) {
-    let Some(gap) = now.at.checked_sub(before.at) else {
+    // Several questions of one message may be the same; some hosts ask so for each record that they propose.
+    let gap = now.at.saturating_sub(before.at);
+    if gap.is_zero() {
         return;
-    };
+    }
     let shown = question.to_string();
     if now.probe {
         if before.probe && gap + EARLY < PROBE_GAP {

@@ -53,7 +53,7 @@ fn flush(judged: &Judged<'_>, record: &Record, findings: &mut Findings) {
         );
     }
     // RFC 6762 10.1 has a goodbye say nothing else than that the record goes.
-    if !flushes && record.ttl > 0 && is_unique(record) {
+    if !flushes && record.ttl > 0 && is_unique(judged, record) {
         findings.record(
             rules::FLUSH_UNIQUE,
             record,
@@ -68,13 +68,19 @@ fn is_shared(record: &Record) -> bool {
 }
 
 /// Records that one host has alone by what they are for, if it does not say otherwise.
-fn is_unique(record: &Record) -> bool {
+fn is_unique(judged: &Judged<'_>, record: &Record) -> bool {
     match record.kind {
         kind::A | kind::AAAA | kind::HINFO | kind::SRV => true,
-        kind::TXT => Instance::of(&record.owner).is_some(),
+        // That of a service: there are TXT records which hosts share, as Apple's of what device it is.
+        kind::TXT => has_srv(judged, &record.owner),
         kind::PTR => is_reverse(&record.owner),
         _ => false,
     }
+}
+
+fn has_srv(judged: &Judged<'_>, name: &Name) -> bool {
+    let mut records = judged.message.records();
+    records.any(|record| record.kind == kind::SRV && record.owner == *name)
 }
 
 fn is_reverse(name: &Name) -> bool {
