@@ -172,7 +172,6 @@ impl Querier {
     pub fn wake(&mut self, turn: &mut Turn<'_>) {
         self.catch_up(turn);
         self.cache.shorten(turn.now + WAKE);
-        self.refreshes.clear();
         for family in turn.families {
             self.begin_family(turn, *family);
         }

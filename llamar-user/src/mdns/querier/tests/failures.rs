@@ -57,6 +57,13 @@ fn reported_record_that_is_asked_for_anyway_goes_in_the_same_message() {
     let times = scene.times(3520.0);
     assert_eq!(times.len(), 2);
     assert_eq!(scene.events().len(), 1);
+    // At one time with the question itself, as when a timeout comes late.
+    let mut scene = Scene::new();
+    scene.hears(vec![web(1)]);
+    reconfirm(&mut scene, &web(1));
+    scene.ask(1, &http());
+    scene.now += milliseconds(500);
+    assert_eq!(scene.next().asks(), ["_http._tcp.local PTR"]);
 }
 
 #[test]

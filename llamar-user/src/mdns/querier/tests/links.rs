@@ -47,7 +47,8 @@ fn unicast_responses_to_what_was_asked_of_everybody_are_not_taken() {
     assert!(scene.querier.cache().is_empty());
 }
 
-// RFC 6762 6: A15. The denial is a response too.
+// RFC 6762 6: A15
+// The denial is a response too.
 #[test]
 fn unicast_denial_of_what_was_asked_for_is_taken() {
     let mut scene = Scene::fresh(1);
@@ -64,6 +65,8 @@ fn interface_that_goes_takes_its_records_and_asks_anew_when_it_comes() {
     scene.ask(1, &casa());
     scene.hears(vec![unique("casa.local", 120, a(1)), web(1)]);
     scene.run(10.0);
+    scene.overhears(&query(vec![http()], vec![]), &multicast(PEER));
+    scene.turn(|querier, turn| querier.reconfirm(turn, &web(1)));
     scene.families.clear();
     scene.turn(|querier, turn| querier.follow(turn));
     assert!(scene.querier.cache().is_empty());
@@ -122,6 +125,8 @@ fn wake_asks_anew_and_keeps_only_what_is_confirmed() {
     scene.ask(2, &casa());
     scene.hears(vec![web(1), web(2), unique("casa.local", 120, a(1))]);
     scene.run(50.0);
+    // More than half of its TTL is what a wake leaves of it.
+    scene.hears(vec![Record { ttl: 15, ..web(1) }]);
     scene.events();
     scene.wake();
     let sent = scene.next();
@@ -135,7 +140,8 @@ fn wake_asks_anew_and_keeps_only_what_is_confirmed() {
     assert_eq!(scene.querier.cache().len(), 1);
 }
 
-// RFC 6762 5.2: A3. Many wakes do not ask more than once a second.
+// RFC 6762 5.2: A3
+// Many wakes do not ask more than once a second.
 #[test]
 fn wakes_one_behind_the_other_make_no_storm() {
     let mut scene = Scene::new();

@@ -52,7 +52,8 @@ fn list_of_known_answers_may_be_shorter_than_ours_and_not_longer() {
     assert_within(&after(ours(), &message, &peer), &SUPPRESSED);
 }
 
-// RFC 6762 7.1, 7.3: A21, A23. We would not list it any more.
+// RFC 6762 7.1, 7.3: A21, A23
+// We would not list it any more.
 #[test]
 fn answer_that_is_half_over_is_not_one_that_we_would_list() {
     let mut scene = Scene::new();
@@ -91,7 +92,8 @@ fn question_whose_answers_we_may_not_see_does_not_count_as_ours() {
     }
 }
 
-// RFC 6762 7.3: A23. Not everybody hears both families.
+// RFC 6762 7.3: A23
+// Not everybody hears both families.
 #[test]
 fn question_on_one_family_does_not_count_on_the_other() {
     let mut scene = Scene::new();
@@ -116,7 +118,8 @@ fn without_the_rule_the_question_is_asked_again() {
     assert_within(&scene.times(2.0), &SENT);
 }
 
-// RFC 6762 7.3: A23. What is planned is what is near.
+// RFC 6762 7.3: A23
+// What is planned is what is near.
 #[test]
 fn repetition_counts_as_sent_when_half_of_its_gap_is_over() {
     for (at, expected) in [(8.2, 15.1), (12.0, 28.0)] {
@@ -202,6 +205,39 @@ fn record_that_is_given_once_more_stays() {
 
 // RFC 6762 10.5: A32
 #[test]
+fn queries_after_an_answer_count_anew() {
+    let mut scene = observed();
+    scene.overhears(&both(), &multicast(PEER));
+    scene.run(61.0);
+    scene.hears(vec![unique("casa.local", 1000, a(1))]);
+    for at in [63.0, 65.0] {
+        scene.run(at);
+        scene.overhears(&both(), &multicast(PEER));
+    }
+    scene.run(74.99);
+    assert_eq!(scene.events(), [""; 0]);
+    scene.run(75.0);
+    assert_eq!(scene.events(), ["- casa.local. 1000 IN A 192.0.2.1"]);
+}
+
+// RFC 6762 6.1, 10.5: A16, A32
+// A responder that has records of the name gives those, and no NSEC, to a question for all.
+#[test]
+fn denial_is_not_expected_as_an_answer() {
+    let mut scene = Scene::new();
+    let nsec = Rdata::Nsec(Nsec::new(name("casa.local"), [kind::A]));
+    scene.hears(vec![unique("casa.local", 1000, nsec)]);
+    for at in [10.0, 12.0] {
+        scene.run(at);
+        let any = query(vec![question("casa.local", kind::ANY)], vec![]);
+        scene.overhears(&any, &multicast(PEER));
+    }
+    scene.run(60.0);
+    assert_eq!(scene.querier.cache().len(), 1);
+}
+
+// RFC 6762 10.5: A32
+#[test]
 fn one_query_or_two_at_once_or_far_apart_say_nothing() {
     for times in [&[60.0][..], &[60.0, 60.0, 60.5], &[60.0, 70.1, 81.0]] {
         let mut scene = observed();
@@ -214,7 +250,8 @@ fn one_query_or_two_at_once_or_far_apart_say_nothing() {
     }
 }
 
-// RFC 6762 5.4, 6, 7.1, 7.2, 10.5: A32. Silence is no sign where nobody has to speak to everybody.
+// RFC 6762 5.4, 6, 7.1, 7.2, 10.5: A32
+// Silence is no sign where nobody has to speak to everybody.
 #[test]
 fn queries_that_need_not_be_answered_before_us_say_nothing() {
     let unicast = |mut question: Question| {
@@ -277,7 +314,8 @@ fn queries_that_need_not_be_answered_before_us_say_nothing() {
     assert_eq!(observe(&query(both().questions, known(499)), &peer), 0);
 }
 
-// RFC 6762 6, 10.5: A13, A32. Who has just answered must not answer again within a second.
+// RFC 6762 6, 10.5: A13, A32
+// Who has just answered must not answer again within a second.
 #[test]
 fn record_that_was_heard_within_the_second_is_not_waited_for() {
     let mut scene = observed();

@@ -42,7 +42,8 @@ fn without_the_rule_gaps_do_not_grow() {
     assert_eq!(scene.times(60.5).len(), 61);
 }
 
-// RFC 6762 5.2: A3. Whoever drives the querier may be late, and still each gap is twice the one before.
+// RFC 6762 5.2: A3
+// Whoever drives the querier may be late, and still each gap is twice the one before.
 #[test]
 fn gaps_double_also_if_timeouts_come_late() {
     let mut scene = Scene::new();
@@ -76,7 +77,8 @@ fn unique_answer_ends_the_series_until_80_percent_of_its_life() {
     }
 }
 
-// RFC 6762 5.2: A3. Others may have more of it.
+// RFC 6762 5.2: A3
+// Others may have more of it.
 #[test]
 fn shared_answer_does_not_end_the_series() {
     let mut scene = Scene::new();
@@ -111,7 +113,8 @@ fn question_that_is_answered_before_it_is_asked_is_not_asked() {
     assert_eq!(scene.times(90.0), [0.0; 0]);
 }
 
-// RFC 6762 5.2: A3, A8. What is in the cache answers at once.
+// RFC 6762 5.2: A3, A8
+// What is in the cache answers at once.
 #[test]
 fn what_is_known_comes_at_once_and_is_asked_for_only_if_there_may_be_more() {
     let mut scene = Scene::new();
@@ -133,7 +136,8 @@ fn what_is_known_comes_at_once_and_is_asked_for_only_if_there_may_be_more() {
     assert_eq!(asked.count(), 1);
 }
 
-// RFC 6762 5.2: A3. The series goes on as if it had not been ended.
+// RFC 6762 5.2: A3
+// The series goes on as if it had not been ended.
 #[test]
 fn question_whose_answer_is_lost_is_asked_again() {
     let mut scene = Scene::new();
@@ -157,7 +161,20 @@ fn question_whose_answer_is_lost_is_asked_again() {
     assert_eq!(scene.times(150.0), [0.0; 0]);
 }
 
-// RFC 6762 10.2: A31. The new address is the answer now.
+// RFC 6762 5.2, 10.1: A3, A29
+#[test]
+fn answer_that_is_about_to_go_does_not_settle_a_question() {
+    let mut scene = Scene::new();
+    scene.hears(vec![unique("casa.local", 1000, a(1))]);
+    scene.run(3.0);
+    scene.hears(vec![unique("casa.local", 0, a(1))]);
+    scene.ask(1, &casa());
+    assert_within(&scene.times(5.0), &[(3.02, 3.12), (4.02, 4.12)]);
+    assert_eq!(scene.events().len(), 2);
+}
+
+// RFC 6762 10.2: A31
+// The new address is the answer now.
 #[test]
 fn answer_that_is_replaced_is_not_lost() {
     let mut scene = Scene::new();
@@ -197,7 +214,8 @@ fn questions_of_one_moment_go_in_one_message() {
     }
 }
 
-// RFC 6762 5.2, 5.3: A3, A5. Nobody is asked sooner because of that.
+// RFC 6762 5.2, 5.3: A3, A5
+// Nobody is asked sooner because of that.
 #[test]
 fn question_joins_another_only_when_it_has_waited_itself() {
     for seed in 0..100 {
@@ -237,7 +255,21 @@ fn only_the_first_query_after_activation_asks_for_unicast_responses() {
     );
 }
 
-// RFC 6762 5.4, 15.1: A6, A34. Another program would get the responses.
+// RFC 6762 5.4: A6
+#[test]
+fn first_query_long_after_activation_is_an_ordinary_one() {
+    let mut scene = Scene::fresh(1);
+    scene.ask(1, &casa());
+    scene.hears(vec![unique("casa.local", 1000, a(1))]);
+    scene.run(100.0);
+    scene.hears(vec![unique("casa.local", 0, a(1))]);
+    let sent = scene.next();
+    assert_eq!(sent.asks(), ["casa.local A"]);
+    assert_within(&[sent.at], &[(101.02, 101.12)]);
+}
+
+// RFC 6762 5.4, 15.1: A6, A34
+// Another program would get the responses.
 #[test]
 fn unicast_responses_are_not_asked_for_if_they_would_not_come() {
     let mut scene = Scene::fresh(1);
