@@ -83,9 +83,7 @@ impl<'c> Scene<'c> {
             mtu: self.link.mtu,
             v4: told.iter().find_map(|address| v4(*address)),
             v6: source6(&told),
-            addresses: addresses
-                .map(|address| (address.ip, address.prefix))
-                .collect(),
+            addresses: addresses.map(network).collect(),
             unicast,
             services: self.all_services(&hosts),
             hosts,
@@ -215,6 +213,27 @@ fn is_ours(address: &Address) -> bool {
         AddressState::Usable | AddressState::Deprecated
     );
     settled && Unusable::of(address.ip).is_none()
+}
+
+/// An address with the length of its prefix, as far as that says what is on the link: of a network that the address is
+/// not in, as that of a peer may be, and of everything it says nothing.
+fn network(address: &Address) -> (IpAddr, u8) {
+    let (ip, length) = (address.ip, address.prefix);
+    let bits = |ip: IpAddr| -> (u128, u8) {
+        match ip {
+            IpAddr::V4(ip) => (ip.to_bits().into(), 32),
+            IpAddr::V6(ip) => (ip.to_bits(), 128),
+        }
+    };
+    let (own, all) = bits(ip);
+    let (peer, _) = bits(address.peer.unwrap_or(ip));
+    let host_bits = u32::from(all.saturating_sub(length));
+    let differs = (own ^ peer).checked_shr(host_bits).unwrap_or(0) != 0;
+    match length {
+        0 => (ip, all),
+        _ if differs => (ip, all),
+        length => (ip, length),
+    }
 }
 
 fn v4(address: IpAddr) -> Option<Ipv4Addr> {

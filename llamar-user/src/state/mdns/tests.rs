@@ -149,6 +149,34 @@ fn addresses_that_are_not_ours_for_certain_are_not_told() {
     assert_eq!(wanted.v6, "2001:db8::3".parse().ok());
 }
 
+// RFC 6762 11: A33
+#[test]
+fn a_prefix_counts_where_it_tells_what_is_on_the_link() {
+    let network = |ip: &str, peer: &str| {
+        let address = Address {
+            peer: peer.parse().ok(),
+            ..address(ip)
+        };
+        network(&address)
+    };
+    let expected = |ip: &str, length: u8| (ip.parse::<IpAddr>().unwrap(), length);
+    for (ip, peer, length) in [
+        ("10.0.0.1/24", "", 24),
+        ("10.0.0.1/32", "", 32),
+        ("fe80::1/64", "", 64),
+        ("10.0.0.1/0", "", 32),
+        ("2001:db8::1/0", "", 128),
+        ("10.0.0.1/24", "10.0.0.2", 24),
+        ("10.0.0.1/32", "10.0.0.2", 32),
+        ("10.0.0.1/24", "192.168.0.1", 32),
+        ("fe80::1/64", "2001:db8::1", 128),
+        ("10.0.0.1/0", "192.168.0.1", 32),
+    ] {
+        let own = ip.split('/').next().unwrap();
+        assert_eq!(network(ip, peer), expected(own, length), "{ip} {peer}");
+    }
+}
+
 // RFC 6762 6.2, 8.4: A17, A27
 #[test]
 fn addresses_come_and_go_with_the_interface() {

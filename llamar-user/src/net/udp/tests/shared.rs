@@ -191,6 +191,31 @@ fn one_that_does_not_share_is_named_with_a_way_out() {
     }
 }
 
+// RFC 6762 17: A36
+#[test]
+fn the_longest_message_goes_out_in_fragments_and_comes_in_whole() {
+    in_namespace(async || {
+        let (peer, device) = pair().await;
+        let groups = Groups::bind_shared(MDNS).unwrap();
+        groups.join(device).unwrap();
+        for (family, source, to, headers) in [
+            (Domain::IPV4, "10.0.0.1", V4, 28),
+            (Domain::IPV6, "fe80::1", V6, 48),
+        ] {
+            let message = vec![7; crate::mdns::PACKET_MAX - headers];
+            let listener = peer.run(move || other(family, index_of("v1"), true, false));
+            let everybody = SocketAddr::new(addr(to), MDNS.port);
+            groups
+                .send(&message, everybody, addr(source), device)
+                .unwrap();
+            let length = peer.run(move || (&listener).read(&mut [0; 9194]).unwrap());
+            assert_eq!(length, message.len());
+            let (_, datagram) = receives(&groups).await;
+            assert_eq!(datagram.length, message.len());
+        }
+    });
+}
+
 #[test]
 fn a_burst_of_answers_is_held_until_it_is_read() {
     in_namespace(async || {
