@@ -295,9 +295,11 @@ fn new_names_are_kept_and_followed_by_what_is_called_after_them() {
     let mut kept = none();
     kept.remember(&name("casa.local"), &name("casa-2.local"));
     kept.remember(&name("nas.local"), &name("nas-2.local"));
-    let renamed = Instance::parse(r"Web on casa-2._http._tcp.local").unwrap();
-    let next = crate::dnssd::next_instance(renamed.name()).unwrap();
-    kept.remember(renamed.name(), &next);
+    let instance = |text| Instance::parse(text).unwrap().name().clone();
+    kept.remember(
+        &instance("Web on casa-2._http._tcp.local"),
+        &instance("Web on casa-2 (2)._http._tcp.local"),
+    );
     let links = links([link(2, "eth0", "10.0.0.1/24")]);
     let all = wanted(&config(SERVICES), &links, &kept, true);
     assert!(hosts(&all[&2]).starts_with(
