@@ -108,7 +108,7 @@ impl<'c> Scene<'c> {
         }
         // RFC 6762 6.2: a name has all of its addresses, and one without any is nobody's. An address has one name.
         let mut named = BTreeSet::new();
-        let hosts = table.0.into_iter();
+        let hosts = table.list.into_iter();
         let hosts = hosts.filter(|(_, addresses)| !addresses.is_empty());
         hosts
             .map(|(name, addresses)| {
@@ -171,9 +171,13 @@ impl<'c> Scene<'c> {
     }
 }
 
-/// Names in the domain of mDNS and their addresses, in the order in which they came.
+/// Names in the domain of mDNS and their addresses, in the order in which they came. There may be thousands.
 #[derive(Default)]
-struct Table(Vec<(Name, BTreeSet<IpAddr>)>);
+struct Table {
+    list: Vec<(Name, BTreeSet<IpAddr>)>,
+    /// Where in the list each is.
+    places: BTreeMap<Name, usize>,
+}
 
 impl Table {
     fn add(&mut self, name: &Name, addresses: &[IpAddr]) {
@@ -181,9 +185,11 @@ impl Table {
         let Ok(name) = dnssd::in_local(name) else {
             return;
         };
-        match self.0.iter_mut().find(|(known, _)| *known == name) {
+        let next = self.list.len();
+        let place = *self.places.entry(name.clone()).or_insert(next);
+        match self.list.get_mut(place) {
             Some((_, known)) => known.extend(addresses),
-            None => self.0.push((name, addresses.iter().copied().collect())),
+            None => self.list.push((name, addresses.iter().copied().collect())),
         }
     }
 }

@@ -110,7 +110,7 @@ fn none() -> Kept {
 fn a_host_has_its_names_in_the_domain_and_all_addresses_of_the_interface() {
     let wanted = on_eth0(
         "[interface.eth0]\nnames = [\"casa\", \"media.lab\", \"casa2.local\"]\n",
-        "10.0.0.1/24 10.0.0.2/24!secondary fe80::1/64 2001:db8::1/64",
+        "10.0.0.2/24!secondary 10.0.0.1/24 2001:db8::1/64 fe80::1/64",
         &none(),
     );
     let all = "10.0.0.1 10.0.0.2 2001:db8::1 fe80::1";
@@ -145,7 +145,7 @@ fn addresses_that_are_not_ours_for_certain_are_not_told() {
     let wanted = told("2001:db8::3/64!deprecated 2001:db8::1/64!tentative");
     assert_eq!(hosts(&wanted), "casa.local< 2001:db8::3\n");
     assert_eq!(wanted.v6, "2001:db8::3".parse().ok());
-    let wanted = told("2001:db8::3/64 2001:db8::4/64!secondary");
+    let wanted = told("2001:db8::4/64!secondary 2001:db8::3/64");
     assert_eq!(wanted.v6, "2001:db8::3".parse().ok());
 }
 
@@ -247,6 +247,18 @@ fn hosts_held_for_others_are_claimed_and_those_of_the_hosts_file_are_not() {
     );
     assert_eq!(hosts(&wanted), "nas.local< 10.0.0.9\n");
     assert_eq!((wanted.v4, wanted.v6), (None, None));
+}
+
+#[test]
+fn thousands_of_hosts_are_claimed_each_with_its_address() {
+    let mut toml = "[interface.eth0]\n[hosts]\n".to_owned();
+    for number in 0..20_000u32 {
+        let address = Ipv4Addr::from_bits(0x0a01_0000 + number);
+        writeln!(toml, "host-{number} = \"{address}\"").unwrap();
+    }
+    let wanted = on_eth0(&toml, "10.0.0.1/24", &none());
+    assert_eq!(wanted.hosts.len(), 20_001);
+    assert!(wanted.hosts.iter().all(|host| host.reverse));
 }
 
 const SERVICES: &str = "names = [\"casa\", \"media\"]\n[hosts]\nnas = \"10.0.0.9\"\n[interface.eth0]\n[interface.eth1]\nnames = \"patio\"\n\
