@@ -1,5 +1,6 @@
 //! What the network can fill has an end, and costs little.
 
+use super::super::Responder;
 use super::bench::*;
 use crate::dns::Message;
 use crate::dns::kind::{A, ANY, PTR};
@@ -74,6 +75,27 @@ fn flood_of_questions_leaves_nothing_behind() {
         .map(|sent| sent.message.answers.len())
         .sum();
     assert_eq!(answers, 500);
+}
+
+// RFC 6762 8.2, 17: A26, A43. A message full of questions and of records that answer all of them.
+#[test]
+fn probe_with_hundreds_of_records_is_one_probe() {
+    let mut bench = Bench::casa();
+    let mut rival = Message::default();
+    for n in 0..500u16 {
+        rival.questions.push(question("casa.local", 1000 + n));
+        rival.questions.push(question("casa.local", ANY));
+        let record = address("casa.local", &format!("10.1.{}.{}", n / 250, n % 250));
+        rival.authorities.push(record);
+    }
+    bench.ask(&rival, from(PEER));
+    assert_eq!((bench.v4().len(), bench.events.len()), (1, 1));
+    bench.with(Responder::wake);
+    bench.run(ms(300));
+    bench.ask(&rival, from(PEER));
+    let sent = bench.queries().len();
+    bench.run(ms(990));
+    assert_eq!(bench.queries().len(), sent);
 }
 
 // RFC 6762 9: A28
