@@ -1,7 +1,7 @@
 //! Two hosts that probe for one name at the same time (RFC 6762 8.2).
 
 use std::cmp::Ordering;
-use std::collections::{HashMap, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::time::Duration;
 
 use super::Responder;
@@ -15,12 +15,12 @@ const DEFER: Duration = Duration::from_secs(1);
 /// The records of a query's authority section that answer one of its questions, and so make it a probe (RFC 6762 6), by owner.
 /// They are sorted out once, as a message may hold hundreds of both.
 #[derive(Debug, Default)]
-pub(super) struct Proposals<'a>(HashMap<&'a Name, Vec<&'a Record>>);
+pub(super) struct Proposals<'a>(BTreeMap<&'a Name, Vec<&'a Record>>);
 
 impl<'a> Proposals<'a> {
     /// Those of a query.
     pub(super) fn new(query: &'a Message) -> Self {
-        let mut proposals = HashMap::new();
+        let mut proposals = BTreeMap::new();
         if query.authorities.is_empty() {
             return Self(proposals);
         }
