@@ -60,6 +60,10 @@ fn known_part_of_a_set_does_not_tear_it_apart() {
     asked.answers = vec![address("casa.local", "10.0.0.1")];
     assert!(bench.ask(&asked, from(PEER)));
     assert_eq!(bench.v4()[0].message.answers.len(), 2);
+    // By unicast neither.
+    asked.questions = vec![qu("casa.local", A)];
+    bench.ask(&asked, from(PEER));
+    assert_eq!(bench.to(from(PEER).from)[0].message.answers.len(), 2);
     asked.answers.push(address("casa.local", "10.0.0.9"));
     bench.run(secs(2));
     assert!(!bench.ask(&asked, from(PEER)));
@@ -162,6 +166,37 @@ fn qu_answers_wait_for_more_known_answers_too() {
     assert!(bench.sent.is_empty());
 }
 
+// RFC 6762 7.2, 5.4: A22. What one asker wants by several messages is one response.
+#[test]
+fn questions_of_one_asker_are_answered_together_in_the_end() {
+    let mut bench = Bench::web();
+    for text in [HTTP, META] {
+        let mut asked = query(&[qu(text, PTR)]);
+        asked.flags = TC;
+        bench.ask(&asked, from(PEER));
+        bench.run(ms(50));
+    }
+    bench.run(secs(1));
+    assert_eq!(bench.sent.len(), 1);
+    let message = &bench.to(from(PEER).from)[0].message;
+    let expected = [pointer(4500), ptr(META, 4500, HTTP)];
+    assert_eq!(sorted(&message.answers), sorted(&expected));
+}
+
+// RFC 6762 6, 6.7: A11, A20. Who takes no part in mDNS sends no more known answers, but TC is TC.
+#[test]
+fn truncated_legacy_query_is_answered_after_400_to_500_ms() {
+    let mut bench = Bench::web();
+    let asked = bench.at();
+    let mut truncated = query(&[question("casa.local", A)]);
+    truncated.flags = TC;
+    bench.ask(&truncated, from_legacy(PEER));
+    bench.run(secs(1));
+    assert_eq!(bench.to(from_legacy(PEER).from).len(), 1);
+    let wait = bench.sent[0].at - asked;
+    assert!(wait >= ms(400) && wait <= ms(500), "{wait:?}");
+}
+
 // RFC 6762 7.4: A23
 #[test]
 fn answer_that_another_host_gives_first_is_not_given_again() {
@@ -240,6 +275,26 @@ fn announcement_is_made_whatever_others_tell() {
     bench.hear(&response(&[flush(txt(WEB, "new"))]), from(OTHER));
     bench.run(secs(5));
     assert_eq!(bench.v4().len(), 2);
+}
+
+// RFC 6762 8.3, 6: A13, A27. One that waits for the second to be over as well.
+#[test]
+fn announcement_that_waits_is_put_off_and_not_dropped() {
+    let mut bench = Bench::casa();
+    bench.wanted.hosts[0].addresses.insert(ip("10.0.0.8"));
+    bench.follow();
+    bench.run(ms(400));
+    bench.wanted.hosts[0].addresses.remove(&ip("10.0.0.8"));
+    bench.follow();
+    bench.forget();
+    for _ in 0..2 {
+        bench.run(ms(500));
+        let told = response(&[flush(address("casa.local", "10.0.0.1"))]);
+        bench.hear(&told, from(OTHER));
+    }
+    assert!(bench.v4().is_empty());
+    bench.run(secs(5));
+    assert!(!bench.v4().is_empty());
 }
 
 // RFC 6762 6.6, 10.1: A19, A54
