@@ -61,6 +61,7 @@ fn reported_record_that_is_asked_for_anyway_goes_in_the_same_message() {
     // At one time with the question itself, as when a timeout comes late.
     let mut scene = Scene::new();
     scene.hears(vec![web(1)]);
+    scene.run(10.0);
     reconfirm(&mut scene, &web(1));
     scene.ask(1, &http());
     scene.now += milliseconds(500);
