@@ -7,6 +7,7 @@ mod copies;
 mod questions;
 mod responses;
 mod senders;
+mod updates;
 
 use std::time::Duration;
 
@@ -18,6 +19,7 @@ use copies::Copies;
 use questions::Questions;
 use responses::Responses;
 use senders::Senders;
+use updates::Updates;
 
 /// Timers of senders, the way of a packet and clocks of captures are not exact: what is this much too early is in time.
 const EARLY: Duration = Duration::from_millis(50);
@@ -29,6 +31,7 @@ pub(super) struct Memory {
     questions: Questions,
     responses: Responses,
     senders: Senders,
+    updates: Updates,
     /// When the first message came.
     since: Option<Duration>,
 }
@@ -41,7 +44,7 @@ impl Memory {
     /// How much is remembered.
     #[cfg(test)]
     pub fn len(&self) -> usize {
-        self.questions.len() + self.responses.len() + self.senders.len()
+        self.questions.len() + self.responses.len() + self.senders.len() + self.updates.len()
     }
 
     /// Whether a message is one that has been heard already and came twice, as by a bridge, an access point, or
@@ -62,6 +65,7 @@ impl Memory {
             }
             Purpose::Response => {
                 self.senders.response(judged, findings);
+                self.updates.check(judged, findings);
                 self.responses
                     .check(judged, &self.questions, heard_for, findings);
             }

@@ -166,6 +166,8 @@ impl Responses {
             let key = (record.owner.clone(), record.kind);
             let list = self.said.get_mut(&key).into_iter().flatten();
             for said in list.filter(|said| said.by == by && said.at < now) {
+                // RFC 6762 8.4: data that changes is announced anew, whenever it does.
+                said.announced.clear();
                 let lives = said.ttl > 0 && now.saturating_sub(said.at) > BURST;
                 if lives && said.left_out.is_none() {
                     said.left_out = Some(now);
@@ -209,7 +211,13 @@ impl Said {
             return;
         };
         let since = judged.heard.at.saturating_sub(left_out);
-        if flushes(record) && record.ttl > 0 && since > BURST && since < BACK {
+        let is_back = flushes(record) && record.ttl > 0 && since > BURST && since < BACK;
+        // Data that replaces other data is another set, not the rest of the same.
+        let is_other = |other: &&Record| {
+            other.kind == record.kind && other.owner == record.owner && other.data != record.data
+        };
+        let mut others = judged.message.records().filter(is_other);
+        if is_back && others.any(|other| other.ttl > 0) {
             findings.record(
                 rules::WHOLE,
                 record,
