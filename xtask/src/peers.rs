@@ -32,6 +32,18 @@ const PEERS: &[Peer] = &[
         &["--version"],
     ),
     Peer(
+        "resolvectl",
+        "systemd-resolved",
+        "bin/resolvectl",
+        &["--version"],
+    ),
+    Peer(
+        "dbus-daemon",
+        "dbus-daemon",
+        "bin/dbus-daemon",
+        &["--version"],
+    ),
+    Peer(
         "avahi-daemon",
         "avahi-daemon",
         "sbin/avahi-daemon",

@@ -34,6 +34,8 @@ pub enum Outcome {
     LlmnrChecksum,
     /// LLMNR query of a source that asks more often than the link's limit allows: dropped.
     LlmnrLimited,
+    /// mDNS message to everybody, which the agent answers: passed.
+    Mdns,
     /// Frame on a link that is not served: passed.
     NoLink,
     /// Frame that would have been answered, but the agent gave no sign of life: passed.
@@ -60,6 +62,7 @@ impl Outcome {
         Self::LlmnrMalformed,
         Self::LlmnrChecksum,
         Self::LlmnrLimited,
+        Self::Mdns,
         Self::NoLink,
         Self::NoHeartbeat,
         Self::NoRoom,
@@ -83,6 +86,7 @@ impl Outcome {
             Self::LlmnrMalformed => "llmnr-malformed",
             Self::LlmnrChecksum => "llmnr-checksum",
             Self::LlmnrLimited => "llmnr-limited",
+            Self::Mdns => "mdns",
             Self::NoLink => "no-link",
             Self::NoHeartbeat => "no-heartbeat",
             Self::NoRoom => "no-room",
@@ -91,7 +95,7 @@ impl Outcome {
 }
 
 /// How many outcomes there are.
-pub const OUTCOMES: usize = 18;
+pub const OUTCOMES: usize = 19;
 /// Places for outcomes: a power of two, so that one `and` bounds an index for the verifier.
 pub const OUTCOME_PLACES: usize = 32;
 const _: () = assert!(OUTCOMES <= OUTCOME_PLACES);

@@ -5,6 +5,7 @@
 
 mod arp;
 mod llmnr;
+mod mdns;
 
 use crate::abi::{Link, LinkKey, NO_LINK, Outcome};
 use crate::frame::Frame;
@@ -18,6 +19,8 @@ pub use self::arp::sender_slot;
 // that are not aligned, which the verifier refuses there.
 const GROUP_V4: u64 = ethernet::word(ethernet::LLMNR_V4);
 const GROUP_V6: u64 = ethernet::word(ethernet::LLMNR_V6);
+const MDNS_V4: u64 = ethernet::word(ethernet::MDNS_V4);
+const MDNS_V6: u64 = ethernet::word(ethernet::MDNS_V6);
 
 /// What is to become of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -110,6 +113,8 @@ fn dispatch<F: Frame, R: Records>(frame: &mut F, records: &R) -> Ending {
         ethernet::IPV6 if destination == GROUP_V6 => {
             llmnr::respond::<llmnr::V6, _, _>(frame, records, Tag::None)
         }
+        ethernet::IPV4 if destination == MDNS_V4 => mdns::count_v4(frame, records, Tag::None),
+        ethernet::IPV6 if destination == MDNS_V6 => mdns::count_v6(frame, records, Tag::None),
         ethernet::VLAN => tagged(frame, records, destination),
         _ => Ending::UNCOUNTED,
     }
@@ -134,6 +139,8 @@ fn tagged<F: Frame, R: Records>(frame: &mut F, records: &R, destination: u64) ->
         ethernet::IPV6 if destination == GROUP_V6 => {
             llmnr::respond::<llmnr::V6, _, _>(frame, records, tag_control)
         }
+        ethernet::IPV4 if destination == MDNS_V4 => mdns::count_v4(frame, records, tag_control),
+        ethernet::IPV6 if destination == MDNS_V6 => mdns::count_v6(frame, records, tag_control),
         _ => Ending::UNCOUNTED,
     }
 }

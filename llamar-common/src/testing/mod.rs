@@ -28,6 +28,12 @@ pub const LLMNR_PORT: u16 = 5355;
 pub const LLMNR_V4: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 252);
 /// LLMNR's group over IPv6.
 pub const LLMNR_V6: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 1, 3);
+/// mDNS's port (RFC 6762 3).
+pub const MDNS_PORT: u16 = 5353;
+/// mDNS's group over IPv4.
+pub const MDNS_V4: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 251);
+/// mDNS's group over IPv6.
+pub const MDNS_V6: Ipv6Addr = Ipv6Addr::new(0xff02, 0, 0, 0, 0, 0, 0, 0xfb);
 /// Type A.
 pub const A: u16 = 1;
 /// Type SOA.

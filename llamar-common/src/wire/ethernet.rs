@@ -16,6 +16,11 @@ pub const LLMNR_V4: Mac = [0x01, 0x00, 0x5e, 0x00, 0x00, 0xfc];
 /// Group of LLMNR over IPv6: ff02::1:3 (RFC 2464 7).
 pub const LLMNR_V6: Mac = [0x33, 0x33, 0x00, 0x01, 0x00, 0x03];
 
+/// Group of mDNS over IPv4: 224.0.0.251 (RFC 1112 6.4).
+pub const MDNS_V4: Mac = [0x01, 0x00, 0x5e, 0x00, 0x00, 0xfb];
+/// Group of mDNS over IPv6: ff02::fb (RFC 2464 7).
+pub const MDNS_V6: Mac = [0x33, 0x33, 0x00, 0x00, 0x00, 0xfb];
+
 /// EtherType of ARP.
 pub const ARP: u16 = u16::from_be(EtherType::Arp as u16);
 /// EtherType of IPv4.

@@ -33,6 +33,8 @@ pub mod v4 {
     pub const DESTINATION: usize = 16;
     /// The group of LLMNR (RFC 4795 2).
     pub const LLMNR: [u8; 4] = [224, 0, 0, 252];
+    /// The group of mDNS (RFC 6762 3).
+    pub const MDNS: [u8; 4] = [224, 0, 0, 251];
 
     /// Whether an address is link-local (RFC 3927).
     #[inline(always)]
@@ -59,6 +61,8 @@ pub mod v6 {
     pub const DESTINATION: usize = 24;
     /// The group of LLMNR: ff02::1:3 (RFC 4795 2).
     pub const LLMNR: [u8; 16] = [0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0, 3];
+    /// The group of mDNS: ff02::fb (RFC 6762 3).
+    pub const MDNS: [u8; 16] = [0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0xfb];
 
     /// Whether an address is a link-local unicast one (RFC 4291 2.5.6).
     #[inline(always)]

@@ -14,5 +14,7 @@ pub const LENGTH: usize = 4;
 pub const CHECKSUM: usize = 6;
 /// The port of LLMNR (RFC 4795 2).
 pub const LLMNR: u16 = 5355;
+/// The port of mDNS (RFC 6762 3).
+pub const MDNS: u16 = 5353;
 /// Longest LLMNR message in bytes (RFC 4795 2.1).
 pub const LLMNR_MAX: usize = 9194;

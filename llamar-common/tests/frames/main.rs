@@ -8,6 +8,7 @@ mod gates;
 mod headers;
 mod limit;
 mod link;
+mod mdns;
 mod names;
 mod properties;
 mod records;

@@ -49,6 +49,7 @@ pub fn run(args: Args) -> Result<(), Failure> {
                 .find(|mode| Some(mode.as_str()) == xdp),
             ttl: args.ttl,
             max_names: args.max_names,
+            no_mdns: false,
         },
         defaults: Defaults::system(),
         instance: Instance::new(args.instance.as_deref())?,

@@ -12,10 +12,11 @@ use llamar_common::abi::NAMES_MAX_DEFAULT;
 use super::file::{File, VlanTable};
 use super::hosts::Entries;
 use super::{
-    Config, ConfigError, Defaults, Flags, Interface, LIMIT_DEFAULT, Place, TTL_DEFAULT, Vlan,
-    hosts, ini, toml, value,
+    Config, ConfigError, Defaults, Flags, Interface, LIMIT_DEFAULT, MDNS_ON_CONFLICT_DEFAULT,
+    Place, TTL_DEFAULT, Vlan, hosts, ini, offers, toml, value,
 };
 use crate::dns::Name;
+use crate::dnssd;
 
 /// The configuration for running: that of [`judge`], but without an interface it is an error.
 pub fn load(flags: &Flags, defaults: &Defaults) -> Result<Config, ConfigError> {
@@ -35,10 +36,15 @@ pub fn judge(flags: &Flags, defaults: &Defaults) -> Result<Config, ConfigError> 
     let mut error = ConfigError::default();
     let (path, mut file) = read(flags.config.as_deref(), defaults, &mut error);
     let entries = host_entries(&mut file, &mut error);
+    offers::read_directory(&mut file, &mut error);
     overlay(flags, &mut file, &mut error);
     name_by_host(&defaults.hostname, &mut file, &mut error);
+    judge_for_mdns(&mut file, &mut error);
+    let tables = std::mem::take(&mut file.services);
+    let mut config = complete(path, file, entries);
+    offers::spread(&tables, &mut config, &mut error);
     error.check()?;
-    Ok(complete(path, file, entries))
+    Ok(config)
 }
 
 /// The file that is asked for, or else the first of the default ones that exists.
@@ -74,17 +80,8 @@ fn read(
 }
 
 fn parse(path: &Path, bytes: &[u8], defaults: &Defaults, error: &mut ConfigError) -> File {
-    let text = match str::from_utf8(bytes) {
-        Ok(text) => text,
-        Err(cause) => {
-            let at = cause.valid_up_to();
-            let message = match bytes {
-                [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "the text is UTF-16, expected UTF-8".into(),
-                _ => format!("the byte 0x{:02x} is not UTF-8, expected UTF-8", bytes[at]),
-            };
-            error.push(Place::in_text(path, bytes, at), message);
-            return File::default();
-        }
+    let Some(text) = value::utf8(path, bytes, error) else {
+        return File::default();
     };
     if is_ini(path, text, defaults) {
         ini::parse(path, text, error)
@@ -93,7 +90,7 @@ fn parse(path: &Path, bytes: &[u8], defaults: &Defaults, error: &mut ConfigError
     }
 }
 
-/// Whether a file is LLamar's INI: that is told by its first section, which in TOML can only be one of two, and by
+/// Whether a file is LLamar's INI: that is told by its first section, which in TOML can only be one of three, and by
 /// the file's name where there is none.
 fn is_ini(path: &Path, text: &str, defaults: &Defaults) -> bool {
     let extension = path.extension().and_then(|extension| extension.to_str());
@@ -106,9 +103,21 @@ fn is_ini(path: &Path, text: &str, defaults: &Defaults) -> bool {
     match ini::first_section(text) {
         Some(section) => {
             let section = section.to_ascii_lowercase();
-            !(section.starts_with("hosts") || section.starts_with("interface"))
+            let own = ["hosts", "interface", "service"];
+            !own.iter().any(|word| section.starts_with(word))
         }
         None => extension == Some("conf"),
+    }
+}
+
+/// Names that are too long for mDNS are wrong where that is spoken.
+fn judge_for_mdns(file: &mut File, error: &mut ConfigError) {
+    let everywhere = file.mdns.unwrap_or(true);
+    let mut interfaces = file.interfaces.values();
+    if interfaces.any(|table| table.mdns.unwrap_or(everywhere)) {
+        for (place, message) in std::mem::take(&mut file.too_long) {
+            error.push(place, message);
+        }
     }
 }
 
@@ -160,6 +169,12 @@ fn overlay(flags: &Flags, file: &mut File, error: &mut ConfigError) {
             .values_mut()
             .for_each(|table| table.ttl = None);
     }
+    if flags.no_mdns {
+        file.mdns = Some(false);
+        file.interfaces
+            .values_mut()
+            .for_each(|table| table.mdns = None);
+    }
     if let Some(mode) = flags.xdp {
         file.xdp = Some(mode);
         file.interfaces
@@ -182,7 +197,13 @@ fn overlay_names(
             Ok(name) if names.contains(&name) => {
                 error.push(Place::Flag("--name"), value::twice(text));
             }
-            Ok(name) => names.push(name),
+            Ok(name) => {
+                if let Err(error) = dnssd::in_local(&name) {
+                    let message = value::too_long_for_mdns(&error);
+                    file.too_long.push((Place::Flag("--name"), message));
+                }
+                names.push(name);
+            }
             Err(message) => error.push(Place::Flag("--name"), message),
         }
     }
@@ -232,6 +253,8 @@ fn complete(path: Option<PathBuf>, file: File, entries: Entries) -> Config {
     let xdp = file.xdp.unwrap_or_default();
     let limit = file.limit.unwrap_or(LIMIT_DEFAULT);
     let on_conflict = file.on_conflict.unwrap_or_default();
+    let mdns = file.mdns.unwrap_or(true);
+    let mdns_on_conflict = file.mdns_on_conflict.unwrap_or(MDNS_ON_CONFLICT_DEFAULT);
     let shared = Arc::new(entries.table(ttl));
     let mut by_ttl = BTreeMap::from([(ttl, shared.clone())]);
     let mut interfaces = BTreeMap::new();
@@ -248,6 +271,9 @@ fn complete(path: Option<PathBuf>, file: File, entries: Entries) -> Config {
             xdp: table.xdp.unwrap_or(xdp),
             limit: table.limit.unwrap_or(limit),
             on_conflict: table.on_conflict.unwrap_or(on_conflict),
+            mdns: table.mdns.unwrap_or(mdns),
+            mdns_on_conflict: table.mdns_on_conflict.unwrap_or(mdns_on_conflict),
+            services: Vec::new(),
             hosts: with_everywhere(table.hosts, &file.hosts),
             shared: shared.clone(),
             hidden: BTreeSet::new(),

@@ -9,7 +9,9 @@ mod file;
 mod hosts;
 mod ini;
 mod load;
+mod offers;
 mod overlay;
+mod service;
 mod syntax;
 mod table;
 mod toml;
@@ -30,6 +32,7 @@ pub use addresses::{Addresses, Unusable, is_link_local};
 pub use error::{ConfigError, Place, Problem};
 pub use load::{judge, load};
 pub use overlay::{Overlay, judge_addition, judge_removal};
+pub use service::{Provider, Service, ServiceName};
 pub use table::Hosts;
 
 /// TTL of answers in seconds unless another is asked for (RFC 4795 2.8).
@@ -42,6 +45,9 @@ pub const LIMIT_DEFAULT: Rate = Rate {
     per_second: 10_000,
     burst: 10_000,
 };
+
+/// What becomes of a name that another host has in mDNS too, unless something else is asked for (RFC 6762 9).
+pub const MDNS_ON_CONFLICT_DEFAULT: OnConflict = OnConflict::Rename;
 
 const BYTE_ORDER_MARK: &[u8] = "\u{feff}".as_bytes();
 
@@ -73,8 +79,14 @@ pub struct Interface {
     pub xdp: XdpMode,
     /// How often one source is answered.
     pub limit: Rate,
-    /// What becomes of a name that another host has too.
+    /// What becomes of a name that another host has too, in LLMNR.
     pub on_conflict: OnConflict,
+    /// Whether mDNS is spoken.
+    pub mdns: bool,
+    /// What becomes of a name that another host has too, in mDNS.
+    pub mdns_on_conflict: OnConflict,
+    /// Services that are offered by mDNS.
+    pub services: Vec<Service>,
     /// Names held for others here: those of this interface and those of `[hosts]`.
     pub hosts: BTreeMap<Name, Vec<IpAddr>>,
     /// Names of the hosts file: [`Config::hosts`], with this interface's TTL.
@@ -148,7 +160,7 @@ impl fmt::Display for XdpMode {
     }
 }
 
-/// What becomes of a name of ours that another host on the link has too (RFC 4795 4.2).
+/// What becomes of a name of ours that another host on the link has too (RFC 4795 4.2, RFC 6762 9).
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum OnConflict {
     /// It is answered for nevertheless.
@@ -207,6 +219,8 @@ pub struct Flags {
     pub ttl: Option<u32>,
     /// `--max-names`.
     pub max_names: Option<u32>,
+    /// `--no-mdns`: on no interface.
+    pub no_mdns: bool,
 }
 
 /// What holds where the command line says nothing.

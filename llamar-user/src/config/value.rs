@@ -3,12 +3,13 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::RangeInclusive;
+use std::path::Path;
 
 use llamar_common::abi::ARP_MAX;
 use llamar_common::limit::{BURST_MAX, RATE_MAX, Rate};
 
-use super::{Unusable, is_link_local};
-use crate::dns::Name;
+use super::{ConfigError, Place, Unusable, is_link_local};
+use crate::dns::{Name, NameError};
 
 /// Longest interface name in bytes (`IFNAMSIZ` without the zero).
 const INTERFACE_NAME_MAX: usize = 15;
@@ -21,6 +22,21 @@ pub(super) const NAMES_MAX: u32 = 1 << 24;
 
 /// Least burst where none is given: an asker sends some queries for one name at once.
 const BURST_LEAST: u32 = 10;
+
+/// The text of a file, or what is wrong with its bytes.
+pub(super) fn utf8<'b>(path: &Path, bytes: &'b [u8], error: &mut ConfigError) -> Option<&'b str> {
+    let cause = match str::from_utf8(bytes) {
+        Ok(text) => return Some(text),
+        Err(cause) => cause,
+    };
+    let at = cause.valid_up_to();
+    let message = match bytes {
+        [0xff, 0xfe, ..] | [0xfe, 0xff, ..] => "the text is UTF-16, expected UTF-8".into(),
+        _ => format!("the byte 0x{:02x} is not UTF-8, expected UTF-8", bytes[at]),
+    };
+    error.push(Place::in_text(path, bytes, at), message);
+    None
+}
 
 /// A rate without or with its burst, which is a second's worth otherwise.
 pub(super) fn rate(per_second: u32, burst: Option<u32>) -> Rate {
@@ -76,6 +92,11 @@ pub(super) fn own_name(text: &str) -> Result<Name, String> {
         ));
     }
     Ok(own)
+}
+
+/// What is said of a name that is too long in the domain of mDNS.
+pub(super) fn too_long_for_mdns(error: &NameError) -> String {
+    format!("{error}, expected a name that has room for .local (or mdns = false)")
 }
 
 /// What is said of a name that is on one list twice.

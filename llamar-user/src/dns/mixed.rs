@@ -6,7 +6,7 @@ use super::reader::Reader;
 use super::writer::{Compression, Writer};
 
 /// A piece of a record's data.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Part {
     /// A name.
     Name(Name),

@@ -6,7 +6,7 @@ use super::Name;
 const BITS_MAX: usize = 32;
 
 /// The data of an NSEC record.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Nsec {
     /// The next name; in mDNS the record's own.
     pub next: Name,

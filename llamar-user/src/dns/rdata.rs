@@ -8,7 +8,7 @@ use super::writer::{Compression, Writer};
 use super::{Name, Nsec, Txt, kind};
 
 /// What a record says.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Rdata {
     /// An IPv4 address (RFC 1035 3.4.1).
     A(Ipv4Addr),
@@ -43,7 +43,7 @@ pub enum Rdata {
 }
 
 /// The data of an SOA record (RFC 1035 3.3.13).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Soa {
     /// MNAME. RFC 4795 2.9: the name of the query.
     pub mname: Name,
@@ -62,7 +62,7 @@ pub struct Soa {
 }
 
 /// The data of an MX record.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Mx {
     /// Lower is tried first.
     pub preference: u16,
@@ -71,7 +71,7 @@ pub struct Mx {
 }
 
 /// The data of an SRV record.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Srv {
     /// Lower is tried first.
     pub priority: u16,
@@ -84,7 +84,7 @@ pub struct Srv {
 }
 
 /// The data of a HINFO record: two character-strings, of which no more than 255 bytes each are written (RFC 1035 3.3).
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Hinfo {
     /// CPU.
     pub cpu: Box<[u8]>,

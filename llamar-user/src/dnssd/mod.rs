@@ -1,5 +1,6 @@
 //! DNS-based service discovery (RFC 6763): what records of a link say of services, and which records a service has.
 
+pub mod browse;
 mod domain;
 mod instance;
 mod kind;

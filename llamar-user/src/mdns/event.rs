@@ -26,6 +26,13 @@ pub enum Event {
         /// Who claimed it.
         culprit: IpAddr,
     },
+    /// No free name was found for a minute (RFC 6762 9: an error that users are told of). It is told once, and tried on.
+    Nameless {
+        /// Index of the interface.
+        device: u32,
+        /// The name that was wanted.
+        wanted: Name,
+    },
     /// A record that somebody asked for came, was changed or went.
     Record(Held),
 }

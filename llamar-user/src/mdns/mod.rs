@@ -8,13 +8,19 @@
 //! when, what others said in our place) is kept for each by itself, because not everybody hears both.
 
 mod arrival;
+pub mod cache;
 mod event;
+pub mod querier;
+pub mod responder;
 mod rules;
 mod turn;
 mod wanted;
 
 pub use arrival::{Arrival, Family};
+pub use cache::{Cache, Entry};
 pub use event::{Change, Event, Held, Lost, Outcome};
+pub use querier::{AskId, Querier};
+pub use responder::{Responder, Standing, State};
 pub use rules::{Rule, Rules};
 pub use turn::{Transmit, Turn};
 pub use wanted::{Host, Service, Wanted};

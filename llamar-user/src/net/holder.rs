@@ -2,7 +2,9 @@
 
 use std::collections::HashSet;
 use std::fmt;
-use std::fs;
+use std::fs::{self, File};
+use std::os::fd::BorrowedFd;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::Path;
 
 /// A process that holds a port.
@@ -39,6 +41,21 @@ pub fn of_ipv6_tcp_port(port: u16) -> Holders {
     of_port("tcp6", port)
 }
 
+/// The processes that have a UDP port of either IP version by other sockets than `own`; `None` if there are no such
+/// sockets.
+pub fn besides<'fd>(port: u16, own: impl Iterator<Item = BorrowedFd<'fd>>) -> Option<Holders> {
+    let own: HashSet<u64> = own.filter_map(inode_of).collect();
+    let all = ["udp", "udp6"].map(|table| inodes_in(table, port));
+    let others: HashSet<u64> = all.iter().flatten().copied().collect();
+    let others = &others - &own;
+    (!others.is_empty()).then(|| of_sockets(&others))
+}
+
+fn inode_of(socket: BorrowedFd<'_>) -> Option<u64> {
+    let socket = File::from(socket.try_clone_to_owned().ok()?);
+    Some(socket.metadata().ok()?.ino())
+}
+
 fn of_port_or(table: &str, other: &str, port: u16) -> Holders {
     let holders = of_port(table, port);
     if holders.0.is_empty() {
@@ -49,21 +66,28 @@ fn of_port_or(table: &str, other: &str, port: u16) -> Holders {
 }
 
 fn of_port(table: &str, port: u16) -> Holders {
+    of_sockets(&inodes_in(table, port))
+}
+
+fn inodes_in(table: &str, port: u16) -> HashSet<u64> {
     // Not /proc/net: that is the namespace of the process's first thread.
     let sockets =
         fs::read_to_string(Path::new("/proc/thread-self/net").join(table)).unwrap_or_default();
-    let inodes: HashSet<String> = inodes(&sockets, port)
-        .map(|inode| format!("socket:[{inode}]"))
-        .collect();
+    inodes(&sockets, port).collect()
+}
+
+fn of_sockets(inodes: &HashSet<u64>) -> Holders {
     if inodes.is_empty() {
         return Holders::default();
     }
+    let links = inodes.iter().map(|inode| format!("socket:[{inode}]"));
+    let sockets: HashSet<String> = links.collect();
     let mut holders: Vec<Holder> = fs::read_dir("/proc")
         .into_iter()
         .flatten()
         .flatten()
         .filter_map(|entry| entry.file_name().to_str()?.parse().ok())
-        .filter(|pid| has_one_of(*pid, &inodes))
+        .filter(|pid| has_one_of(*pid, &sockets))
         .map(|pid| Holder {
             pid,
             comm: comm(pid),

@@ -1,4 +1,5 @@
-//! Sockets: LLMNR's UDP groups and TCP connections, and raw frames; and files of captured ones. Nothing here knows what the bytes mean.
+//! Sockets: the UDP groups of LLMNR and mDNS, LLMNR's TCP connections, and raw frames; and files of captured ones.
+//! Nothing here knows what the bytes mean.
 
 pub mod capture;
 pub mod filter;
@@ -15,4 +16,4 @@ pub use holder::{Holder, Holders};
 pub(crate) use packet::register;
 pub use packet::{PacketSocket, Received};
 pub use tcp::{ListenError, Listeners, StreamMessage};
-pub use udp::{BindError, Datagram, Groups};
+pub use udp::{BindError, Datagram, Groups, MDNS};

@@ -2,6 +2,7 @@
 
 mod claims;
 mod desired;
+pub mod mdns;
 mod names;
 mod prefixes;
 mod served;

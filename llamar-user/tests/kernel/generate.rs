@@ -1,8 +1,10 @@
 //! Frames from a seed: mostly queries and requests that are answered or nearly, many of them damaged.
 
-use std::net::Ipv4Addr;
+use std::net::{IpAddr, Ipv4Addr};
 
-use llamar_common::testing::{A, AAAA, Arp, BROADCAST, Checksum, FrameBuilder, Query, Station};
+use llamar_common::testing::{
+    A, AAAA, Arp, BROADCAST, Checksum, FrameBuilder, MDNS_PORT, MDNS_V4, MDNS_V6, Query, Station,
+};
 
 use crate::dice::Dice;
 use crate::mutate::mutate;
@@ -37,7 +39,8 @@ impl<'a> Generator<'a> {
         let arena = &arenas[self.dice.below(if served { 3 } else { arenas.len() })];
         let mut frame = match self.dice.below(100) {
             0..70 => self.llmnr(arena),
-            70..98 => self.arp(arena),
+            70..96 => self.arp(arena),
+            96..98 => self.mdns(arena),
             _ => {
                 let length = 14 + self.dice.below(200);
                 self.dice.bytes(length)
@@ -85,6 +88,27 @@ impl<'a> Generator<'a> {
             96 => query.with_wrong_checksum(),
             _ => self.odd(query),
         };
+        query.build()
+    }
+
+    /// A message to everybody by mDNS, or nearly.
+    fn mdns(&mut self, arena: &Arena) -> Vec<u8> {
+        let asker = self.asker(arena);
+        let group = match asker.ip.is_ipv4() {
+            true => MDNS_V4.into(),
+            false => IpAddr::from(MDNS_V6),
+        };
+        let mut query = FrameBuilder::llmnr(asker)
+            .to(group)
+            .to_port(MDNS_PORT)
+            .flags(self.dice.any() as u16);
+        if let Some(control) = self.tag(arena) {
+            query = query.vlan(control);
+        }
+        query = self.question(query, arena);
+        if self.dice.percent(20) {
+            query = self.odd(query);
+        }
         query.build()
     }
 

@@ -6,12 +6,19 @@
 
 pub mod agent;
 pub mod ask;
+pub mod avahi;
+pub mod bus;
 pub mod counters;
+pub mod lan;
+pub mod mdns;
+pub mod mdns_sd;
 pub mod message;
 pub mod net;
 pub mod nft;
 pub mod peers;
+pub mod process;
 pub mod reply;
+pub mod resolvectl;
 pub mod resolved;
 pub mod scene;
 pub mod sys;

@@ -1,43 +1,52 @@
-//! systemd-resolved as an asker: started without a bus in a mount namespace of its own, asked over varlink.
+//! systemd-resolved as an asker, and as an mDNS host: in a mount namespace of its own, without a bus or with one of its
+//! own, asked over varlink.
 
 use std::io::{BufRead, BufReader, Write};
 use std::net::IpAddr;
 use std::os::unix::net::UnixStream;
-use std::process::{Child, Stdio};
+use std::process::Command;
 use std::time::Duration;
 
 use serde_json::{Value, json};
 
 use super::net::Namespace;
 use super::peers::Peer;
+use super::process::Process;
 use super::wait_for;
 
 /// Its answer came by LLMNR over IPv4.
 pub const LLMNR_IPV4: u64 = 1 << 1;
 /// Its answer came by LLMNR over IPv6.
 pub const LLMNR_IPV6: u64 = 1 << 2;
+/// Its answer came by mDNS over IPv4.
+pub const MDNS_IPV4: u64 = 1 << 3;
+/// Its answer came by mDNS over IPv6.
+pub const MDNS_IPV6: u64 = 1 << 4;
 /// Its answer came from its cache.
 pub const FROM_CACHE: u64 = 1 << 20;
 /// Its answer came from the network.
 pub const FROM_NETWORK: u64 = 1 << 23;
 
-/// Makes the daemon's surroundings, then becomes the daemon, whose path is the first argument. The second is the host's
-/// name.
-const SCRIPT: &str = r"set -e
+/// Makes the daemon's surroundings, then becomes the daemon, whose path is the first argument. The others are the host's
+/// name, the daemon's config, and a folder of services it offers by mDNS.
+const SCRIPT: &str = r#"set -e
 mount -t tmpfs -o mode=755 tmpfs /run
 mkdir -p /run/systemd/resolve /run/systemd/resolved.conf.d
 for file in passwd group; do grep -v '^systemd-resolve:' /etc/$file > /run/$file; done
 echo 'systemd-resolve:x:0:0::/:/usr/sbin/nologin' >> /run/passwd
 echo 'systemd-resolve:x:0:' >> /run/group
 for file in passwd group; do mount --bind /run/$file /etc/$file; done
-printf '[Resolve]\nLLMNR=yes\nMulticastDNS=no\nDNSStubListener=no\nFallbackDNS=\nDNSSEC=no\n' > /run/systemd/resolved.conf.d/x.conf
+printf '[Resolve]\nDNSStubListener=no\nFallbackDNS=\nDNSSEC=no\n%s\n' "$2" > /run/systemd/resolved.conf.d/x.conf
+: > /run/resolv.conf
+mount --bind /run/resolv.conf /etc/resolv.conf || true
+test -z "$3" || cp -r "$3" /run/systemd/dnssd
 hostname $1
 exec $0
-";
+"#;
 
 /// A running daemon.
 pub struct Resolved {
-    child: Child,
+    process: Process,
 }
 
 /// What the daemon found.
@@ -66,24 +75,30 @@ impl Resolved {
 
     /// Starts the daemon on a host with a name and waits until it can be asked.
     pub fn start_as(peer: &Peer, namespace: &Namespace, name: &str) -> Self {
+        let command = Self::command(peer, namespace, name, "LLMNR=yes\nMulticastDNS=no", "");
+        Self::from_command(command)
+    }
+
+    /// The command that starts the daemon on a host with a name, with lines of its config, and a folder with services
+    /// or none.
+    pub fn command(
+        peer: &Peer,
+        namespace: &Namespace,
+        name: &str,
+        config: &str,
+        services: &str,
+    ) -> Command {
         let mut command = namespace.service("unshare");
-        command.args([
-            "--mount",
-            "--uts",
-            "--propagation",
-            "private",
-            "sh",
-            "-c",
-            SCRIPT,
-            &peer.text(),
-            name,
-        ]);
         command
-            .stdin(Stdio::null())
-            .stdout(Stdio::null())
-            .stderr(Stdio::null());
+            .args(["--mount", "--uts", "--propagation", "private"])
+            .args(["sh", "-c", SCRIPT, &peer.text(), name, config, services]);
+        command
+    }
+
+    /// Starts the daemon by a command and waits until it can be asked.
+    pub fn from_command(command: Command) -> Self {
         let resolved = Self {
-            child: command.spawn().expect("start systemd-resolved"),
+            process: Process::start("systemd-resolved", command),
         };
         wait_for("systemd-resolved", || {
             UnixStream::connect(resolved.socket()).ok()
@@ -91,10 +106,15 @@ impl Resolved {
         resolved
     }
 
+    /// The daemon's process.
+    pub fn process(&mut self) -> &mut Process {
+        &mut self.process
+    }
+
     fn socket(&self) -> String {
         format!(
             "/proc/{}/root/run/systemd/resolve/io.systemd.Resolve",
-            self.child.id()
+            self.process.pid()
         )
     }
 
@@ -177,12 +197,5 @@ impl Resolved {
         let mut answer: Value = serde_json::from_slice(&answer).expect("an answer in JSON");
         let failed = answer.get("error").is_some();
         (!failed).then(|| answer["parameters"].take())
-    }
-}
-
-impl Drop for Resolved {
-    fn drop(&mut self) {
-        let _ = self.child.kill();
-        let _ = self.child.wait();
     }
 }

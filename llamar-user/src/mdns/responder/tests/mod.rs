@@ -1,0 +1,8 @@
+//! A responder on an interface, a clock that stands still until it is moved, and seeded chance. What is sent is read by
+//! two decoders and held against the rules that every message has to keep.
+
+mod announcing;
+mod bench;
+mod conflicts;
+mod following;
+mod probing;

@@ -1,0 +1,351 @@
+//! Messages as they came, written as text.
+
+use std::fmt;
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+
+use etherparse::{LinkSlice, NetSlice, SlicedPacket, TransportSlice};
+use llamar_common::testing::{A, AAAA, Mac};
+
+use super::{ANY, NSEC, PORT, PTR, SRV, TOP, TXT};
+
+/// A message that came over the wire.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Heard {
+    /// Ethernet source.
+    pub source_mac: Mac,
+    /// Ethernet destination.
+    pub destination_mac: Mac,
+    /// IP source and UDP source port.
+    pub source: SocketAddr,
+    /// IP destination and UDP destination port.
+    pub destination: SocketAddr,
+    /// IP TTL or hop limit.
+    pub ttl: u8,
+    /// Its id.
+    pub id: u16,
+    /// The second 16 bits of the header.
+    pub flags: u16,
+    /// The questions.
+    pub questions: Vec<Asked>,
+    /// The answer section.
+    pub answers: Vec<Told>,
+    /// The authority section.
+    pub authority: Vec<Told>,
+    /// The additional section.
+    pub additional: Vec<Told>,
+    /// The DNS message as bytes.
+    pub bytes: Vec<u8>,
+    /// The whole frame.
+    pub frame: Vec<u8>,
+}
+
+/// A question, written `casa.local A`, with ` QU` if the answer is wanted by unicast.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Asked {
+    /// Its name.
+    pub name: String,
+    /// Its type.
+    pub kind: u16,
+    /// Whether the top bit of its class is set.
+    pub unicast: bool,
+}
+
+/// A record, written `casa.local A 120 flush 10.7.0.1`; `flush` stands there if the top bit of its class is set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// Its owner.
+    pub name: String,
+    /// Its type.
+    pub kind: u16,
+    /// Whether the top bit of its class is set.
+    pub flush: bool,
+    /// Seconds to live.
+    pub ttl: u32,
+    /// What it says.
+    pub data: String,
+}
+
+impl Heard {
+    /// Decodes a frame; `None` if it is no mDNS. Panics if it is, and not in order.
+    pub fn decode(frame: &[u8]) -> Option<Self> {
+        let packet = SlicedPacket::from_ethernet(frame).ok()?;
+        let (Some(LinkSlice::Ethernet2(ethernet)), Some(TransportSlice::Udp(udp))) =
+            (&packet.link, &packet.transport)
+        else {
+            return None;
+        };
+        if ![udp.source_port(), udp.destination_port()].contains(&PORT) {
+            return None;
+        }
+        let (source, destination, ttl): (IpAddr, IpAddr, u8) = match packet.net.as_ref()? {
+            NetSlice::Ipv4(ip) => {
+                let ip = ip.header();
+                (
+                    ip.source_addr().into(),
+                    ip.destination_addr().into(),
+                    ip.ttl(),
+                )
+            }
+            NetSlice::Ipv6(ip) => {
+                let ip = ip.header();
+                (
+                    ip.source_addr().into(),
+                    ip.destination_addr().into(),
+                    ip.hop_limit(),
+                )
+            }
+            NetSlice::Arp(_) => return None,
+        };
+        let mut heard =
+            read(udp.payload()).unwrap_or_else(|| panic!("not a DNS message in {frame:02x?}"));
+        heard.source_mac = ethernet.source();
+        heard.destination_mac = ethernet.destination();
+        heard.source = (source, udp.source_port()).into();
+        heard.destination = (destination, udp.destination_port()).into();
+        heard.ttl = ttl;
+        heard.frame = frame.to_vec();
+        Some(heard)
+    }
+
+    /// Whether it is a response.
+    pub fn is_response(&self) -> bool {
+        self.flags & 0x8000 != 0
+    }
+
+    /// Whether it is a probe for a name (RFC 6762 8.1).
+    pub fn probes(&self, name: &str) -> bool {
+        !self.is_response()
+            && self.questions.iter().any(|asked| asked.name == name)
+            && self.authority.iter().any(|told| told.name == name)
+    }
+
+    /// Whether it is a query that asks a question, written as [`Asked`] writes it; `QU` or not is the same.
+    pub fn asks(&self, question: &str) -> bool {
+        !self.is_response()
+            && self
+                .questions
+                .iter()
+                .any(|asked| asked.to_string().trim_end_matches(" QU") == question)
+    }
+
+    /// Whether it is a response with a record, in any section.
+    pub fn tells(&self, record: &str) -> bool {
+        self.is_response() && self.records().any(|told| told.to_string() == record)
+    }
+
+    /// The records of all sections.
+    pub fn records(&self) -> impl Iterator<Item = &Told> {
+        self.answers
+            .iter()
+            .chain(&self.authority)
+            .chain(&self.additional)
+    }
+
+    /// Whether it was sent to everybody.
+    pub fn is_multicast(&self) -> bool {
+        self.destination.ip().is_multicast()
+    }
+}
+
+impl fmt::Display for Heard {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{} -> {} {:04x}",
+            self.source, self.destination, self.flags
+        )?;
+        for asked in &self.questions {
+            write!(f, " ? {asked}")?;
+        }
+        for (mark, section) in [
+            ("=", &self.answers),
+            ("!", &self.authority),
+            ("+", &self.additional),
+        ] {
+            for told in section {
+                write!(f, " {mark} {told}")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl fmt::Display for Asked {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let wish = if self.unicast { " QU" } else { "" };
+        write!(f, "{} {}{wish}", self.name, kind_name(self.kind))
+    }
+}
+
+impl fmt::Display for Told {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let flush = if self.flush { " flush" } else { "" };
+        let kind = kind_name(self.kind);
+        write!(f, "{} {kind} {}{flush} {}", self.name, self.ttl, self.data)
+    }
+}
+
+/// The name of a type.
+fn kind_name(kind: u16) -> String {
+    let name = match kind {
+        A => "A",
+        AAAA => "AAAA",
+        PTR => "PTR",
+        SRV => "SRV",
+        TXT => "TXT",
+        NSEC => "NSEC",
+        ANY => "ANY",
+        other => return format!("TYPE{other}"),
+    };
+    name.to_owned()
+}
+
+/// Reads a whole message; `None` if it is not one, or something is left over.
+fn read(bytes: &[u8]) -> Option<Heard> {
+    let mut reader = Reader { bytes, at: 0 };
+    let mut words = [0; 6];
+    for word in &mut words {
+        *word = reader.u16()?;
+    }
+    let [id, flags, questions, answers, authority, additional] = words;
+    let nobody = SocketAddr::from(([0, 0, 0, 0], 0));
+    let heard = Heard {
+        source_mac: [0; 6],
+        destination_mac: [0; 6],
+        source: nobody,
+        destination: nobody,
+        ttl: 0,
+        id,
+        flags,
+        questions: (0..questions)
+            .map(|_| reader.question())
+            .collect::<Option<_>>()?,
+        answers: reader.records(answers)?,
+        authority: reader.records(authority)?,
+        additional: reader.records(additional)?,
+        bytes: bytes.to_vec(),
+        frame: Vec::new(),
+    };
+    (reader.at == bytes.len()).then_some(heard)
+}
+
+struct Reader<'a> {
+    bytes: &'a [u8],
+    at: usize,
+}
+
+impl<'a> Reader<'a> {
+    fn take(&mut self, length: usize) -> Option<&'a [u8]> {
+        let taken = self.bytes.get(self.at..self.at + length)?;
+        self.at += length;
+        Some(taken)
+    }
+
+    fn u16(&mut self) -> Option<u16> {
+        Some(u16::from_be_bytes(self.take(2)?.try_into().ok()?))
+    }
+
+    fn u32(&mut self) -> Option<u32> {
+        Some(u32::from_be_bytes(self.take(4)?.try_into().ok()?))
+    }
+
+    fn name(&mut self) -> Option<String> {
+        Some(self.labels()?.join("."))
+    }
+
+    /// The labels of a name; RFC 1035 4.1.4: pointers lead backwards.
+    fn labels(&mut self) -> Option<Vec<String>> {
+        let mut labels = Vec::new();
+        loop {
+            let start = self.at;
+            match self.take(1)?[0] {
+                0 => return Some(labels),
+                length @ 1..=63 => {
+                    let label = String::from_utf8(self.take(length.into())?.to_vec()).ok()?;
+                    labels.push(label.replace('.', r"\."));
+                }
+                length if length & 0xc0 == 0xc0 => {
+                    let to = usize::from(length & 0x3f) << 8 | usize::from(self.take(1)?[0]);
+                    let mut target = Reader {
+                        bytes: self.bytes,
+                        at: to,
+                    };
+                    labels.extend((to < start).then(|| target.labels())??);
+                    return Some(labels);
+                }
+                _ => return None,
+            }
+        }
+    }
+
+    fn question(&mut self) -> Option<Asked> {
+        let (name, kind, class) = (self.name()?, self.u16()?, self.u16()?);
+        Some(Asked {
+            name,
+            kind,
+            unicast: class & TOP != 0,
+        })
+    }
+
+    fn records(&mut self, count: u16) -> Option<Vec<Told>> {
+        (0..count).map(|_| self.record()).collect()
+    }
+
+    fn record(&mut self) -> Option<Told> {
+        let (name, kind, class, ttl) = (self.name()?, self.u16()?, self.u16()?, self.u32()?);
+        let length = usize::from(self.u16()?);
+        let end = self.at + length;
+        let data = match kind {
+            A => Ipv4Addr::from(<[u8; 4]>::try_from(self.take(length)?).ok()?).to_string(),
+            AAAA => Ipv6Addr::from(<[u8; 16]>::try_from(self.take(length)?).ok()?).to_string(),
+            PTR => self.name()?,
+            SRV => format!(
+                "{} {} {} {}",
+                self.u16()?,
+                self.u16()?,
+                self.u16()?,
+                self.name()?
+            ),
+            TXT => self.strings(end)?,
+            NSEC => {
+                let next = self.name()?;
+                format!("{next} {}", self.bitmap(end)?)
+            }
+            _ => format!("{:02x?}", self.take(length)?),
+        };
+        (self.at == end).then_some(Told {
+            name,
+            kind,
+            flush: class & TOP != 0,
+            ttl,
+            data,
+        })
+    }
+
+    /// The strings of a TXT record, each in quotes.
+    fn strings(&mut self, end: usize) -> Option<String> {
+        let mut strings = Vec::new();
+        while self.at < end {
+            let length = self.take(1)?[0];
+            strings.push(format!(
+                "\"{}\"",
+                String::from_utf8_lossy(self.take(length.into())?)
+            ));
+        }
+        Some(strings.join(" "))
+    }
+
+    /// The types of an NSEC record in block 0 (RFC 6762 6.1).
+    fn bitmap(&mut self, end: usize) -> Option<String> {
+        let (block, length) = (self.take(1)?[0], self.take(1)?[0]);
+        assert_eq!(
+            (block, end - self.at),
+            (0, usize::from(length)),
+            "one block, number 0"
+        );
+        let bits = self.take(length.into())?;
+        let has = |kind: &u16| bits[usize::from(kind / 8)] & (0x80 >> (kind % 8)) != 0;
+        let kinds = (0..8 * u16::from(length)).filter(has).map(kind_name);
+        Some(kinds.collect::<Vec<_>>().join(" "))
+    }
+}
