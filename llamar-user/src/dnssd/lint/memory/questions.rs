@@ -10,7 +10,7 @@ use super::super::rules;
 use super::EARLY;
 use crate::dns::{Name, Question, Record, kind};
 
-/// Most questions that are remembered.
+/// Most names that are remembered.
 const KEPT_MAX: usize = 8192;
 /// RFC 6762 5.2: at least between the first two of a series.
 const GAP: Duration = Duration::from_secs(1);
@@ -18,8 +18,9 @@ const GAP: Duration = Duration::from_secs(1);
 const PROBE_GAP: Duration = Duration::from_millis(250);
 /// How soon a question is the same one asked again, and not asked anew by somebody who has just begun to wonder.
 const AGAIN: Duration = Duration::from_secs(10);
-/// RFC 6762 5.2: gaps do not have to grow above that.
-const GAP_MAX: Duration = Duration::from_secs(3600);
+/// RFC 6762 5.2, 10: who asks no more often than that may only be refreshing what it knows: addresses live two minutes,
+/// and after half of it they may be asked for.
+const REFRESH: Duration = Duration::from_secs(60);
 /// So many gaps in a row that do not grow are no series of questions that begins anew, and no refreshing of a record, of
 /// which RFC 6762 5.2 has four.
 const STEADY: u32 = 5;
@@ -29,7 +30,7 @@ const ANSWERED: Duration = Duration::from_secs(3);
 /// The questions of a link.
 #[derive(Debug, Default)]
 pub(super) struct Questions {
-    asked: HashMap<(Name, u16), Vec<Asked>>,
+    asked: HashMap<Name, Vec<Asked>>,
 }
 
 /// When somebody asked a question.
@@ -37,6 +38,7 @@ pub(super) struct Questions {
 struct Asked {
     by: IpAddr,
     at: Duration,
+    kind: u16,
     class: u16,
     /// Whether everybody had to listen to it, and a full mDNS host asked.
     loud: bool,
@@ -50,8 +52,8 @@ struct Asked {
     bare: u32,
 }
 
-/// Most hosts of one question that are remembered.
-const ASKERS_MAX: usize = 64;
+/// Most hosts and types of one name that are remembered.
+const ASKERS_MAX: usize = 128;
 
 impl Questions {
     #[cfg(test)]
@@ -69,6 +71,7 @@ impl Questions {
             let mut asked = Asked {
                 by,
                 at,
+                kind: question.kind,
                 class: question.class & !kind::CLASS_TOP,
                 loud,
                 probe: proposed.any(|record| answers(record, question)),
@@ -78,9 +81,10 @@ impl Questions {
                 bare: 0,
             };
             let askers = self.askers(question);
-            let before = askers
-                .iter()
-                .position(|other| other.by == by && other.class == asked.class);
+            let is_same = |other: &Asked| {
+                (other.by, other.kind, other.class) == (by, asked.kind, asked.class)
+            };
+            let before = askers.iter().position(is_same);
             let before = before.map(|place| askers.swap_remove(place));
             if let Some(before) = before.filter(|before| loud && before.loud) {
                 compare(question, &before, &mut asked, findings);
@@ -91,29 +95,27 @@ impl Questions {
         }
     }
 
-    /// Whether somebody asked for a record lately.
+    /// Whether somebody asked lately for what a record answers. RFC 6762 6.1: NSEC answers all that there is not.
     pub(super) fn wanted(&self, record: &Record, now: Duration) -> bool {
-        let asked = |kind| self.asked.get(&(record.owner.clone(), kind));
-        let mut askers = [record.kind, kind::ANY]
-            .into_iter()
-            .filter_map(asked)
-            .flatten();
-        askers.any(|asked| now.saturating_sub(asked.at) <= ANSWERED)
+        let answers = |asked: &Asked| {
+            let kinds = [record.kind, kind::ANY];
+            kinds.contains(&asked.kind) || record.kind == kind::NSEC
+        };
+        let mut askers = self.asked.get(&record.owner).into_iter().flatten();
+        askers.any(|asked| answers(asked) && now.saturating_sub(asked.at) <= ANSWERED)
     }
 
     /// Whether somebody probes for a name at the moment.
     pub(super) fn is_probed(&self, name: &Name, now: Duration) -> bool {
-        let askers = self.asked.get(&(name.clone(), kind::ANY));
-        let mut askers = askers.into_iter().flatten();
+        let mut askers = self.asked.get(name).into_iter().flatten();
         askers.any(|asked| asked.probe && now.saturating_sub(asked.at) <= GAP)
     }
 
     fn askers(&mut self, question: &Question) -> &mut Vec<Asked> {
-        let key = (question.name.clone(), question.kind);
-        if self.asked.len() == KEPT_MAX && !self.asked.contains_key(&key) {
+        if self.asked.len() == KEPT_MAX && !self.asked.contains_key(&question.name) {
             self.asked.clear();
         }
-        self.asked.entry(key).or_default()
+        self.asked.entry(question.name.clone()).or_default()
     }
 }
 
@@ -178,7 +180,7 @@ fn steady(
         long < short * 5 / 4 + EARLY
     });
     now.steady = if is_same { before.steady + 1 } else { 0 };
-    if now.steady + 1 >= STEADY && gap + GAP < GAP_MAX {
+    if now.steady + 1 >= STEADY && gap < REFRESH {
         findings.name(
             rules::REPEAT,
             &question.name,

@@ -58,6 +58,23 @@ fn records_are_announced_up_to_eight_times() {
     fine(&asked);
 }
 
+// RFC 6762 6.1, 8.3: A16, A27
+#[test]
+fn denial_answers_whatever_is_asked_of_its_name() {
+    let asked: Vec<_> = (1..12)
+        .flat_map(|number| {
+            let at = number * 20_000;
+            let ask =
+                query(&[question("casa.local", kind::TXT)]).from(&format!("10.0.0.{number}:5353"));
+            [
+                ask.at(at),
+                response(&[nsec("casa.local", &[kind::A])]).at(at + 10),
+            ]
+        })
+        .collect();
+    fine(&asked);
+}
+
 // RFC 6762 10.2: A31
 #[test]
 fn unique_rrset_is_sent_whole() {
