@@ -4,6 +4,7 @@
 //! breaches, and nobody is accused for what was forgotten.
 
 mod copies;
+mod print;
 mod questions;
 mod responses;
 mod senders;
@@ -39,7 +40,7 @@ pub(super) struct Memory {
 impl Memory {
     /// Most that is remembered by all parts together.
     #[cfg(test)]
-    pub const MOST: usize = 60_000;
+    pub const MOST: usize = 2 * 32_768 + 2 * 8192 + 4096 + 256;
 
     /// How much is remembered.
     #[cfg(test)]

@@ -10,8 +10,9 @@ use super::super::rules;
 use super::EARLY;
 use crate::dns::{Name, Question, Record, kind};
 
-/// Most names that are remembered.
-const KEPT_MAX: usize = 8192;
+/// Most names that are remembered, and most questions of all of them: some megabytes.
+const NAMES_MAX: usize = 8192;
+const KEPT_MAX: usize = 32_768;
 /// RFC 6762 5.2: at least between the first two of a series.
 const GAP: Duration = Duration::from_secs(1);
 /// RFC 6762 8.1: between two probes.
@@ -31,6 +32,8 @@ const ANSWERED: Duration = Duration::from_secs(3);
 #[derive(Debug, Default)]
 pub(super) struct Questions {
     asked: HashMap<Name, Vec<Asked>>,
+    /// How many there are of all names.
+    count: usize,
 }
 
 /// When somebody asked a question.
@@ -86,11 +89,13 @@ impl Questions {
             };
             let before = askers.iter().position(is_same);
             let before = before.map(|place| askers.swap_remove(place));
-            if let Some(before) = before.filter(|before| loud && before.loud) {
-                compare(question, &before, &mut asked, findings);
+            if let Some(before) = before.as_ref().filter(|before| loud && before.loud) {
+                compare(question, before, &mut asked, findings);
             }
+            let is_new = before.is_none();
             if askers.len() < ASKERS_MAX {
                 askers.push(asked);
+                self.count += usize::from(is_new);
             }
         }
     }
@@ -112,8 +117,10 @@ impl Questions {
     }
 
     fn askers(&mut self, question: &Question) -> &mut Vec<Asked> {
-        if self.asked.len() == KEPT_MAX && !self.asked.contains_key(&question.name) {
+        let is_new = !self.asked.contains_key(&question.name);
+        if self.count == KEPT_MAX || self.asked.len() == NAMES_MAX && is_new {
             self.asked.clear();
+            self.count = 0;
         }
         self.asked.entry(question.name.clone()).or_default()
     }
@@ -126,42 +133,39 @@ fn compare(question: &Question, before: &Asked, now: &mut Asked, findings: &mut 
     if gap.is_zero() {
         return;
     }
-    let shown = question.to_string();
-    if now.probe {
-        if before.probe && gap + EARLY < PROBE_GAP {
-            findings.name(
-                rules::PROBE_PACE,
-                &question.name,
-                format!("the name is probed for again after {gap:.0?}, before 250 ms have passed"),
-            );
-        }
-        return;
+    match (before.probe, now.probe) {
+        (true, true) if gap + EARLY < PROBE_GAP => findings.name(
+            rules::PROBE_PACE,
+            &question.name,
+            format!("the name is probed for again after {gap:.0?}, before 250 ms have passed"),
+        ),
+        (false, false) => ask_again(question, before, now, gap, findings),
+        _ => {}
     }
-    if before.probe {
-        return;
-    }
+}
+
+/// Judges a question that is asked again, and is no probe.
+fn ask_again(
+    question: &Question,
+    before: &Asked,
+    now: &mut Asked,
+    gap: Duration,
+    findings: &mut Findings,
+) {
+    let mut wrong = |rule, text| findings.name(rule, &question.name, text);
     let probes = question.kind == kind::ANY && now.unicast && gap < GAP / 2;
     now.bare = if probes { before.bare + 1 } else { 0 };
     if now.bare == 2 {
-        findings.name(
-            rules::PROBE_RECORDS,
-            &question.name,
-            "three questions like probes follow each other, and propose no records",
-        );
+        let text = "three questions like probes follow each other, and propose no records";
+        wrong(rules::PROBE_RECORDS, text.to_owned());
     }
     if !probes && gap + EARLY < GAP {
-        findings.name(
-            rules::REPEAT,
-            &question.name,
-            format!("{shown} is asked again after {gap:.0?}, before a second has passed"),
-        );
+        let text = format!("{question} is asked again after {gap:.0?}, before a second has passed");
+        wrong(rules::REPEAT, text);
     }
     if !probes && now.unicast && before.unicast && gap < AGAIN {
-        findings.name(
-            rules::UNICAST_REPEAT,
-            &question.name,
-            format!("{shown} is asked again and still wants its answer by unicast"),
-        );
+        let text = format!("{question} is asked again and still wants its answer by unicast");
+        wrong(rules::UNICAST_REPEAT, text);
     }
     steady(question, before, now, gap, findings);
 }

@@ -7,7 +7,8 @@ use std::time::Duration;
 use super::super::breach::Findings;
 use super::super::message::{Judged, flushes};
 use super::super::rules;
-use crate::dns::{Name, Rdata, Record, kind};
+use super::print::Print;
+use crate::dns::{Name, Record, kind};
 
 /// Most records that are remembered.
 const KEPT_MAX: usize = 8192;
@@ -23,7 +24,7 @@ pub(super) struct Updates {
 
 #[derive(Debug)]
 struct Last {
-    data: Rdata,
+    data: Print,
     /// When it changed, the oldest first.
     changes: VecDeque<Duration>,
 }
@@ -46,15 +47,16 @@ impl Updates {
             if records().filter(same).count() > 1 {
                 continue;
             }
+            let data = Print::of(&record.data);
             let key = (by, record.owner.clone(), record.kind);
             if self.last.len() == KEPT_MAX && !self.last.contains_key(&key) {
                 self.last.clear();
             }
             let last = self.last.entry(key).or_insert_with(|| Last {
-                data: record.data.clone(),
+                data,
                 changes: VecDeque::new(),
             });
-            if last.change(&record.data, now) > CHANGES_MAX {
+            if last.change(data, now) > CHANGES_MAX {
                 findings.record(
                     rules::UPDATES,
                     record,
@@ -67,11 +69,11 @@ impl Updates {
 
 impl Last {
     /// Takes what the record says now. If that is new, says how often it was in the last minute.
-    fn change(&mut self, data: &Rdata, now: Duration) -> usize {
-        if self.data == *data {
+    fn change(&mut self, data: Print, now: Duration) -> usize {
+        if self.data == data {
             return 0;
         }
-        self.data = data.clone();
+        self.data = data;
         let is_old = |at: &Duration| now.saturating_sub(*at) > MINUTE;
         while self.changes.front().is_some_and(is_old) || self.changes.len() > CHANGES_MAX {
             self.changes.pop_front();
