@@ -102,13 +102,16 @@ fn text(name: &str) -> Name {
     Name::parse(name).expect("a name")
 }
 
+/// When a message reaches which host, and how.
+type OnItsWay = (Instant, usize, Arrival, Message);
+
 /// A link, its hosts and who listens.
 struct Link {
     start: Instant,
     now: Instant,
     hosts: Vec<Host>,
     /// When which host gets what.
-    air: VecDeque<(Instant, usize, Arrival, Message)>,
+    air: VecDeque<OnItsWay>,
     linter: Linter,
     count: usize,
 }
@@ -191,9 +194,13 @@ impl Link {
                 return;
             };
             self.now = self.now.max(next);
-            while let Some((_, host, arrival, message)) =
-                self.air.pop_front_if(|(at, ..)| *at <= self.now)
-            {
+            let due =
+                |air: &VecDeque<OnItsWay>| air.front().is_some_and(|(at, ..)| *at <= self.now);
+            let mut arrived = VecDeque::new();
+            while due(&self.air) {
+                arrived.extend(self.air.pop_front());
+            }
+            for (_, host, arrival, message) in arrived {
                 self.arrive(host, &arrival, &message);
             }
             for host in 0..self.hosts.len() {
