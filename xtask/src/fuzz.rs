@@ -54,6 +54,8 @@ enum Target {
     Ini,
     /// The hosts file
     Hosts,
+    /// Capture files, and the linter for what they hold
+    Capture,
 }
 
 impl Target {

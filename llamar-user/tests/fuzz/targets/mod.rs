@@ -2,6 +2,7 @@
 
 use crate::run::fuzz;
 
+mod capture;
 mod config;
 mod engine;
 mod frame;
@@ -77,4 +78,10 @@ fn sender() {
 #[test]
 fn mdns() {
     fuzz::<mdns::Mdns>();
+}
+
+/// Capture files, and the linter for what they hold.
+#[test]
+fn capture() {
+    fuzz::<capture::Captures>();
 }
