@@ -172,7 +172,6 @@ impl Querier {
     pub fn wake(&mut self, turn: &mut Turn<'_>) {
         self.catch_up(turn);
         self.cache.shorten(turn.now + WAKE);
-        self.refreshes.clear();
         for family in turn.families {
             self.begin_family(turn, *family);
         }
@@ -275,10 +274,12 @@ impl Querier {
             }
             self.tell(turn, changed);
         }
+        // Those who lost an answer at once do not all ask at once, but we ask for all that we lost at once.
+        let moment = turn.now + turn.rng.random_range(FIRST);
         for number in lost {
             let question = self.asked.question(number);
             if question.is_some_and(|question| !self.is_settled(question)) {
-                self.asked.resume(turn.now, turn.rng, number);
+                self.asked.resume(moment, number);
             }
         }
         for id in self.cache.take_heard() {

@@ -24,10 +24,10 @@ fn offices(scene: &mut Scene, hosts: u8) {
     scene.run(secs(20));
 }
 
-/// Most messages that a host sends over a family within a second while it starts: three probes 250 ms apart
-/// (RFC 6762 8.1), of which the first may be the repetition of one that lost a tie-break, the announcement, and answers
-/// to others' questions, which wait until they can be joined (6.4).
-const MESSAGES_PER_HOST: usize = 8;
+/// Most messages that each host sends over a family within a second while all start: three probes 250 ms apart
+/// (RFC 6762 8.1), the announcement or the first probe for the next name, a question (5.2), and an answer to those of
+/// others, which wait until they can be joined (6.4).
+const MESSAGES_PER_HOST: usize = 6;
 
 // RFC 6762 6.4, 8.1, 8.3: A12, A24, A27
 #[test]
@@ -54,6 +54,7 @@ fn hosts_that_start_at_once_send_a_bounded_number_of_messages() {
         Ok(scene)
     };
     holds(2, property);
+    breaks(Rule::TieBreak, 2, property);
 }
 
 // RFC 6762 6: A13

@@ -298,6 +298,18 @@ fn more_than_ten_updates_a_minute_are_announced_later() {
     assert_eq!(bench.v4()[0].message.answers, [flush(txt(WEB, "n=40"))]);
 }
 
+// RFC 6762 8.3: A27. What was probed anew is no update.
+#[test]
+fn names_won_again_are_announced_at_once_however_often() {
+    let mut bench = Bench::casa();
+    for _ in 0..20 {
+        bench.forget();
+        bench.with(Responder::wake);
+        bench.run(ms(2500));
+        assert_eq!((bench.queries().len(), bench.responses().len()), (3, 2));
+    }
+}
+
 // RFC 6762 6: A13. The bench sees that a second lies between.
 #[test]
 fn announcement_waits_for_the_second_since_an_answer() {

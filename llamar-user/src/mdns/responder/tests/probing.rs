@@ -13,9 +13,7 @@ fn probing(addresses: &[&str]) -> Bench {
     let mut bench = Bench::new();
     bench.wanted.hosts = vec![host("casa.local", addresses)];
     bench.follow();
-    while bench.sent.is_empty() {
-        bench.run(ms(1));
-    }
+    bench.run_to_query();
     bench
 }
 
