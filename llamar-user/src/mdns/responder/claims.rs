@@ -53,7 +53,7 @@ pub(super) struct Claim {
     /// Whether it has been ours since it is called as it is, so that others may be pointed to it.
     pub sure: bool,
     /// Its records in the zone.
-    pub ids: Vec<Id>,
+    pub ids: BTreeSet<Id>,
     /// How often in a row it was lost.
     pub losses: u32,
     /// Since when it has been tried in vain, and whether that was told.
@@ -186,7 +186,7 @@ impl Claims {
             stage: Stage::Down,
             what,
             sure: false,
-            ids: Vec::new(),
+            ids: BTreeSet::new(),
             losses: 0,
             vain: None,
             culprit: None,

@@ -1,6 +1,6 @@
 //! Names that another host has too (RFC 6762 8.1, 9).
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
@@ -134,7 +134,7 @@ impl Responder {
             claim.defended = Some(turn.now);
             claim.ids.clone()
         } else {
-            Vec::new()
+            BTreeSet::new()
         };
         tell(turn, name, culprit, Outcome::Kept, news);
         let is_unique = |zone: &super::Zone, id| {

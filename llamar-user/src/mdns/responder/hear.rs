@@ -50,16 +50,9 @@ impl Responder {
     /// Another host told records of ours.
     fn heed(&mut self, turn: &mut Turn<'_>, family: Family, heard: &Heard) {
         if turn.rules.hold(Rule::DuplicateAnswers) {
+            // RFC 6762 7.4. What is left of a unique set goes out whole nevertheless (10.2).
             for id in &heard.told {
-                // RFC 6762 7.4, 10.2: a part of a unique set does not stand for all of it.
-                let is_whole = self
-                    .zone
-                    .whole(*id)
-                    .iter()
-                    .all(|id| heard.told.contains(id));
-                if is_whole {
-                    self.was_told(turn.now, family, *id);
-                }
+                self.was_told(turn.now, family, *id);
             }
         }
         if heard.short.is_empty() {

@@ -67,17 +67,22 @@ impl Responder {
             return;
         };
         let extent = self.extent(claim);
-        let old: BTreeSet<Id> = claim.ids.iter().copied().collect();
-        let (mut held, mut fresh) = (Vec::new(), Vec::new());
+        let old = claim.ids.clone();
+        let (mut held, mut fresh) = (BTreeSet::new(), Vec::new());
         for draft in self.drafts(claim, extent) {
             let role = draft.role;
-            let (id, is_new) = self.keep(&old, draft);
-            held.push(id);
+            let found = self.zone.find(&draft.record);
+            let found = found.filter(|id| old.contains(id) || held.contains(id));
+            let (id, is_new) = match found {
+                Some(id) => (id, false),
+                None => self.zone.hold(draft),
+            };
+            held.insert(id);
             if is_new && role != Role::Absent {
                 fresh.push(id);
             }
         }
-        let gone = old.iter().filter(|id| !held.contains(id));
+        let gone = old.difference(&held);
         let mut ended: Vec<_> = gone.filter_map(|id| self.zone.release(*id)).collect();
         if cause == Cause::Silence {
             ended.clear();
@@ -99,15 +104,6 @@ impl Responder {
         let announced = fresh.into_iter().map(|id| (id, at));
         changes.announced.extend(announced);
         self.end(ended, at, changes);
-    }
-
-    /// The record of a draft, and whether it is new in the zone.
-    fn keep(&mut self, old: &BTreeSet<Id>, draft: Draft) -> (Id, bool) {
-        let found = self.zone.find(&draft.record);
-        match found {
-            Some(id) if old.contains(&id) => (id, false),
-            _ => self.zone.hold(draft),
-        }
     }
 
     /// Records have gone. RFC 6762 8.4: if that was a part of a unique set, the bit that flushes caches tells so on what is

@@ -45,7 +45,8 @@ pub(super) fn of_host(host: &Host, name: &Name) -> Vec<Draft> {
 pub(super) fn of_service(service: &Service, name: &Name, host: Option<&Name>) -> Vec<Draft> {
     let mut drafts = Vec::new();
     for txt in &service.txt {
-        drafts.extend(unique(name, TTL_OTHER, Rdata::Txt(sendable(txt))));
+        let draft = unique(name, TTL_OTHER, Rdata::Txt(sendable(txt)));
+        drafts.extend(draft.filter(|draft| !drafts.contains(draft)));
     }
     if let Some(host) = host {
         let srv = Srv {

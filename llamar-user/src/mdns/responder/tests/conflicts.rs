@@ -314,6 +314,13 @@ fn withdrawn_name_is_tried_again_after_growing_pauses() {
     bench.run(secs(5000));
     assert_eq!(bench.state("casa.local"), State::Verified);
     assert_eq!(bench.standing("casa.local").culprit, None);
+    // After that, the same is news, and the pause is short.
+    bench.forget();
+    bench.hear(&theirs(), from(PEER));
+    contest(&mut bench);
+    assert!(lost(&bench)[0].news);
+    bench.run(secs(14));
+    assert_eq!(bench.state("casa.local"), State::Verified);
 }
 
 // RFC 6763 12.2: a service is not offered under a name that is another's.

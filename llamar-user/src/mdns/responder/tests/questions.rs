@@ -185,6 +185,33 @@ fn all_txt_records_of_an_instance_are_one_set() {
     assert_eq!(told(&mut bench, question(WEB, TXT)).0, set);
 }
 
+// RFC 6762 10.1: A30. What is wanted twice is there once, and ends once.
+#[test]
+fn records_that_are_wanted_twice_are_one() {
+    let mut bench = Bench::new();
+    let mut web = service(WEB, 80, "a=1");
+    web.txt.push(web.txt[0].clone());
+    web.subtypes = ["_a._sub._http._tcp.local"; 2].map(name).into();
+    bench.wanted.services = vec![web];
+    let mut bench = bench.settled();
+    assert_eq!(
+        told(&mut bench, question(WEB, TXT)).0,
+        sorted(&[flush(txt(WEB, "a=1"))])
+    );
+    bench.follow();
+    bench.forget();
+    bench.wanted.services.clear();
+    bench.follow();
+    assert_eq!(bench.responses()[0].message.answers.len(), 5);
+    assert!(!bench.ask(
+        &query(&[
+            question(WEB, TXT),
+            question("_a._sub._http._tcp.local", PTR)
+        ]),
+        from(PEER)
+    ));
+}
+
 // RFC 6763 6.1: B3
 #[test]
 fn txt_record_never_has_empty_data() {

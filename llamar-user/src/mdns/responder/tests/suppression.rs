@@ -60,6 +60,10 @@ fn known_part_of_a_set_does_not_tear_it_apart() {
     asked.answers = vec![address("casa.local", "10.0.0.1")];
     assert!(bench.ask(&asked, from(PEER)));
     assert_eq!(bench.v4()[0].message.answers.len(), 2);
+    // By unicast neither.
+    asked.questions = vec![qu("casa.local", A)];
+    bench.ask(&asked, from(PEER));
+    assert_eq!(bench.to(from(PEER).from)[0].message.answers.len(), 2);
     asked.answers.push(address("casa.local", "10.0.0.9"));
     bench.run(secs(2));
     assert!(!bench.ask(&asked, from(PEER)));
@@ -240,6 +244,26 @@ fn announcement_is_made_whatever_others_tell() {
     bench.hear(&response(&[flush(txt(WEB, "new"))]), from(OTHER));
     bench.run(secs(5));
     assert_eq!(bench.v4().len(), 2);
+}
+
+// RFC 6762 8.3, 6: A13, A27. One that waits for the second to be over as well.
+#[test]
+fn announcement_that_waits_is_put_off_and_not_dropped() {
+    let mut bench = Bench::casa();
+    bench.wanted.hosts[0].addresses.insert(ip("10.0.0.8"));
+    bench.follow();
+    bench.run(ms(400));
+    bench.wanted.hosts[0].addresses.remove(&ip("10.0.0.8"));
+    bench.follow();
+    bench.forget();
+    for _ in 0..2 {
+        bench.run(ms(500));
+        let told = response(&[flush(address("casa.local", "10.0.0.1"))]);
+        bench.hear(&told, from(OTHER));
+    }
+    assert!(bench.v4().is_empty());
+    bench.run(secs(5));
+    assert!(!bench.v4().is_empty());
 }
 
 // RFC 6762 6.6, 10.1: A19, A54
