@@ -17,7 +17,7 @@ mod ground;
 mod lifecycle;
 mod limiter;
 mod llmnr_end_to_end;
-mod mdns_ground;
+mod mdns;
 mod mending;
 mod names;
 mod other_types;
