@@ -43,7 +43,8 @@ fn asked(somebody: &Somebody, questions: &[&str]) -> Vec<Heard> {
     let mut left: Vec<&str> = questions.to_vec();
     let mut all = Vec::new();
     somebody.hear(&format!("questions {questions:?}"), |heard| {
-        left.retain(|question| !heard.asks(question));
+        let asks: Vec<String> = heard.questions.iter().map(ToString::to_string).collect();
+        left.retain(|question| !asks.iter().any(|asked| asked == question));
         all.push(heard);
         left.is_empty().then_some(())
     });
