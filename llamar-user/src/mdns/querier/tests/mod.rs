@@ -21,6 +21,9 @@ mod refresh;
 mod series;
 
 const ETH0: u32 = 2;
+/// Who tells what is heard.
+const TELLER: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 8));
+/// Who asks.
 const PEER: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 7));
 const PEER_V6: IpAddr = IpAddr::V6(Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0, 7));
 const US: IpAddr = IpAddr::V4(Ipv4Addr::new(192, 0, 2, 1));
@@ -196,7 +199,7 @@ impl Scene {
     /// Hears a response that goes to everybody.
     fn hears(&mut self, answers: Vec<Record>) {
         let message = response(answers);
-        assert!(self.hears_message(&message, &multicast(PEER)));
+        assert!(self.hears_message(&message, &multicast(TELLER)));
     }
 
     fn hears_message(&mut self, message: &Message, arrival: &Arrival) -> bool {

@@ -314,6 +314,19 @@ fn queries_that_need_not_be_answered_before_us_say_nothing() {
     assert_eq!(observe(&query(both().questions, known(499)), &peer), 0);
 }
 
+// RFC 6762 10.5: A32
+// A host that has a record and looks for others like it does not answer itself.
+#[test]
+fn record_whose_teller_asks_for_it_himself_is_not_waited_for() {
+    let mut scene = observed();
+    for at in [60.0, 62.0, 66.0] {
+        scene.run(at);
+        scene.overhears(&both(), &multicast(TELLER));
+    }
+    scene.run(120.0);
+    assert_eq!(scene.querier.cache().len(), 2);
+}
+
 // RFC 6762 6, 10.5: A13, A32
 // Who has just answered must not answer again within a second.
 #[test]
