@@ -87,9 +87,6 @@ impl Refreshes {
 
     /// Plans the first stage that lies in the future, of those that are left.
     fn go_on(&mut self, now: Instant, rng: &mut StdRng, id: Id, entry: &Entry, over: usize) {
-        if entry.is_condemned() {
-            return;
-        }
         let spread = rng.random_range(Duration::ZERO..=share(entry, SPREAD));
         let stages = STAGES.into_iter().enumerate().skip(over);
         let times =

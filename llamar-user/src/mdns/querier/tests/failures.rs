@@ -1,6 +1,7 @@
 //! Records that were reported as wrong (RFC 6762 10.4).
 
 use super::*;
+use crate::mdns::querier::failures::CHECKS_MAX;
 
 fn reconfirm(scene: &mut Scene, record: &Record) -> bool {
     scene.turn(|querier, turn| querier.reconfirm(turn, record))
@@ -60,6 +61,7 @@ fn reported_record_that_is_asked_for_anyway_goes_in_the_same_message() {
     // At one time with the question itself, as when a timeout comes late.
     let mut scene = Scene::new();
     scene.hears(vec![web(1)]);
+    scene.run(10.0);
     reconfirm(&mut scene, &web(1));
     scene.ask(1, &http());
     scene.now += milliseconds(500);
@@ -70,19 +72,12 @@ fn reported_record_that_is_asked_for_anyway_goes_in_the_same_message() {
 fn what_is_not_there_and_what_is_too_much_is_not_asked_for() {
     let mut scene = Scene::new();
     assert!(!reconfirm(&mut scene, &web(1)));
-    scene.hears(
-        (0..super::super::failures::CHECKS_MAX + 1)
-            .map(web)
-            .collect(),
-    );
+    scene.hears((0..CHECKS_MAX + 1).map(web).collect());
     scene.run(10.0);
-    for number in 0..super::super::failures::CHECKS_MAX {
+    for number in 0..CHECKS_MAX {
         assert!(reconfirm(&mut scene, &web(number)));
     }
-    assert!(!reconfirm(
-        &mut scene,
-        &web(super::super::failures::CHECKS_MAX)
-    ));
+    assert!(!reconfirm(&mut scene, &web(CHECKS_MAX)));
     scene.run(30.0);
     assert_eq!(scene.querier.cache().len(), 1);
     assert!(scene.querier.checks.poll_timeout().is_none());

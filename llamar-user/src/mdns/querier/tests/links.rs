@@ -69,7 +69,7 @@ fn interface_that_goes_takes_its_records_and_asks_anew_when_it_comes() {
     scene.turn(|querier, turn| querier.reconfirm(turn, &web(1)));
     scene.families.clear();
     scene.turn(|querier, turn| querier.follow(turn));
-    assert!(scene.querier.cache().is_empty());
+    assert!(scene.querier.cache().is_empty() && scene.querier.poll_timeout().is_none());
     assert_eq!(
         scene.events(),
         [

@@ -79,6 +79,19 @@ fn record_that_is_asked_for_late_is_refreshed_at_the_stages_that_are_left() {
     assert_eq!(sent[0].asks(), ["casa.local ANY"]);
 }
 
+// RFC 6762 5.2: A4
+#[test]
+fn another_who_asks_does_not_have_a_stage_repeated() {
+    for seed in 0..30 {
+        let mut scene = Scene::seeded(seed);
+        scene.ask(1, &casa());
+        scene.hears(vec![unique("casa.local", 1000, a(1))]);
+        assert_within(&[scene.next().at], &[(800.0, 820.0)]);
+        scene.ask(2, &question("casa.local", kind::ANY));
+        assert_eq!(scene.times(849.9), [0.0; 0]);
+    }
+}
+
 // RFC 6762 5.2, 10.1: A4, A29
 #[test]
 fn what_is_about_to_go_is_not_asked_for() {
