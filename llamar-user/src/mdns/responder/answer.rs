@@ -11,7 +11,7 @@ use super::Responder;
 use super::announce::Urgency;
 use super::claims::Stage;
 use super::known::Known;
-use super::tie;
+use super::tie::Proposals;
 use super::unicast::Unicast;
 use super::zone::{AGAIN, Id, Role};
 use crate::dns::{Message, Question, kind};
@@ -30,6 +30,7 @@ struct Query<'a> {
     arrival: &'a Arrival,
     on_link: bool,
     known: Known<'a>,
+    proposals: Proposals<'a>,
 }
 
 /// Answers to the questions of one query by how they go out.
@@ -85,8 +86,11 @@ impl Responder {
         } else {
             Known::default()
         };
+        // RFC 6762 6.7: who asks from another port takes part in nothing.
+        let mut proposals = Proposals::default();
         if !arrival.is_legacy() {
-            self.break_ties(turn, message);
+            proposals = Proposals::new(message);
+            self.break_ties(turn, &proposals);
             self.know(turn, message, arrival, &known);
         }
         let query = Query {
@@ -94,7 +98,9 @@ impl Responder {
             arrival,
             on_link,
             known,
+            proposals,
         };
+        self.rebuff(turn, &query);
         let (urgent, others) = self.sort(turn, &query);
         let answered = !urgent.is_empty() || !others.is_empty();
         self.respond(turn, &query, urgent, When::Urgent);
@@ -105,7 +111,7 @@ impl Responder {
     }
 
     /// The answers to a query's questions: those that defend a name, and all others.
-    fn sort(&mut self, turn: &mut Turn<'_>, query: &Query<'_>) -> (Answers, Answers) {
+    fn sort(&self, turn: &Turn<'_>, query: &Query<'_>) -> (Answers, Answers) {
         let (mut urgent, mut others) = (Answers::default(), Answers::default());
         let mut asked = BTreeSet::new();
         for question in &query.message.questions {
@@ -123,10 +129,7 @@ impl Responder {
             if found.is_empty() {
                 continue;
             }
-            let is_probe = is_probe(question, query);
-            if is_probe {
-                self.rebuff(turn, question, query);
-            }
+            let is_probe = query.proposals.answer(question);
             let way = way(question, query, is_probe);
             let answers = if is_probe { &mut urgent } else { &mut others };
             self.direct(turn, query.arrival.family(), way, &found, answers);
@@ -134,24 +137,26 @@ impl Responder {
         (urgent, others)
     }
 
-    /// Another host wants a name of ours.
-    fn rebuff(&mut self, turn: &mut Turn<'_>, question: &Question, query: &Query<'_>) {
-        // RFC 6762 6.6: who proposes the same as we have takes nothing away.
-        let mut proposed = query.message.authorities.iter();
-        let differs = proposed
-            .any(|record| tie::answers(question, record) && self.zone.find(record).is_none());
-        let claim = self.claims.using(&question.name);
+    /// Another host wants names of ours.
+    fn rebuff(&mut self, turn: &mut Turn<'_>, query: &Query<'_>) {
         let culprit = query.arrival.from.ip();
-        if differs
-            && let Some(claim) = claim.and_then(|id| self.claims.get_mut(id))
-            && claim.stage() == Stage::Held
-            && claim.rebuff(culprit)
-        {
-            turn.events.push_back(Event::Defended {
-                device: turn.device,
-                name: claim.used().clone(),
-                culprit,
-            });
+        for (owner, proposed) in query.proposals.iter() {
+            // RFC 6762 6.6: who proposes the same as we have takes nothing away.
+            let differs = proposed
+                .iter()
+                .any(|record| self.zone.find(record).is_none());
+            let claim = self.claims.using(owner);
+            if let Some(claim) = claim.and_then(|id| self.claims.get_mut(id))
+                && claim.stage() == Stage::Held
+                && differs
+                && claim.rebuff(culprit)
+            {
+                turn.events.push_back(Event::Defended {
+                    device: turn.device,
+                    name: claim.used().clone(),
+                    culprit,
+                });
+            }
         }
     }
 
@@ -252,12 +257,6 @@ impl Answers {
     fn is_empty(&self) -> bool {
         self.multicast.is_empty() && self.unicast.is_empty()
     }
-}
-
-/// Whether a question is a probe. RFC 6762 6: what answers it stands in the authority section.
-fn is_probe(question: &Question, query: &Query<'_>) -> bool {
-    let mut proposed = query.message.authorities.iter();
-    !query.arrival.is_legacy() && proposed.any(|record| tie::answers(question, record))
 }
 
 /// How the answers to a question go out.

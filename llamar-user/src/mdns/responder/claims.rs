@@ -329,9 +329,12 @@ impl Claims {
 
     /// The records that a name is probed with: all that it is to have, but not what only points to it.
     pub(super) fn proposed(&self, claim: &Claim) -> Vec<Record> {
-        let drafts = self.drafts(claim).into_iter();
-        let own =
-            drafts.filter(|draft| draft.role == Role::Unique && draft.record.owner == claim.used);
+        let drafts = match &claim.what {
+            What::Host(host) => records::of_addresses(host, &claim.used),
+            What::Service(_) => self.drafts(claim),
+        };
+        let own = drafts.into_iter();
+        let own = own.filter(|draft| draft.role == Role::Unique);
         own.map(|draft| draft.record).collect()
     }
 }

@@ -323,6 +323,19 @@ fn withdrawn_name_is_tried_again_after_growing_pauses() {
     assert_eq!(bench.state("casa.local"), State::Verified);
 }
 
+// RFC 6762 9: a name whose domain leaves no room for a number cannot be changed.
+#[test]
+fn name_without_room_for_another_is_withdrawn() {
+    let others = ["a", "b", "c"].map(|letter| letter.repeat(63)).join(".");
+    let long = format!("x.{others}.{}", "d".repeat(59));
+    let mut bench = Bench::new();
+    bench.wanted.hosts = vec![host(&long, &["10.0.0.1"])];
+    bench.follow();
+    contest(&mut bench);
+    assert!(matches!(bench.state(&long), State::Withdrawn { .. }));
+    assert!(matches!(lost(&bench)[0].outcome, Outcome::Withdrawn { .. }));
+}
+
 // RFC 6763 12.2: a service is not offered under a name that is another's.
 #[test]
 fn services_end_with_their_withdrawn_host_and_come_back_with_it() {

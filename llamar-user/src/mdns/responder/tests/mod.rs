@@ -13,4 +13,5 @@ mod questions;
 mod records;
 mod renaming;
 mod suppression;
+mod talk;
 mod unicast;

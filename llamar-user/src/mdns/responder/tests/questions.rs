@@ -106,7 +106,7 @@ fn what_is_not_ours_is_not_answered() {
     assert!(!bench.ask(&query(&[]), from(PEER)));
 }
 
-// RFC 6763 12.1, 12.2, 12.3: B7
+// RFC 6763 12.1, 12.2, 12.3, 7.1: B5, B7
 #[test]
 fn service_questions_get_what_is_asked_next() {
     let mut bench = Bench::new();
@@ -226,7 +226,7 @@ fn txt_record_never_has_empty_data() {
     );
 }
 
-// RFC 6763 4.1, 9: names of other domains, and instances with dots and letters of any kind.
+// RFC 6763 4.1; RFC 6762 16: A35, B1. Names of other domains, and instances with dots and letters of any kind.
 #[test]
 fn instance_is_one_label_whatever_is_in_it() {
     let text = r"Größe\. 1\\2._http._tcp.example.org";
@@ -241,6 +241,29 @@ fn instance_is_one_label_whatever_is_in_it() {
     let meta = "_services._dns-sd._udp.example.org";
     let pointer = ptr(meta, 4500, "_http._tcp.example.org");
     assert_eq!(told(&mut bench, question(meta, PTR)).0, sorted(&[pointer]));
+}
+
+// RFC 6763 8: B18
+#[test]
+fn same_instance_of_two_types_is_two_names() {
+    let mut bench = Bench::new();
+    bench.wanted.services = vec![service(WEB, 80, ""), service("Web._ssh._tcp.local", 22, "")];
+    let mut bench = bench.settled();
+    for text in [WEB, "Web._ssh._tcp.local"] {
+        let standing = bench.standing(text);
+        assert_eq!(
+            (standing.used, standing.state),
+            (name(text), State::Verified)
+        );
+    }
+    let ours = flush(srv("Web._ssh._tcp.local", 22, "casa.local"));
+    bench.hear(&response(&[ours]), from(PEER));
+    assert_eq!(bench.state(WEB), State::Verified);
+    bench.hear(
+        &response(&[srv("Web._ipp._tcp.local", 1, "b.local")]),
+        from(PEER),
+    );
+    assert_eq!(bench.state(WEB), State::Verified);
 }
 
 // RFC 6762 8.1, 10: A29, A44

@@ -166,6 +166,37 @@ fn qu_answers_wait_for_more_known_answers_too() {
     assert!(bench.sent.is_empty());
 }
 
+// RFC 6762 7.2, 5.4: A22. What one asker wants by several messages is one response.
+#[test]
+fn questions_of_one_asker_are_answered_together_in_the_end() {
+    let mut bench = Bench::web();
+    for text in [HTTP, META] {
+        let mut asked = query(&[qu(text, PTR)]);
+        asked.flags = TC;
+        bench.ask(&asked, from(PEER));
+        bench.run(ms(50));
+    }
+    bench.run(secs(1));
+    assert_eq!(bench.sent.len(), 1);
+    let message = &bench.to(from(PEER).from)[0].message;
+    let expected = [pointer(4500), ptr(META, 4500, HTTP)];
+    assert_eq!(sorted(&message.answers), sorted(&expected));
+}
+
+// RFC 6762 6, 6.7: A11, A20. Who takes no part in mDNS sends no more known answers, but TC is TC.
+#[test]
+fn truncated_legacy_query_is_answered_after_400_to_500_ms() {
+    let mut bench = Bench::web();
+    let asked = bench.at();
+    let mut truncated = query(&[question("casa.local", A)]);
+    truncated.flags = TC;
+    bench.ask(&truncated, from_legacy(PEER));
+    bench.run(secs(1));
+    assert_eq!(bench.to(from_legacy(PEER).from).len(), 1);
+    let wait = bench.sent[0].at - asked;
+    assert!(wait >= ms(400) && wait <= ms(500), "{wait:?}");
+}
+
 // RFC 6762 7.4: A23
 #[test]
 fn answer_that_another_host_gives_first_is_not_given_again() {
