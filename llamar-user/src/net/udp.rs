@@ -20,7 +20,8 @@ use tokio::net::UdpSocket;
 
 use super::holder::{self, Holders};
 
-pub(crate) use message::send_by;
+pub(crate) use message::{receive, send_by};
+pub(crate) use open::share;
 pub use open::{BindError, LLMNR, MDNS, Protocol};
 
 /// LLMNR's port (RFC 4795 2).

@@ -147,7 +147,7 @@ fn finish(socket: Socket, address: SocketAddr, shared: bool) -> io::Result<UdpSo
 /// Binds a socket to a port that others may have. avahi, systemd-resolved and nearly all others set SO_REUSEADDR, if not
 /// at first. SO_REUSEPORT makes those that set it one group, of which chance says who gets what is sent to one host; so
 /// it is set only where somebody has set nothing else.
-fn share(socket: &Socket, address: SocketAddr) -> io::Result<()> {
+pub(crate) fn share(socket: &Socket, address: SocketAddr) -> io::Result<()> {
     socket.set_reuse_address(true)?;
     match socket.bind(&address.into()) {
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => {
