@@ -11,6 +11,7 @@ mod arp;
 mod bad_input;
 mod beside;
 mod claims;
+mod dnssd;
 mod floods;
 mod ground;
 mod lifecycle;

@@ -201,7 +201,12 @@ fn scope(args: &Args, query: Option<&str>) -> anyhow::Result<Scope> {
         Some(query) if args.all || !args.kind.is_empty() => {
             bail!("{query}: neither --all nor --type goes with a query")
         }
-        Some(query) => Ok(Scope::of_query(name(query)?)),
+        Some(query) => match Scope::of_query(name(query)?) {
+            Scope::Instance(_) if args.no_resolve => {
+                bail!("{query}: there is nothing to an instance but where it is, no --no-resolve")
+            }
+            scope => Ok(scope),
+        },
         None if args.kind.is_empty() => Ok(Scope::All(local())),
         None => Ok(Scope::Instances(args.kind.clone())),
     }
@@ -253,8 +258,10 @@ fn print(args: &Args, source: &Source) -> anyhow::Result<Print> {
             }
         }));
     }
-    // What has an end is a table then; what has none is told as it comes.
-    let ends = args.once || args.timeout.is_some() || matches!(source, Source::Capture(_));
+    // What has an end is a table then; what has none, as a pipe may, is told as it comes.
+    let has_end =
+        |source: &Source| matches!(source, Source::Capture(path) if path.as_os_str() != "-");
+    let ends = args.once || args.timeout.is_some() || has_end(source);
     let table = if ends {
         BrowseForm::Table
     } else {

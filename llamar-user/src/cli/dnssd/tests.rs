@@ -102,10 +102,16 @@ fn format_follows_from_where_it_goes_and_whether_it_ends() {
     assert_eq!(print_of("--parsable"), found(BrowseForm::Parsable));
     assert_eq!(print_of("--format table"), found(BrowseForm::Screen));
     assert_eq!(print_of("--format table --once"), found(BrowseForm::Table));
-    assert_eq!(print_of("--format table -p -"), found(BrowseForm::Table));
+    assert_eq!(print_of("--format table -p x"), found(BrowseForm::Table));
+    assert_eq!(print_of("--format table -p -"), found(BrowseForm::Screen));
     assert_eq!(print_of("--format snabb"), Ok(Print::Snabb));
     assert_eq!(print_of("--lint --json"), Ok(Print::Lint(Form::Json)));
     assert!(print_of("--lint --parsable").is_err());
+}
+
+#[test]
+fn instance_is_resolved_or_not_looked_for() {
+    assert!(told("Web._http._tcp.local --no-resolve").contains("no --no-resolve"));
 }
 
 #[test]

@@ -330,6 +330,8 @@ mod tests {
     mod names;
     mod same_link;
     mod scene;
+    mod sizes;
+    mod speed;
     mod storms;
     mod view;
     mod wire;

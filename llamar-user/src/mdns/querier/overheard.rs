@@ -11,7 +11,7 @@ use crate::mdns::cache::{identity, is_same};
 use crate::mdns::{Arrival, Entry, Family, Rule, Turn};
 
 /// Most records that one query can cast doubt on: it may ask for all there are, and then goes unobserved.
-const WATCHED_MAX: usize = 256;
+pub(super) const WATCHED_MAX: usize = 256;
 
 impl Querier {
     /// Takes a query of another host.

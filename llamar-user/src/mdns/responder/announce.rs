@@ -89,14 +89,22 @@ impl Responder {
         ids: &BTreeSet<Id>,
         urgency: Urgency,
     ) {
+        // The interface may have lost the family while an asker was waited for.
+        if !turn.families.contains(&family) {
+            return;
+        }
         let pause = if turn.rules.hold(Rule::OncePerSecond) {
             urgency.again
         } else {
             Duration::ZERO
         };
+        let Urgency { patient, firm, .. } = urgency;
+        let earliest = turn.now + urgency.delay;
         let mut done = BTreeSet::new();
         for id in ids {
-            if done.contains(id) {
+            let queue = &self.queues[family as usize];
+            // What waits already costs a flood of questions next to nothing.
+            if done.contains(id) || queue.has(*id, earliest, patient, firm) {
                 continue;
             }
             let set = self.zone.whole(*id);
@@ -105,10 +113,10 @@ impl Responder {
                 .filter_map(|id| self.zone.entry(*id)?.told(family));
             // RFC 6762 6: not within a second, or 250 ms for who probes.
             let free = told.max().map(|told| told + pause);
-            let due = (turn.now + urgency.delay).max(free.unwrap_or(turn.now));
+            let due = earliest.max(free.unwrap_or(earliest));
             let queue = &mut self.queues[family as usize];
             for id in &set {
-                queue.push(*id, due, urgency.patient, urgency.firm);
+                queue.push(*id, due, patient, firm);
             }
             done.extend(set);
         }

@@ -11,7 +11,7 @@ use super::Responder;
 use super::announce::Urgency;
 use super::claims::Stage;
 use super::known::Known;
-use super::tie;
+use super::tie::Proposals;
 use super::unicast::Unicast;
 use super::zone::{AGAIN, Id, Role};
 use crate::dns::{Message, Question, kind};
@@ -24,13 +24,33 @@ const DELAY: (u64, u64) = (20, 120);
 /// RFC 6762 7.2: in milliseconds, how long one waits whose asker has more to say.
 const DELAY_TRUNCATED: (u64, u64) = (400, 500);
 
+/// A query, and what is known of its asker.
+struct Query<'a> {
+    message: &'a Message,
+    arrival: &'a Arrival,
+    on_link: bool,
+    known: Known<'a>,
+    proposals: Proposals<'a>,
+}
+
 /// Answers to the questions of one query by how they go out.
 #[derive(Debug, Default)]
-pub(super) struct Answers {
+struct Answers {
     /// To everybody.
-    pub multicast: BTreeSet<Id>,
+    multicast: BTreeSet<Id>,
     /// To the asker alone.
-    pub unicast: BTreeSet<Id>,
+    unicast: BTreeSet<Id>,
+}
+
+/// When answers go out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum When {
+    /// At once: a name is being taken (RFC 6762 8.1).
+    Urgent,
+    /// After this time.
+    After(Duration),
+    /// When the asker has told all that he knows (RFC 6762 7.2).
+    ToldAll,
 }
 
 /// How answers go out.
@@ -66,79 +86,78 @@ impl Responder {
         } else {
             Known::default()
         };
+        // RFC 6762 6.7: who asks from another port takes part in nothing.
+        let mut proposals = Proposals::default();
         if !arrival.is_legacy() {
-            self.break_ties(turn, message);
+            proposals = Proposals::new(message);
+            self.break_ties(turn, &proposals);
             self.know(turn, message, arrival, &known);
         }
-        let (urgent, others) = self.sort(turn, message, arrival, on_link, &known);
-        let answered = [&urgent, &others].map(|answers| !answers.is_empty());
-        self.respond(turn, message, arrival, urgent, Some(Duration::ZERO));
-        if answered[1] {
-            let delay = self.delay(turn, message, &others);
-            self.respond(turn, message, arrival, others, delay);
-        }
+        let query = Query {
+            message,
+            arrival,
+            on_link,
+            known,
+            proposals,
+        };
+        self.rebuff(turn, &query);
+        let (urgent, others) = self.sort(turn, &query);
+        let answered = !urgent.is_empty() || !others.is_empty();
+        self.respond(turn, &query, urgent, When::Urgent);
+        let when = self.when(turn, message, &others);
+        self.respond(turn, &query, others, when);
         self.speak(turn);
-        answered.contains(&true)
+        answered
     }
 
     /// The answers to a query's questions: those that defend a name, and all others.
-    fn sort(
-        &mut self,
-        turn: &mut Turn<'_>,
-        message: &Message,
-        arrival: &Arrival,
-        on_link: bool,
-        known: &Known<'_>,
-    ) -> (Answers, Answers) {
+    fn sort(&self, turn: &Turn<'_>, query: &Query<'_>) -> (Answers, Answers) {
         let (mut urgent, mut others) = (Answers::default(), Answers::default());
         let mut asked = BTreeSet::new();
-        for question in &message.questions {
+        for question in &query.message.questions {
             // One that is asked a hundred times is answered once.
             if !asked.insert((&question.name, question.kind, question.class)) {
                 continue;
             }
             let mut found = self.zone.answers(question);
-            found.retain(|id| self.zone.entry(*id).is_some_and(|entry| !known.has(entry)));
+            let is_known = |id| {
+                self.zone
+                    .entry(id)
+                    .is_some_and(|entry| query.known.has(entry))
+            };
+            found.retain(|id| !is_known(*id));
             if found.is_empty() {
                 continue;
             }
-            let is_probe = self.is_probe(turn, message, question, arrival);
-            let way = way(question, arrival, on_link, is_probe);
+            let is_probe = query.proposals.answer(question);
+            let way = way(question, query, is_probe);
             let answers = if is_probe { &mut urgent } else { &mut others };
-            self.direct(turn, arrival.family(), way, &found, answers);
+            self.direct(turn, query.arrival.family(), way, &found, answers);
         }
         (urgent, others)
     }
 
-    /// Whether a question is a probe for a name of ours. RFC 6762 6: what answers it stands in the authority section.
-    fn is_probe(
-        &mut self,
-        turn: &mut Turn<'_>,
-        message: &Message,
-        question: &Question,
-        arrival: &Arrival,
-    ) -> bool {
-        let mut proposed = message.authorities.iter();
-        if arrival.is_legacy() || !proposed.any(|record| tie::answers(question, record)) {
-            return false;
+    /// Another host wants names of ours.
+    fn rebuff(&mut self, turn: &mut Turn<'_>, query: &Query<'_>) {
+        let culprit = query.arrival.from.ip();
+        for (owner, proposed) in query.proposals.iter() {
+            // RFC 6762 6.6: who proposes the same as we have takes nothing away.
+            let differs = proposed
+                .iter()
+                .any(|record| self.zone.find(record).is_none());
+            let claim = self.claims.using(owner);
+            if let Some(claim) = claim.and_then(|id| self.claims.get_mut(id))
+                && claim.stage() == Stage::Held
+                && differs
+                && claim.rebuff(culprit)
+            {
+                turn.events.push_back(Event::Defended {
+                    device: turn.device,
+                    name: claim.used().clone(),
+                    culprit,
+                });
+            }
         }
-        // RFC 6762 6.6: who proposes the same as we have takes nothing away.
-        let mut proposed = message.authorities.iter();
-        let differs = proposed
-            .any(|record| tie::answers(question, record) && self.zone.find(record).is_none());
-        let claim = self.claims.using(&question.name);
-        if differs
-            && let Some(claim) = claim.and_then(|id| self.claims.get_mut(id))
-            && claim.stage() == Stage::Held
-            && claim.rebuff(arrival.from.ip())
-        {
-            turn.events.push_back(Event::Defended {
-                device: turn.device,
-                name: claim.used().clone(),
-                culprit: arrival.from.ip(),
-            });
-        }
-        true
     }
 
     /// Sorts the answers to one question by how they go out.
@@ -150,39 +169,40 @@ impl Responder {
         found: &[Id],
         answers: &mut Answers,
     ) {
-        for id in found {
-            // RFC 6762 5.4: what was not multicast within a quarter of its TTL is, for all caches to have it.
-            let is_fresh = || {
-                let set = self.zone.whole(*id);
-                let mut entries = set.iter().filter_map(|id| self.zone.entry(*id));
-                entries.all(|entry| {
-                    let quarter = Duration::from_secs(entry.record.ttl.into()) / 4;
-                    entry.told_within(family, turn.now, quarter)
-                })
-            };
+        for &id in found {
             let (unicast, multicast) = match way {
                 Way::Multicast => (false, true),
                 Way::Legacy => (true, false),
-                Way::Unicast if is_fresh() => (true, false),
+                Way::Unicast if self.is_fresh(turn, family, id) => (true, false),
                 Way::Unicast => (false, true),
-                Way::Both => (true, !is_fresh()),
+                Way::Both => (true, !self.is_fresh(turn, family, id)),
             };
             if unicast {
-                answers.unicast.insert(*id);
+                answers.unicast.insert(id);
             }
             if multicast {
-                answers.multicast.insert(*id);
+                answers.multicast.insert(id);
             }
         }
     }
 
-    /// How long answers wait; `None` if that depends on what else the asker says.
-    fn delay(&self, turn: &mut Turn<'_>, message: &Message, answers: &Answers) -> Option<Duration> {
+    /// RFC 6762 5.4: whether a record was multicast within a quarter of its TTL, so that all caches have it.
+    fn is_fresh(&self, turn: &Turn<'_>, family: Family, id: Id) -> bool {
+        let set = self.zone.whole(id);
+        let mut entries = set.iter().filter_map(|id| self.zone.entry(*id));
+        entries.all(|entry| {
+            let quarter = Duration::from_secs(entry.record.ttl.into()) / 4;
+            entry.told_within(family, turn.now, quarter)
+        })
+    }
+
+    /// When the answers to a query that is no probe go out.
+    fn when(&self, turn: &mut Turn<'_>, message: &Message, answers: &Answers) -> When {
         if !turn.rules.hold(Rule::Delay) {
-            return Some(Duration::ZERO);
+            return When::After(Duration::ZERO);
         }
         if message.flags & dns::TRUNCATED != 0 {
-            return None;
+            return When::ToldAll;
         }
         let mut ids = answers.multicast.iter().chain(&answers.unicast);
         let is_shared = ids.any(|id| {
@@ -191,7 +211,7 @@ impl Responder {
         });
         // RFC 6762 6, 6.3: nobody else answers a single question for what is ours alone.
         let waits = is_shared || message.questions.len() > 1;
-        Some(if waits {
+        When::After(if waits {
             random(turn.rng, DELAY)
         } else {
             Duration::ZERO
@@ -199,37 +219,27 @@ impl Responder {
     }
 
     /// Has answers sent.
-    fn respond(
-        &mut self,
-        turn: &mut Turn<'_>,
-        message: &Message,
-        arrival: &Arrival,
-        answers: Answers,
-        delay: Option<Duration>,
-    ) {
+    fn respond(&mut self, turn: &mut Turn<'_>, query: &Query<'_>, answers: Answers, when: When) {
         if answers.is_empty() {
             return;
         }
-        let is_probe = delay == Some(Duration::ZERO) && !message.authorities.is_empty();
-        let truncated = random(turn.rng, DELAY_TRUNCATED);
+        let arrival = query.arrival;
         let Answers { multicast, unicast } = answers;
-        let unicast = (!unicast.is_empty()).then(|| Unicast::new(arrival, message, unicast));
-        let delay = match delay {
-            Some(delay) => delay,
-            None if arrival.is_legacy() => truncated,
-            None => {
-                // RFC 6762 7.2: what else he knows comes in the next messages.
-                let due = turn.now + truncated;
-                let family = arrival.family();
-                let kept =
-                    self.askers
-                        .keep(arrival.from.ip(), due, family, &multicast, unicast.as_ref());
-                if kept {
-                    return;
-                }
-                truncated
-            }
+        let unicast = Some(unicast).filter(|ids| !ids.is_empty());
+        let unicast = unicast.map(|ids| Unicast::new(arrival, query.message, ids));
+        let (delay, again) = match when {
+            When::Urgent => (Duration::ZERO, AGAIN_PROBE),
+            When::After(delay) => (delay, AGAIN),
+            When::ToldAll => (pause_truncated(turn.rng), AGAIN),
         };
+        let (from, family) = (arrival.from.ip(), arrival.family());
+        let wants = (&multicast, unicast.as_ref());
+        if when == When::ToldAll
+            && !arrival.is_legacy()
+            && self.askers.keep(from, turn.now + delay, family, wants)
+        {
+            return;
+        }
         if let Some(unicast) = unicast {
             self.send_unicast(turn, unicast, delay);
         }
@@ -237,9 +247,9 @@ impl Responder {
             delay,
             patient: !delay.is_zero(),
             firm: false,
-            again: if is_probe { AGAIN_PROBE } else { AGAIN },
+            again,
         };
-        self.enqueue(turn, arrival.family(), &multicast, urgency);
+        self.enqueue(turn, family, &multicast, urgency);
     }
 }
 
@@ -250,12 +260,13 @@ impl Answers {
 }
 
 /// How the answers to a question go out.
-fn way(question: &Question, arrival: &Arrival, on_link: bool, is_probe: bool) -> Way {
+fn way(question: &Question, query: &Query<'_>, is_probe: bool) -> Way {
+    let arrival = query.arrival;
     // RFC 6762 5.4, 5.5: asked for by a bit, or by the way that it was asked.
     let is_unicast = question.class & kind::CLASS_TOP != 0 || !arrival.is_multicast();
     if arrival.is_legacy() {
         Way::Legacy
-    } else if !is_unicast || !on_link {
+    } else if !is_unicast || !query.on_link {
         // RFC 6762 11: who is not of the link would not take a unicast response.
         Way::Multicast
     } else if is_probe {

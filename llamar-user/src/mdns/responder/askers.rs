@@ -49,8 +49,7 @@ impl Askers {
         from: IpAddr,
         due: Instant,
         family: Family,
-        multicast: &BTreeSet<Id>,
-        unicast: Option<&Unicast>,
+        (multicast, unicast): (&BTreeSet<Id>, Option<&Unicast>),
     ) -> bool {
         if self.0.len() >= ASKERS_MAX && !self.0.contains_key(&from) {
             return false;

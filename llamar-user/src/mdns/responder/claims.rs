@@ -53,7 +53,7 @@ pub(super) struct Claim {
     /// Whether it has been ours since it is called as it is, so that others may be pointed to it.
     pub sure: bool,
     /// Its records in the zone.
-    pub ids: Vec<Id>,
+    pub ids: BTreeSet<Id>,
     /// How often in a row it was lost.
     pub losses: u32,
     /// Since when it has been tried in vain, and whether that was told.
@@ -186,7 +186,7 @@ impl Claims {
             stage: Stage::Down,
             what,
             sure: false,
-            ids: Vec::new(),
+            ids: BTreeSet::new(),
             losses: 0,
             vain: None,
             culprit: None,
@@ -329,9 +329,12 @@ impl Claims {
 
     /// The records that a name is probed with: all that it is to have, but not what only points to it.
     pub(super) fn proposed(&self, claim: &Claim) -> Vec<Record> {
-        let drafts = self.drafts(claim).into_iter();
-        let own =
-            drafts.filter(|draft| draft.role == Role::Unique && draft.record.owner == claim.used);
+        let drafts = match &claim.what {
+            What::Host(host) => records::of_addresses(host, &claim.used),
+            What::Service(_) => self.drafts(claim),
+        };
+        let own = drafts.into_iter();
+        let own = own.filter(|draft| draft.role == Role::Unique);
         own.map(|draft| draft.record).collect()
     }
 }

@@ -1,6 +1,6 @@
 //! Names that another host has too (RFC 6762 8.1, 9).
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
@@ -9,6 +9,7 @@ use rand::rngs::StdRng;
 
 use super::Responder;
 use super::claims::{ClaimId, Stage};
+use super::publish::Cause;
 use crate::config::OnConflict;
 use crate::dns::Name;
 use crate::mdns::{Event, Lost, Outcome, Rule, Rules, Turn};
@@ -80,7 +81,7 @@ impl Responder {
             (_, Stage::Held) => {
                 self.pace.count(turn.now);
                 self.probe(turn, &[id]);
-                self.publish(turn, &[id], false);
+                self.publish(turn, &[id], Cause::Silence);
             }
             // RFC 6762 8.1: who has it already keeps it.
             (_, Stage::Probing { .. }) => {
@@ -118,7 +119,7 @@ impl Responder {
         let news = news || matches!(outcome, Outcome::Renamed { .. });
         tell(turn, name, culprit, outcome, news);
         // RFC 6762 9: it ceases to be used. Services on it follow, or end with a goodbye.
-        self.publish(turn, &[id], true);
+        self.publish(turn, &[id], Cause::Standing);
     }
 
     /// A name stays in use that another host has.
@@ -133,7 +134,7 @@ impl Responder {
             claim.defended = Some(turn.now);
             claim.ids.clone()
         } else {
-            Vec::new()
+            BTreeSet::new()
         };
         tell(turn, name, culprit, Outcome::Kept, news);
         let is_unique = |zone: &super::Zone, id| {
@@ -158,7 +159,7 @@ impl Responder {
         if self.is_up() {
             self.probe(turn, &[id]);
             // RFC 6762 10.1: here the old name was ours, and ends.
-            self.publish(turn, &[id], true);
+            self.publish(turn, &[id], Cause::Standing);
         }
     }
 }

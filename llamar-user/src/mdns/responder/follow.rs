@@ -4,10 +4,11 @@ use std::collections::BTreeMap;
 use std::collections::btree_map::Entry;
 use std::net::IpAddr;
 
-use super::Responder;
 use super::announce::say_goodbye;
-use super::claims::{Stage, What};
+use super::claims::{ClaimId, Stage, What};
+use super::publish::Cause;
 use super::zone::Role;
+use super::{Claim, Responder};
 use crate::dns::Name;
 use crate::mdns::{Family, Rule, Turn, Wanted};
 
@@ -26,23 +27,14 @@ impl Responder {
 
     /// See [`Responder::follow`].
     pub(super) fn become_wanted(&mut self, turn: &mut Turn<'_>, wanted: &Wanted) {
-        self.on_conflict = wanted.on_conflict;
+        let policy = std::mem::replace(&mut self.on_conflict, wanted.on_conflict);
         let moved = self.look_around(turn, wanted);
         if !self.is_up() {
             self.fall_silent(turn);
         }
         let mut wants = wants(wanted);
         let mut hosts_change = self.drop_unwanted(turn, &wants);
-        let mut changed = Vec::new();
-        for id in self.claims.ids() {
-            if let Some(claim) = self.claims.get_mut(id)
-                && let Some(want) = wants.remove(claim.wanted())
-                && claim.what != want.what
-            {
-                claim.what = want.what;
-                changed.push(id);
-            }
-        }
+        let mut changed = self.take_changes(&mut wants);
         let mut added: Vec<_> = wants.into_values().collect();
         // In the order of the configuration: this host first, services last.
         added.sort_by_key(|want| want.rank);
@@ -55,12 +47,39 @@ impl Responder {
             // Services may have got or lost the host that they are on.
             changed = self.claims.ids();
         }
-        self.publish(turn, &changed, true);
+        self.publish(turn, &changed, Cause::Wanted);
         if moved {
-            self.start_over(turn);
-        } else if self.is_up() && !added.is_empty() {
-            self.probe(turn, &added);
+            return self.start_over(turn);
         }
+        let mut probed = added;
+        if policy != self.on_conflict {
+            // Another order may find them another name.
+            probed.extend(self.withdrawn());
+        }
+        if self.is_up() && !probed.is_empty() {
+            self.probe(turn, &probed);
+        }
+    }
+
+    /// Takes over what names are wanted for now; which of them that changes. New ones are left.
+    fn take_changes(&mut self, wants: &mut BTreeMap<Name, Want>) -> Vec<ClaimId> {
+        let mut changed = Vec::new();
+        for id in self.claims.ids() {
+            if let Some(claim) = self.claims.get_mut(id)
+                && let Some(want) = wants.remove(claim.wanted())
+                && claim.what != want.what
+            {
+                claim.what = want.what;
+                changed.push(id);
+            }
+        }
+        changed
+    }
+
+    fn withdrawn(&self) -> Vec<ClaimId> {
+        let is_withdrawn = |claim: &Claim| matches!(claim.stage(), Stage::Withdrawn { .. });
+        let claims = self.claims.iter().filter(|(_, claim)| is_withdrawn(claim));
+        claims.map(|(id, _)| id).collect()
     }
 
     /// Takes note of families and networks; whether this may be another link than before.
@@ -89,7 +108,7 @@ impl Responder {
     fn drop_unwanted(&mut self, turn: &mut Turn<'_>, wants: &BTreeMap<Name, Want>) -> bool {
         let mut hosts = false;
         for id in self.claims.ids() {
-            let gone = |claim: &super::Claim| !wants.contains_key(claim.wanted());
+            let gone = |claim: &Claim| !wants.contains_key(claim.wanted());
             if self.claims.get(id).is_some_and(gone)
                 && let Some(claim) = self.claims.remove(id)
             {
@@ -124,7 +143,7 @@ impl Responder {
                 claim.sure = false;
             }
         }
-        self.publish(turn, &ids, false);
+        self.publish(turn, &ids, Cause::Silence);
     }
 
     /// See [`Responder::shutdown`].

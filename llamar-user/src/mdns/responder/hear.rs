@@ -50,16 +50,9 @@ impl Responder {
     /// Another host told records of ours.
     fn heed(&mut self, turn: &mut Turn<'_>, family: Family, heard: &Heard) {
         if turn.rules.hold(Rule::DuplicateAnswers) {
+            // RFC 6762 7.4. What is left of a unique set goes out whole nevertheless (10.2).
             for id in &heard.told {
-                // RFC 6762 7.4, 10.2: a part of a unique set does not stand for all of it.
-                let is_whole = self
-                    .zone
-                    .whole(*id)
-                    .iter()
-                    .all(|id| heard.told.contains(id));
-                if is_whole {
-                    self.was_told(turn.now, family, *id);
-                }
+                self.was_told(turn.now, family, *id);
             }
         }
         if heard.short.is_empty() {
@@ -84,21 +77,17 @@ impl Responder {
         }
         let id = self.claims.using(&record.owner)?;
         let claim = self.claims.get(id)?;
+        let own = self.claims.proposed(claim);
+        let is_kind = |kind| own.iter().any(|own| own.kind == kind);
+        let is_ours = match &record.data {
+            Rdata::Nsec(nsec) => nsec.kinds().all(is_kind),
+            _ => own.iter().any(|own| is_same_data(own, record)),
+        };
         let conflicts = match claim.stage() {
             // RFC 6762 9: the same name, type and class.
-            Stage::Held => !self.zone.set(&record.owner, record.kind).is_empty(),
+            Stage::Held => !is_ours && is_kind(record.kind),
             // RFC 6762 8.1: any type of the name, from the first probe on.
-            Stage::Probing { .. } => {
-                let proposed = self.claims.proposed(claim);
-                let is_ours = match &record.data {
-                    Rdata::Nsec(nsec) => {
-                        let mut kinds = nsec.kinds();
-                        kinds.all(|kind| proposed.iter().any(|own| own.kind == kind))
-                    }
-                    _ => proposed.iter().any(|own| is_same_data(own, record)),
-                };
-                !is_ours
-            }
+            Stage::Probing { .. } => !is_ours,
             Stage::Down | Stage::Waiting { .. } | Stage::Withdrawn { .. } => false,
         };
         conflicts.then_some(id)

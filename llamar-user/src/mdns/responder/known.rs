@@ -28,6 +28,9 @@ impl<'a> Known<'a> {
 
     /// Whether a record of ours need not be told.
     pub(super) fn has(&self, entry: &Entry) -> bool {
+        if self.is_empty() {
+            return false;
+        }
         let ttl = self.0.get(&Same(&entry.record));
         // RFC 6762 7.1: with less than half of its TTL left, it is.
         ttl.is_some_and(|ttl| u64::from(*ttl) * 2 >= u64::from(entry.record.ttl))

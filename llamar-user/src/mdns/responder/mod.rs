@@ -103,7 +103,7 @@ impl Responder {
 
     /// Becomes what is wanted: new names are probed and then announced, changed data is announced without probing
     /// (RFC 6762 8.4), what is gone gets its goodbye. If the interface came up, has one more family or an address in another
-    /// network, everything is probed again (RFC 6762 8).
+    /// network, everything is probed again (RFC 6762 8). The name kept from a former life is for names that are new.
     pub fn follow(&mut self, turn: &mut Turn<'_>, wanted: &Wanted) {
         self.become_wanted(turn, wanted);
         self.speak(turn);
@@ -138,7 +138,11 @@ impl Responder {
 
     /// When [`handle_timeout`](Self::handle_timeout) is to be called; `None` if nothing is due by itself.
     pub fn poll_timeout(&self) -> Option<Instant> {
-        let queues = self.queues.iter().filter_map(Queue::poll_timeout);
+        let queues = self
+            .families
+            .iter()
+            .map(|family| &self.queues[*family as usize]);
+        let queues = queues.filter_map(Queue::poll_timeout);
         let others = [
             self.claims.poll_timeout(),
             self.rounds.first().map(|(at, _)| *at),

@@ -6,6 +6,7 @@ use rand::RngExt as _;
 
 use super::Responder;
 use super::claims::{ClaimId, Claims, Stage};
+use super::publish::Cause;
 use super::size::Size;
 use super::speak;
 use crate::config::OnConflict;
@@ -86,7 +87,7 @@ impl Responder {
                 name: claim.used().clone(),
             });
         }
-        self.publish(turn, &ids, true);
+        self.publish(turn, &ids, Cause::Standing);
     }
 
     /// RFC 6762 9: after a minute without a free name that is an error, which is told once.

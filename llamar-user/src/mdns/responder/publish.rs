@@ -10,6 +10,17 @@ use super::zone::{Draft, Entry, Id, Role};
 use crate::dns::{Record, kind};
 use crate::mdns::Turn;
 
+/// Why the zone changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cause {
+    /// Something else is wanted. RFC 6762 8.4: not told too often.
+    Wanted,
+    /// A name was won or lost.
+    Standing,
+    /// Nobody may be told.
+    Silence,
+}
+
 /// What changed in the zone.
 #[derive(Debug, Default)]
 pub(super) struct Changes {
@@ -21,8 +32,8 @@ pub(super) struct Changes {
 
 impl Responder {
     /// Puts the records of names into the zone that they have as they stand, and takes out all others; so with services whose
-    /// host is among the names. `aloud`: what goes gets its goodbye.
-    pub(super) fn publish(&mut self, turn: &mut Turn<'_>, ids: &[ClaimId], aloud: bool) {
+    /// host is among the names.
+    pub(super) fn publish(&mut self, turn: &mut Turn<'_>, ids: &[ClaimId], cause: Cause) {
         let mut all = ids.to_vec();
         for id in ids {
             let host = self
@@ -37,7 +48,7 @@ impl Responder {
         self.zone.tidy(turn.now);
         let mut changes = Changes::default();
         for id in all {
-            self.refresh(turn, id, aloud, &mut changes);
+            self.refresh(turn, id, cause, &mut changes);
         }
         self.tell(turn, &changes);
     }
@@ -45,98 +56,97 @@ impl Responder {
     /// Takes the records of a name out of the zone, with goodbyes if it was ours.
     pub(super) fn unpublish(&mut self, turn: &mut Turn<'_>, claim: Claim) {
         let mut changes = Changes::default();
-        let mut ids = claim.ids;
-        ids.sort_unstable();
-        let ended = ids.into_iter().filter_map(|id| self.zone.release(id));
-        changes.ended = ended.collect();
-        self.remain(turn.now, &mut changes);
+        let ids = claim.ids.into_iter();
+        let ended = ids.filter_map(|id| self.zone.release(id)).collect();
+        self.end(ended, turn.now, &mut changes);
         self.tell(turn, &changes);
     }
 
-    fn refresh(&mut self, turn: &Turn<'_>, id: ClaimId, aloud: bool, changes: &mut Changes) {
+    fn refresh(&mut self, turn: &Turn<'_>, id: ClaimId, cause: Cause, changes: &mut Changes) {
         let Some(claim) = self.claims.get(id) else {
             return;
         };
-        let drafts = self.due_drafts(claim);
-        let old: BTreeSet<Id> = claim.ids.iter().copied().collect();
-        let mut now = Vec::with_capacity(drafts.len());
-        let mut fresh = Vec::new();
-        for draft in drafts {
+        let extent = self.extent(claim);
+        let old = claim.ids.clone();
+        let (mut held, mut fresh) = (BTreeSet::new(), Vec::new());
+        for draft in self.drafts(claim, extent) {
             let role = draft.role;
-            let (id, is_new) = self.keep(&old, draft);
-            now.push(id);
+            let found = self.zone.find(&draft.record);
+            let found = found.filter(|id| old.contains(id) || held.contains(id));
+            let (id, is_new) = match found {
+                Some(id) => (id, false),
+                None => self.zone.hold(draft),
+            };
+            held.insert(id);
             if is_new && role != Role::Absent {
                 fresh.push(id);
             }
         }
-        let kept: BTreeSet<Id> = now.iter().copied().collect();
-        let gone = old.difference(&kept).copied();
-        let mut ended: Vec<_> = gone.filter_map(|id| self.zone.release(id)).collect();
-        if !aloud {
+        let gone = old.difference(&held);
+        let mut ended: Vec<_> = gone.filter_map(|id| self.zone.release(*id)).collect();
+        if cause == Cause::Silence {
             ended.clear();
         }
-        let changed = !fresh.is_empty() || !ended.is_empty();
+        if extent == Extent::Hostless {
+            // RFC 6762 8.4: what has a new target soon needs no goodbye.
+            ended.retain(|entry| entry.role == Role::Shared);
+        }
         let Some(claim) = self.claims.get_mut(id) else {
             return;
         };
-        claim.ids = now;
-        let at = if changed {
+        claim.ids = held;
+        let changed = !fresh.is_empty() || !ended.is_empty();
+        let at = if changed && cause == Cause::Wanted {
             claim.update(turn.now)
         } else {
             turn.now
         };
-        let mut own = Changes {
-            announced: fresh.into_iter().map(|id| (id, at)).collect(),
-            ended,
-        };
-        self.remain(at, &mut own);
-        changes.announced.append(&mut own.announced);
-        changes.ended.append(&mut own.ended);
+        let announced = fresh.into_iter().map(|id| (id, at));
+        changes.announced.extend(announced);
+        self.end(ended, at, changes);
     }
 
-    /// The record of a draft, and whether it is new in the zone.
-    fn keep(&mut self, old: &BTreeSet<Id>, draft: Draft) -> (Id, bool) {
-        let found = self.zone.find(&draft.record);
-        match found {
-            Some(id) if old.contains(&id) => (id, false),
-            _ => self.zone.hold(draft),
-        }
-    }
-
-    /// RFC 6762 8.4: if a part of a unique set has gone, the bit that flushes caches tells so on what is left, which is
-    /// announced in the place of a goodbye.
-    fn remain(&self, at: Instant, changes: &mut Changes) {
-        let announced = &mut changes.announced;
-        changes.ended.retain(|entry| {
+    /// Records have gone. RFC 6762 8.4: if that was a part of a unique set, the bit that flushes caches tells so on what is
+    /// left, which is announced in the place of a goodbye.
+    fn end(&self, ended: Vec<Entry>, at: Instant, changes: &mut Changes) {
+        for entry in ended {
             let record = &entry.record;
             let rest = match entry.role {
                 Role::Shared => Vec::new(),
                 Role::Unique => self.zone.set(&record.owner, record.kind),
                 Role::Absent => self.zone.absent(&record.owner).into_iter().collect(),
             };
-            if entry.told != [None; 2] {
-                announced.extend(rest.iter().map(|id| (*id, at)));
+            if rest.is_empty() {
+                changes.ended.push(entry);
+            } else if entry.told != [None; 2] {
+                changes.announced.extend(rest.iter().map(|id| (*id, at)));
             }
-            rest.is_empty()
-        });
+        }
     }
 
-    /// The records that a name has as it stands.
-    fn due_drafts(&self, claim: &Claim) -> Vec<Draft> {
-        if claim.stage() != Stage::Held {
-            return Vec::new();
-        }
-        let What::Service(service) = &claim.what else {
-            return self.claims.drafts(claim);
+    /// How much of what a name is wanted for is true as it stands.
+    fn extent(&self, claim: &Claim) -> Extent {
+        let host = match &claim.what {
+            What::Host(_) => None,
+            What::Service(service) => self.claims.host_of(service),
         };
-        match self.claims.host_of(service) {
-            None => self.claims.drafts(claim),
-            Some(host) if host.sure => self.claims.drafts(claim),
+        match host {
+            _ if claim.stage() != Stage::Held => Extent::Nothing,
+            Some(host) if host.sure => Extent::Everything,
+            None => Extent::Everything,
             // Its host gets another name: what does not tell the old one stays.
-            Some(host) if !claim.ids.is_empty() && !is_withdrawn(host) => {
+            Some(host) if !claim.ids.is_empty() && is_coming(host) => Extent::Hostless,
+            Some(_) => Extent::Nothing,
+        }
+    }
+
+    fn drafts(&self, claim: &Claim, extent: Extent) -> Vec<Draft> {
+        match (&claim.what, extent) {
+            (_, Extent::Nothing) => Vec::new(),
+            (What::Service(service), Extent::Hostless) => {
                 records::of_service(service, claim.used(), None)
             }
-            Some(_) => Vec::new(),
+            _ => self.claims.drafts(claim),
         }
     }
 
@@ -153,6 +163,16 @@ impl Responder {
     }
 }
 
-const fn is_withdrawn(claim: &Claim) -> bool {
-    matches!(claim.stage(), Stage::Withdrawn { .. } | Stage::Down)
+/// How much of what a name is wanted for is true.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Extent {
+    Everything,
+    /// All that does not name the host.
+    Hostless,
+    Nothing,
+}
+
+/// Whether a name is about to be ours.
+const fn is_coming(claim: &Claim) -> bool {
+    matches!(claim.stage(), Stage::Waiting { .. } | Stage::Probing { .. })
 }

@@ -9,7 +9,7 @@ use super::zone::Id;
 const AGGREGATION: Duration = Duration::from_millis(500);
 
 /// When a record goes out.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Wait {
     /// Not before.
     due: Instant,
@@ -40,10 +40,20 @@ impl Queue {
             wait.due = wait.due.min(old.due);
             wait.latest = wait.latest.min(old.latest);
             wait.firm |= old.firm;
+            if wait == *old {
+                return;
+            }
             self.stale = true;
         }
         self.waits.insert(id, wait);
         self.count_in(wait);
+    }
+
+    /// Whether a record goes out anyway, as soon as one that is pushed with this.
+    pub(super) fn has(&self, id: Id, due: Instant, patient: bool, firm: bool) -> bool {
+        let latest = if patient { due + AGGREGATION } else { due };
+        let wait = self.waits.get(&id);
+        wait.is_some_and(|wait| wait.due <= due && wait.latest <= latest && wait.firm >= firm)
     }
 
     /// A record was multicast, or another host did that in our place: it does not go out again for that.

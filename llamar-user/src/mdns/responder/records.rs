@@ -18,22 +18,13 @@ const DATA_MAX: usize = PACKET_MAX - 48 - 12 - 256 - 10;
 
 /// The records of a host that is called so.
 pub(super) fn of_host(host: &Host, name: &Name) -> Vec<Draft> {
-    // RFC 6762 6.2: all addresses, of both families.
-    let addresses = host.addresses.iter();
-    let data = addresses.map(|&address| match address {
-        IpAddr::V4(address) => Rdata::A(address),
-        IpAddr::V6(address) => Rdata::Aaaa(address),
-    });
-    let mut drafts: Vec<_> = data
-        .filter_map(|data| unique(name, TTL_HOST, data))
-        .collect();
+    let mut drafts = of_addresses(host, name);
     drafts.extend(absent(name, TTL_HOST, &drafts));
     if host.reverse {
         for &address in &host.addresses {
             let owner = reverse::name_of(address);
-            let pointer: Vec<_> = unique(&owner, TTL_HOST, Rdata::Ptr(name.clone()))
-                .into_iter()
-                .collect();
+            let pointer = unique(&owner, TTL_HOST, Rdata::Ptr(name.clone()));
+            let pointer: Vec<_> = pointer.into_iter().collect();
             drafts.extend(absent(&owner, TTL_HOST, &pointer));
             drafts.extend(pointer);
         }
@@ -41,11 +32,23 @@ pub(super) fn of_host(host: &Host, name: &Name) -> Vec<Draft> {
     drafts
 }
 
+/// RFC 6762 6.2: all addresses of a host that is called so, of both families.
+pub(super) fn of_addresses(host: &Host, name: &Name) -> Vec<Draft> {
+    let addresses = host.addresses.iter();
+    let data = addresses.map(|&address| match address {
+        IpAddr::V4(address) => Rdata::A(address),
+        IpAddr::V6(address) => Rdata::Aaaa(address),
+    });
+    let drafts = data.filter_map(|data| unique(name, TTL_HOST, data));
+    drafts.collect()
+}
+
 /// The records of a service that is called so and is on this host; without one, those that do not name it.
 pub(super) fn of_service(service: &Service, name: &Name, host: Option<&Name>) -> Vec<Draft> {
     let mut drafts = Vec::new();
     for txt in &service.txt {
-        drafts.extend(unique(name, TTL_OTHER, Rdata::Txt(sendable(txt))));
+        let draft = unique(name, TTL_OTHER, Rdata::Txt(sendable(txt)));
+        drafts.extend(draft.filter(|draft| !drafts.contains(draft)));
     }
     if let Some(host) = host {
         let srv = Srv {

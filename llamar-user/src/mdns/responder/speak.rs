@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use llamar_common::wire::dns;
 
 use super::size::Size;
-use super::zone::{Id, Role, Zone};
+use super::zone::{Entry, Id, Role, Zone};
 use crate::dns::{Compression, Message, Question, Record};
 use crate::mdns::{Family, PACKET_MAX};
 
@@ -138,7 +138,7 @@ fn answer(zone: &Zone, ids: Vec<Id>) -> Said {
     let entries = ids.iter().filter_map(|id| zone.entry(*id));
     let message = Message {
         flags: RESPONSE,
-        answers: entries.map(super::zone::Entry::outgoing).collect(),
+        answers: entries.map(Entry::outgoing).collect(),
         ..Message::default()
     };
     Said { message, ids }
@@ -162,7 +162,7 @@ fn add(
         let useful = set.iter().all(|id| !taken.contains(id) && added(*id));
         let entries = || set.iter().filter_map(|id| zone.entry(*id));
         if useful && size.take(entries().map(|entry| &entry.record), room) {
-            let records = entries().map(super::zone::Entry::outgoing);
+            let records = entries().map(Entry::outgoing);
             said.message.additionals.extend(records);
             said.ids.extend(&set);
             taken.extend(set);
@@ -187,16 +187,11 @@ pub(super) fn legacy(
     questions
         .iter()
         .for_each(|question| size.question(question));
-    let mut taken = BTreeSet::new();
-    for &id in answers {
-        let Some(entry) = zone.entry(id) else {
-            continue;
-        };
+    for entry in answers.iter().filter_map(|id| zone.entry(*id)) {
         if !size.take([&entry.record], room) {
             message.flags |= dns::TRUNCATED;
             return message;
         }
-        taken.insert(id);
         // A DNS server tells that there is nothing in the authority section (RFC 4035 3.1.3.1).
         let section = match entry.role {
             Role::Absent => &mut message.authorities,
@@ -204,18 +199,30 @@ pub(super) fn legacy(
         };
         section.push(brief(&entry.record));
     }
-    let ids: Vec<_> = taken.iter().copied().collect();
+    message.additionals = legacy_additionals(zone, answers, &mut size, room);
+    message
+}
+
+/// Additional records as a DNS server has them, as far as there is room.
+fn legacy_additionals<'a>(
+    zone: &'a Zone,
+    answers: &BTreeSet<Id>,
+    size: &mut Size<'a>,
+    room: usize,
+) -> Vec<Record> {
+    let mut taken = answers.clone();
+    let ids: Vec<_> = answers.iter().copied().collect();
+    let mut additionals = Vec::new();
     for set in zone.additionals(&ids) {
         let entries = || set.iter().filter_map(|id| zone.entry(*id));
         let useful = entries().all(|entry| entry.role != Role::Absent);
         let fresh = set.iter().all(|id| !taken.contains(id));
         if useful && fresh && size.take(entries().map(|entry| &entry.record), room) {
-            let records = entries().map(|entry| brief(&entry.record));
-            message.additionals.extend(records);
+            additionals.extend(entries().map(|entry| brief(&entry.record)));
             taken.extend(set);
         }
     }
-    message
+    additionals
 }
 
 /// RFC 6762 6.7: who does not take part in mDNS does not hear when a record changes.

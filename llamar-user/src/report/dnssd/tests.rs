@@ -144,6 +144,7 @@ fn types_are_parsable_only_where_they_are_looked_for() {
     );
 }
 
+// RFC 6763 4.3: B1
 #[test]
 fn lines_have_fields_without_blanks() {
     insta::assert_snapshot!(written(BrowseForm::Lines, &life()), @r#"
@@ -156,6 +157,7 @@ fn lines_have_fields_without_blanks() {
     "#);
 }
 
+// RFC 6763 6.4, 6.5: B4
 #[test]
 fn json_has_an_object_for_each_event() {
     let text = written(BrowseForm::Json, &life());
@@ -172,6 +174,7 @@ fn json_has_an_object_for_each_event() {
     }
 }
 
+// RFC 6763 5: B9
 #[test]
 fn json_tells_other_places_and_vlans() {
     let mut several = service();

@@ -257,6 +257,24 @@ fn what_comes_and_goes_is_told_as_it_does() {
 }
 
 #[test]
+fn service_that_comes_back_is_what_it_is_now() {
+    let mut scene = Scene::all();
+    scene.hear(&web());
+    scene.lose(&[ptr(HTTP, WEB)]);
+    let back = [
+        ptr(HTTP, WEB),
+        srv(WEB, "casa.local", 81),
+        txt(WEB, &["path=/new"]),
+        address("casa.local", "192.0.2.8"),
+        address("casa.local", "fe80::8"),
+    ];
+    assert_eq!(
+        scene.hear(&back)[1],
+        r#"= Web._http._tcp.local casa.local:81 [192.0.2.8 fe80::8] "path=/new""#
+    );
+}
+
+#[test]
 fn change_that_is_taken_back_is_none() {
     let mut scene = Scene::all();
     scene.hear(&web());

@@ -121,21 +121,25 @@ fn offered(name: &Name, record: &Record, findings: &mut Findings) {
     }
     let front = &labels[..place];
     let is_subtype = front.last().is_some_and(|label| is_sub(label));
-    if record.kind == kind::PTR && is_subtype || front.is_empty() {
-        return;
+    if !(front.is_empty() || record.kind == kind::PTR && is_subtype) {
+        instance(front, record, findings);
     }
-    if front.len() > 1 {
+}
+
+/// Judges the labels in front of a type.
+fn instance(labels: &[&[u8]], record: &Record, findings: &mut Findings) {
+    if labels.len() > 1 {
         findings.record(
             rules::INSTANCE,
             record,
             format!(
                 "the name of an instance has {} labels, not one",
-                front.len()
+                labels.len()
             ),
         );
     }
-    let is_control = |byte: &u8| byte.is_ascii_control();
-    if let Some(label) = front.iter().find(|label| label.iter().any(is_control)) {
+    let mut labels = labels.iter();
+    if let Some(label) = labels.find(|label| label.iter().any(u8::is_ascii_control)) {
         findings.record(
             rules::INSTANCE,
             record,

@@ -55,3 +55,24 @@ fn one_name_of_many_hosts_is_bounded() {
     }
     assert!(linter.memory.len() < 5000 + 200, "{}", linter.memory.len());
 }
+
+#[test]
+fn many_names_of_many_hosts_are_bounded_together() {
+    let mut linter = Linter::default();
+    for number in 0..70_u32 {
+        let [_, b, c, d] = number.to_be_bytes();
+        let from = SocketAddr::from(([10, b, c, d], 5353)).to_string();
+        let names: Vec<_> = (0..800).map(|name| format!("h{name}.local")).collect();
+        let questions: Vec<_> = names.iter().map(|name| question(name, kind::A)).collect();
+        let record = |name: &String| unique(name, 120, Rdata::A([10, b, c, d].into()));
+        let records: Vec<_> = names.iter().map(record).collect();
+        for sent in [query(&questions), response(&records)] {
+            linter.hear(&sent.from(&from).at(u64::from(number)).heard());
+        }
+    }
+    assert!(
+        linter.memory.len() <= Memory::MOST,
+        "{}",
+        linter.memory.len()
+    );
+}

@@ -82,8 +82,9 @@ fn questions_are_repeated_after_a_second_and_ever_later() {
             "_http._tcp.local. IN PTR is asked about every 2s, and the gaps do not grow"
         )
     );
-    let hourly: Vec<_> = (0..9).map(|number| ask(number * 3_600_000)).collect();
-    fine(&hourly);
+    // That of a record with a TTL of two minutes, refreshed in time.
+    let refreshing: Vec<_> = (0..9).map(|number| ask(number * 96_000)).collect();
+    fine(&refreshing);
     // Others, other questions and simple resolvers have paces of their own.
     fine(&[
         ask(0),

@@ -58,6 +58,23 @@ fn records_are_announced_up_to_eight_times() {
     fine(&asked);
 }
 
+// RFC 6762 6.1, 8.3: A16, A27
+#[test]
+fn denial_answers_whatever_is_asked_of_its_name() {
+    let asked: Vec<_> = (1..12)
+        .flat_map(|number| {
+            let at = number * 20_000;
+            let ask =
+                query(&[question("casa.local", kind::TXT)]).from(&format!("10.0.0.{number}:5353"));
+            [
+                ask.at(at),
+                response(&[nsec("casa.local", &[kind::A])]).at(at + 10),
+            ]
+        })
+        .collect();
+    fine(&asked);
+}
+
 // RFC 6762 10.2: A31
 #[test]
 fn unique_rrset_is_sent_whole() {
@@ -72,6 +89,26 @@ fn unique_rrset_is_sent_whole() {
     let gone = response(&[ttl(0, a(2))]);
     fine(&[both(0), gone.at(4000), one(5000), both(10_000)]);
     fine(&[both(0), one(5000), both(60_000)]);
+    // Replaced by another, and then the other way round.
+    let other = |at| response(&[a(2)]).at(at);
+    fine(&[one(0), other(5000), one(10_000), other(15_000)]);
+}
+
+// RFC 6762 8.4: A27
+#[test]
+fn records_change_up_to_ten_times_in_a_minute() {
+    let say = |number: u64, gap: u64| {
+        let state = format!("st={}", number % 2);
+        response(&[txt(&[&state])]).at(number * gap)
+    };
+    let all = |count, gap| -> Vec<_> { (0..count).map(|number| say(number, gap)).collect() };
+    fine(&all(11, 5000));
+    fine(&all(30, 6100));
+    let (rule, section, level, _) = only(&all(12, 5000));
+    assert_eq!(
+        (rule, section, level),
+        ("A27", "RFC 6762 8.4", Level::Should)
+    );
 }
 
 // RFC 6763 6: B3

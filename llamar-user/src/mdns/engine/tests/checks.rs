@@ -288,3 +288,38 @@ fn family_or_interface_that_is_not_served_is_not_heard() {
     };
     assert_eq!(scene.hand(0, 99, &packet), Err(Ignored::Interface));
 }
+
+// RFC 6762 6.7, 18.14: A20
+#[test]
+fn query_from_another_port_is_answered_as_a_dns_server_answers() {
+    let mut scene = host();
+    scene.wanted(0).services.push(service("Web", "casa.local"));
+    scene.follow(0);
+    scene.run(secs(5));
+    for (text, kind) in [
+        ("casa.local", kind::A),
+        ("casa.local", kind::ANY),
+        ("Web._http._tcp.local", kind::SRV),
+        ("_http._tcp.local", kind::PTR),
+        ("casa.local", kind::TXT),
+    ] {
+        for (from, to) in [
+            ("10.0.0.250:40000", "group"),
+            ("10.0.0.250:40000", "10.0.0.1"),
+            ("[fe80::250]:40000", "fe80::1"),
+        ] {
+            scene.sent.clear();
+            let mut message = query(text, kind);
+            (message.id, message.flags) = (0x1234, 0x0100);
+            assert_eq!(
+                hand(&mut scene, from, to, &message),
+                ANSWERED,
+                "{text} {kind}"
+            );
+            assert_eq!(scene.sent.len(), 1, "{text} {kind}");
+            assert_eq!(scene.sent[0].transmit.to, socket(from));
+        }
+    }
+    let breaches = &scene.wire.breaches;
+    assert!(breaches.is_empty(), "{breaches:?}");
+}

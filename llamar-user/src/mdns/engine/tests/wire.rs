@@ -187,7 +187,9 @@ fn parse(bytes: &[u8]) -> Result<Message, String> {
 /// RFC 6762 17: A36. It fits in a packet, or is one record.
 fn size(message: &Message, wanted: &Wanted, transmit: &Transmit) -> Option<String> {
     let length = transmit.message.len() + Family::of(transmit.to.ip()).headers();
-    let alone = message.records().count() + message.questions.len() <= 1;
+    // RFC 6762 8.2: a probe holds all records of its name, however large they are.
+    let probes = !message.authorities.is_empty() && message.questions.len() == 1;
+    let alone = probes || message.records().count() + message.questions.len() <= 1;
     let fits = length <= wanted.mtu.min(1500) as usize || alone && length <= PACKET_MAX;
     (!fits).then(|| format!("A36: {length} bytes"))
 }
@@ -358,4 +360,145 @@ fn is_whole(
         .filter(|address| address.is_ipv4() == is_v4);
     all.all(|address| told.contains(address))
         && told.iter().all(|address| host.addresses.contains(address))
+}
+
+/// A checker that notices nothing proves nothing.
+mod checks {
+    use super::super::scene::{self, Scene, name, service};
+    use super::super::view::{query, response, unique};
+    use super::{Message, Rdata, Record, Transmit, kind, ms, secs, whole_srvs};
+    use crate::dns::{Compression, Nsec, Srv};
+
+    /// What the checker says of a message that a host with a service sends, in few words.
+    fn judged(to: &str, compression: Compression, message: &Message) -> Vec<String> {
+        let mut scene = Scene::new(1, None);
+        scene.host(1, "casa.local");
+        scene.wanted(0).services.push(service("Web", "casa.local"));
+        scene.follow(0);
+        scene.run(secs(5));
+        assert_eq!(scene.wire.breaches, Vec::<String>::new());
+        let transmit = Transmit {
+            device: scene::ETH,
+            to: to.parse().unwrap(),
+            message: message.write(compression).unwrap(),
+        };
+        let host = &scene.hosts[0];
+        let wanted = &host.wanted[&scene::ETH];
+        scene
+            .wire
+            .sent(scene.now, 0, &host.engine, wanted, &transmit);
+        let first = |breach: &String| breach.split(':').next().unwrap().to_owned();
+        scene.wire.breaches.iter().map(first).collect()
+    }
+
+    const GROUP: &str = "224.0.0.251:5353";
+
+    fn multicast(message: &Message) -> Vec<String> {
+        judged(GROUP, Compression::Multicast, message)
+    }
+
+    fn a() -> Record {
+        unique("casa.local", 120, Rdata::A([10, 0, 0, 1].into()))
+    }
+
+    #[test]
+    fn good_messages_pass() {
+        assert!(multicast(&response(vec![a()])).is_empty());
+        assert!(multicast(&query("casa.local", kind::A)).is_empty());
+    }
+
+    #[test]
+    fn breaches_are_noticed() {
+        let with = |change: &dyn Fn(&mut Message)| {
+            let mut message = response(vec![a()]);
+            change(&mut message);
+            multicast(&message)
+        };
+        assert_eq!(with(&|m| m.id = 7), ["A10"]);
+        assert_eq!(with(&|m| m.flags = 0x8000), ["A10"]);
+        assert_eq!(with(&|m| m.flags = 0x8600), ["A10"]);
+        assert_eq!(
+            with(&|m| m.questions = query("casa.local", kind::A).questions),
+            ["A9"]
+        );
+        assert_eq!(with(&|m| m.answers[0].class = kind::IN), ["A31, B11"]);
+        assert_eq!(with(&|m| m.answers[0].ttl = 60), ["A29"]);
+        assert_eq!(with(&|m| m.answers.clear()), ["A9"]);
+        assert_eq!(with(&|m| m.authorities = vec![a()]).len(), 2);
+        let other = Rdata::A([10, 0, 0, 2].into());
+        assert_eq!(with(&|m| m.answers[0].data = other.clone()), ["A17"]);
+        let shared = unique(
+            "_http._tcp.local",
+            4500,
+            Rdata::Ptr(name("Web._http._tcp.local")),
+        );
+        assert_eq!(with(&|m| m.answers.push(shared.clone())), ["A31, B11"]);
+        let nsec = unique(
+            "casa.local",
+            120,
+            Rdata::Nsec(Nsec::new(name("casa.local"), [1, 28])),
+        );
+        assert!(with(&|m| m.additionals.push(nsec.clone())).is_empty());
+    }
+
+    #[test]
+    fn breaches_of_queries_are_noticed() {
+        let with = |change: &dyn Fn(&mut Message)| {
+            let mut message = query("casa.local", kind::ANY);
+            change(&mut message);
+            multicast(&message)
+        };
+        assert_eq!(with(&|m| m.id = 7), ["A10"]);
+        assert_eq!(with(&|m| m.flags = 0x0100), ["A38"]);
+        assert_eq!(with(&|m| m.answers = vec![a()]), ["A31"]);
+        let mut proposed = a();
+        proposed.class = kind::IN;
+        assert!(with(&|m| m.authorities = vec![proposed.clone()]).is_empty());
+        proposed.owner = name("other.local");
+        assert_eq!(with(&|m| m.authorities = vec![proposed.clone()]), ["A24"]);
+    }
+
+    #[test]
+    fn unicasts_that_nobody_asked_for_and_haste_are_noticed() {
+        let mut message = response(vec![a()]);
+        let to = "10.0.0.9:5353";
+        assert_eq!(judged(to, Compression::Multicast, &message), ["A14, A20"]);
+        let long = |number: u8| unique("casa.local", 120, Rdata::A([10, 0, 0, number].into()));
+        message.answers.extend((0..100).map(long));
+        assert!(multicast(&message).contains(&"A36".to_owned()));
+        let mut scene = Scene::new(1, Some(crate::mdns::Rule::OncePerSecond));
+        scene.host(1, "casa.local");
+        scene.follow(0);
+        scene.run(secs(5));
+        for _ in 0..3 {
+            scene.say(
+                0,
+                "10.0.0.9:5353".parse().unwrap(),
+                &query("casa.local", kind::A),
+            );
+            scene.run(ms(100));
+        }
+        assert!(
+            scene.wire.breaches[0].starts_with("A13"),
+            "{:?}",
+            scene.wire.breaches
+        );
+    }
+
+    #[test]
+    fn breaches_of_legacy_responses_are_noticed() {
+        let srv = Rdata::Srv(Srv {
+            priority: 0,
+            weight: 0,
+            port: 80,
+            target: name("casa.local"),
+        });
+        let mut message = response(vec![unique("Web.casa.local", 120, srv)]);
+        let judged = judged("10.0.0.9:40000", Compression::Multicast, &message);
+        assert_eq!(judged, ["A20", "A20", "A20", "A14, A20"]);
+        message.answers[0].class = kind::IN;
+        message.answers[0].ttl = 10;
+        let bytes = message.write(Compression::Unicast).unwrap();
+        assert!(whole_srvs(&bytes, &message));
+    }
 }

@@ -318,6 +318,16 @@ impl Bench {
         self.now = end;
     }
 
+    /// Lets time pass until the next query is sent.
+    pub fn run_to_query(&mut self) {
+        let sent = self.queries().len();
+        while self.queries().len() == sent {
+            let due = self.responder.poll_timeout();
+            let due = due.expect("another query");
+            self.run(due.saturating_duration_since(self.now));
+        }
+    }
+
     /// Lets time pass up to a moment since the clock's start.
     pub fn run_to(&mut self, at: Duration) {
         self.run(at - self.at());
@@ -465,11 +475,6 @@ fn same_as_simple_dns(message: &Message, bytes: &[u8]) {
             assert_eq!(labels, ours.owner.labels().count());
         }
     }
-}
-
-/// Records as text.
-pub fn texts(records: &[Record]) -> Vec<String> {
-    records.iter().map(Record::to_string).collect()
 }
 
 /// The records as text, in any order.

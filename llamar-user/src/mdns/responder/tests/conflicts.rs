@@ -24,13 +24,7 @@ fn held(on_conflict: OnConflict) -> Bench {
 
 /// Runs until the next probe, and gives an answer to that.
 fn contest(bench: &mut Bench) {
-    let sent = bench.queries().len();
-    let mut waited = 0;
-    while bench.queries().len() == sent {
-        bench.run(ms(5));
-        waited += 1;
-        assert!(waited < 10_000_000, "no more probes");
-    }
+    bench.run_to_query();
     let owner = bench.queries().last().unwrap().message.questions[0]
         .name
         .to_string();
@@ -162,7 +156,7 @@ fn services_follow_their_host_to_its_new_name() {
     assert!(bench.ask(&query(&[question("Web._http._tcp.local", 33)]), from(PEER)));
     bench.forget();
     contest(&mut bench);
-    bench.forget();
+    assert_eq!(bench.responses().len(), 0);
     assert_eq!(bench.standing("casa.local").used, name("casa-2.local"));
     // The old name is another's, the new one not ours yet.
     assert!(!bench.ask(&query(&[question("Web._http._tcp.local", 33)]), from(PEER)));
@@ -180,6 +174,7 @@ fn services_follow_their_host_to_its_new_name() {
         flush(address("casa-2.local", "fe80::1")),
         flush(srv("Web._http._tcp.local", 80, "casa-2.local")),
     ];
+    // RFC 6762 8.4: A30. The new target flushes the old one; it needs no goodbye.
     let responses = bench.responses();
     assert_eq!(responses.len(), 2);
     for sent in responses {
@@ -194,10 +189,7 @@ fn lost_service_gets_a_number_in_parentheses() {
     let mut bench = Bench::web();
     let web = "Web._http._tcp.local";
     bench.hear(&response(&[flush(srv(web, 1, "other.local"))]), from(PEER));
-    let sent = bench.queries().len();
-    while bench.queries().len() == sent {
-        bench.run(ms(5));
-    }
+    bench.run_to_query();
     bench.hear(&response(&[flush(srv(web, 1, "other.local"))]), from(PEER));
     bench.forget();
     bench.run(secs(5));
@@ -236,7 +228,6 @@ fn name_found_elsewhere_is_taken_over() {
             "
         casa.local. 0 IN+flush A 10.0.0.1
         casa.local. 0 IN+flush AAAA fe80::1
-        Web._http._tcp.local. 0 IN+flush SRV 0 0 80 casa.local.
     "
         )
     );
@@ -260,6 +251,34 @@ fn name_found_elsewhere_is_taken_over() {
     );
     contest(&mut bench);
     assert_eq!(bench.standing("casa.local").used, name("casa-8.local"));
+}
+
+// RFC 6762 9: A28. A service whose host is getting another name has its own name still.
+#[test]
+fn service_in_wait_for_its_host_is_still_defended() {
+    let mut bench = Bench::web();
+    bench.hear(&theirs(), from(PEER));
+    contest(&mut bench);
+    let web = "Web._http._tcp.local";
+    bench.hear(
+        &response(&[flush(srv(web, 80, "casa-2.local"))]),
+        from(PEER),
+    );
+    assert_eq!(bench.state(web), State::Verified);
+    bench.hear(&response(&[flush(srv(web, 80, "other.local"))]), from(PEER));
+    assert_eq!(bench.state(web), State::Probing);
+}
+
+#[test]
+fn another_policy_is_applied_to_withdrawn_names_at_once() {
+    let mut bench = held(OnConflict::Withdraw);
+    bench.hear(&theirs(), from(PEER));
+    contest(&mut bench);
+    bench.wanted.on_conflict = OnConflict::Rename;
+    bench.follow();
+    assert_eq!(bench.state("casa.local"), State::Probing);
+    contest(&mut bench);
+    assert_eq!(bench.standing("casa.local").used, name("casa-2.local"));
 }
 
 // RFC 6762 9: the loser ceases to use the name.
@@ -295,6 +314,26 @@ fn withdrawn_name_is_tried_again_after_growing_pauses() {
     bench.run(secs(5000));
     assert_eq!(bench.state("casa.local"), State::Verified);
     assert_eq!(bench.standing("casa.local").culprit, None);
+    // After that, the same is news, and the pause is short.
+    bench.forget();
+    bench.hear(&theirs(), from(PEER));
+    contest(&mut bench);
+    assert!(lost(&bench)[0].news);
+    bench.run(secs(14));
+    assert_eq!(bench.state("casa.local"), State::Verified);
+}
+
+// RFC 6762 9: a name whose domain leaves no room for a number cannot be changed.
+#[test]
+fn name_without_room_for_another_is_withdrawn() {
+    let others = ["a", "b", "c"].map(|letter| letter.repeat(63)).join(".");
+    let long = format!("x.{others}.{}", "d".repeat(59));
+    let mut bench = Bench::new();
+    bench.wanted.hosts = vec![host(&long, &["10.0.0.1"])];
+    bench.follow();
+    contest(&mut bench);
+    assert!(matches!(bench.state(&long), State::Withdrawn { .. }));
+    assert!(matches!(lost(&bench)[0].outcome, Outcome::Withdrawn { .. }));
 }
 
 // RFC 6763 12.2: a service is not offered under a name that is another's.

@@ -82,6 +82,24 @@ fn link_that_is_down_says_and_hears_nothing() {
     assert!(bench.sent.is_empty());
 }
 
+#[test]
+fn answers_that_wait_are_dropped_with_their_family() {
+    let mut bench = Bench::web();
+    let mut truncated = query(&[question("_http._tcp.local", 12)]);
+    truncated.flags = 0x0200;
+    bench.ask(&truncated, from(PEER));
+    bench.ask(&query(&[question("_http._tcp.local", 12)]), from(OTHER));
+    bench.ask(
+        &query(&[question("_http._tcp.local", 12)]),
+        from_legacy(OTHER),
+    );
+    bench.families = vec![Family::V6];
+    bench.follow();
+    bench.run(secs(2));
+    assert!(bench.sent.is_empty());
+    assert_eq!(bench.responder.poll_timeout(), None);
+}
+
 // RFC 6762 10.1, 8: A30, A40. Another address in another network: the old one's name ends.
 #[test]
 fn reverse_name_of_an_old_address_gets_its_goodbye() {

@@ -3,6 +3,15 @@
 
 mod announcing;
 mod bench;
+mod bounds;
 mod conflicts;
 mod following;
+mod limits;
+mod negative;
 mod probing;
+mod questions;
+mod records;
+mod renaming;
+mod suppression;
+mod talk;
+mod unicast;
