@@ -182,15 +182,6 @@ impl Namespace {
         });
     }
 
-    /// Waits until the kernel sees that the other end of an interface is down.
-    pub fn wait_for_loss(&self, name: &str) {
-        wait_until(&format!("the loss of {name}"), || {
-            !self
-                .ip(&format!("link show dev {name}"))
-                .contains("state UP")
-        });
-    }
-
     /// The index of an interface.
     pub fn index(&self, name: &str) -> u32 {
         self.inside(|| nix::net::if_::if_nametoindex(name))

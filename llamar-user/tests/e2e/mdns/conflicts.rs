@@ -1,12 +1,14 @@
 //! Other hosts have, want or forge our names.
 
+use std::time::Duration;
+
 use llamar_common::testing::A;
 
 use super::{CONFIG, announced, start};
-use crate::support::agent::config_file;
+use crate::support::agent::{Agent, config_file, instance};
 use crate::support::avahi::Avahi;
 use crate::support::lan::{Lan, v4, v6};
-use crate::support::mdns::{ANY, Heard, PTR, Record, Somebody, Speech};
+use crate::support::mdns::{Heard, PTR, Record, Somebody, Speech};
 use crate::support::mdns_sd::MdnsSd;
 use crate::support::resolvectl::MdnsResolved;
 use crate::support::wait_until;
@@ -53,7 +55,11 @@ fn a_name_that_is_taken_is_changed_for_good_and_the_culprit_is_named() {
     let config = config_file(CONFIG);
     let state = tempfile::tempdir().expect("make a folder");
     let folder = state.path().to_string_lossy().into_owned();
-    let mut agent = start(lan.host(1), &config, &["--state-dir", &folder]);
+    let (instance, arguments) = (
+        instance(),
+        ["--config", &config.path, "--state-dir", &folder],
+    );
+    let mut agent = Agent::spawn_as(lan.host(1), &instance, &arguments);
     defend(&somebody, "casa.local");
     somebody.hear_record("casa-2.local A 120 flush 10.7.0.1");
     somebody.say(v4(2), &Speech::asking("_http._tcp.local", PTR));
@@ -73,7 +79,7 @@ fn a_name_that_is_taken_is_changed_for_good_and_the_culprit_is_named() {
     somebody.heard();
 
     // RFC 6762 9: the new name is kept, so that it is not the old one that is tried first.
-    let _agent = start(lan.host(1), &config, &["--state-dir", &folder]);
+    let _agent = Agent::spawn_as(lan.host(1), &instance, &arguments);
     let probed = probed_until(&somebody, "the kept name's announcement", |heard| {
         heard.tells("casa-2.local A 120 flush 10.7.0.1")
     });
@@ -174,7 +180,6 @@ fn of_two_that_probe_at_once_the_later_in_order_has_the_name() {
 #[test]
 fn who_comes_second_takes_another_name_be_it_avahi_or_we() {
     let lan = or_skip!(Lan::new(2));
-    let somebody = Somebody::new(lan.host(2), "eth0");
     {
         let (agent, _) = announced(&lan);
         let mut avahi = or_skip!(Avahi::start(lan.host(2), "casa"));
@@ -185,7 +190,6 @@ fn who_comes_second_takes_another_name_be_it_avahi_or_we() {
         assert_eq!(avahi.resolve("casa.local", 4), v4(1));
         assert!(!agent.said().contains("casa-2"), "{}", agent.said());
     }
-    somebody.heard();
     let avahi = or_skip!(Avahi::start(lan.host(2), "casa"));
     let _web = avahi.publish("Web on casa", "_http._tcp", 8080, &[]);
     let mut agent = start(lan.host(1), &config_file(CONFIG), &[]);
@@ -200,26 +204,33 @@ fn who_comes_second_takes_another_name_be_it_avahi_or_we() {
     assert!(!avahi.said().contains("conflict"), "{}", avahi.said());
 }
 
-// RFC 6762 8.1, 9: A25, A43, A48
+// RFC 6762 8.1, 9: A25, A43, A48; RFC 6763 appendix D: B10
 #[test]
 fn who_comes_second_takes_another_name_be_it_resolved_mdns_sd_or_we() {
     let lan = or_skip!(Lan::new(3));
-    let somebody = Somebody::new(lan.host(2), "eth0");
     {
         let (agent, _) = announced(&lan);
         let mdns_sd = MdnsSd::start(lan.host(3));
-        mdns_sd.register("_http._tcp.local.", "Web on casa", "casa.local.", 8080, &[]);
-        mdns_sd.renamed("Web on casa._http._tcp.local.");
-        mdns_sd.renamed("casa.local.");
+        mdns_sd.register(
+            "_http._tcp.local.",
+            "Web on casa",
+            "crate.local.",
+            8080,
+            &[],
+        );
+        assert_eq!(
+            mdns_sd.renamed("Web on casa._http._tcp.local."),
+            "Web on casa (2)._http._tcp.local."
+        );
         let mut resolved = or_skip!(MdnsResolved::start(lan.host(2), "casa", &[]));
         resolved.process().wait_for_words(&["onflict"]);
         wait_until("systemd-resolved to find our name", || {
             let found = resolved.try_resolve("casa.local", 2);
             found.is_some_and(|found| found.addresses == [v4(1)])
         });
-        assert!(!agent.said().contains("casa-2"), "{}", agent.said());
+        let said = agent.said();
+        assert!(!said.contains("casa-2") && !said.contains("(2)"), "{said}");
     }
-    somebody.heard();
     let resolved = or_skip!(MdnsResolved::start(lan.host(2), "casa", &[]));
     let mdns_sd = MdnsSd::start(lan.host(3));
     mdns_sd.register(
@@ -230,8 +241,10 @@ fn who_comes_second_takes_another_name_be_it_resolved_mdns_sd_or_we() {
         &[],
     );
     mdns_sd.announced("Web on casa-2");
+    let somebody = Somebody::new(lan.host(1), "eth0");
     wait_until("systemd-resolved to have its name", || {
-        somebody.say(v4(3), &Speech::asking("casa.local", ANY));
+        somebody.say(v4(1), &Speech::asking("casa.local", A));
+        std::thread::sleep(Duration::from_millis(100));
         let heard = somebody.heard();
         heard
             .iter()
@@ -239,7 +252,7 @@ fn who_comes_second_takes_another_name_be_it_resolved_mdns_sd_or_we() {
     });
     let mut agent = start(lan.host(1), &config_file(CONFIG), &[]);
     agent.wait_for_words(&["casa-2.local", "02:00:00:00:00:02"]);
-    agent.wait_for_words(&["nas.local", "02:00:00:00:00:03"]);
+    agent.wait_for_words(&["nas-2.local", "02:00:00:00:00:03"]);
     let found = resolved.resolve("casa-2.local", 10);
     assert!(found.addresses.contains(&v6(1).into()), "{found:?}");
 }

@@ -15,9 +15,9 @@ use crate::support::scene::{PEER_V4, Path, Scene};
 #[test]
 fn after_an_absence_from_the_link_names_are_verified_anew() {
     let lan = or_skip!(Lan::new(2));
-    let (_agent, somebody) = announced(&lan);
+    let (mut agent, somebody) = announced(&lan);
     lan.host(1).ip("link set eth0 down");
-    lan.host(2).wait_for_loss("eth0");
+    agent.wait_for_words(&["eth0", "is down"]);
     somebody.heard();
     lan.host(1).ip("link set eth0 up");
     let mut probes = 0;
