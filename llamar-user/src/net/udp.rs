@@ -74,6 +74,11 @@ impl Groups {
         })
     }
 
+    /// The protocol whose groups these are.
+    pub const fn protocol(&self) -> Protocol {
+        self.protocol
+    }
+
     /// Who else has the port now; `None` if nobody has. Of several sockets of a port one gets what is sent to an address
     /// of this host (on Linux mostly the latest), and all get what is sent to a group (RFC 6762 15.1).
     pub fn others(&self) -> Option<Holders> {

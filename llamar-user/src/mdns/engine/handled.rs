@@ -60,15 +60,16 @@ pub enum Ignored {
 
 impl Handled {
     /// Every counter of what was for us.
-    pub const COUNTERS: [&'static str; 4] = ["echo", "answered", "query", "response"];
+    pub const COUNTERS: [&'static str; 4] =
+        ["mdns-echo", "mdns-answered", "mdns-query", "mdns-response"];
 
     /// The name of its counter.
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::Echo { .. } => "echo",
-            Self::Query { answered: true } => "answered",
-            Self::Query { answered: false } => "query",
-            Self::Response => "response",
+            Self::Echo { .. } => "mdns-echo",
+            Self::Query { answered: true } => "mdns-answered",
+            Self::Query { answered: false } => "mdns-query",
+            Self::Response => "mdns-response",
         }
     }
 }
@@ -93,18 +94,18 @@ impl Ignored {
     /// The name of its counter.
     pub const fn as_str(self) -> &'static str {
         match self {
-            Self::Interface => "interface",
-            Self::TooLong => "too_long",
-            Self::Source => "source",
-            Self::Destination => "destination",
-            Self::Header => "header",
-            Self::Opcode => "opcode",
-            Self::Rcode => "rcode",
-            Self::Port => "port",
-            Self::OffLink => "off_link",
-            Self::Unasked => "unasked",
-            Self::Question => "question",
-            Self::Limited => "limited",
+            Self::Interface => "mdns-interface",
+            Self::TooLong => "mdns-too-long",
+            Self::Source => "mdns-source",
+            Self::Destination => "mdns-destination",
+            Self::Header => "mdns-header",
+            Self::Opcode => "mdns-opcode",
+            Self::Rcode => "mdns-rcode",
+            Self::Port => "mdns-port",
+            Self::OffLink => "mdns-off-link",
+            Self::Unasked => "mdns-unasked",
+            Self::Question => "mdns-question",
+            Self::Limited => "mdns-limited",
         }
     }
 

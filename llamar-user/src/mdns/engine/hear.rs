@@ -68,16 +68,17 @@ impl Engine {
         // RFC 6762 15.1: unicast to this host's port 5353 reaches only one of the programs that share it, not
         // necessarily the one that asks. RFC 6762 5.4: a multicast answers as well, which is limited by itself.
         let is_neighbour = self.own.contains(&asker) && !arrival.is_legacy();
-        if is_limited || is_neighbour {
-            for question in &mut message.questions {
-                question.class &= !kind::CLASS_TOP;
-            }
-        }
         self.spare(device, &mut message.authorities);
         let interface = self.interfaces.get(&device).ok_or(Ignored::Interface)?;
         let on_link = interface.is_near(asker) || self.own.contains(&asker);
         let answered = self.act(now, device, |responder, querier, turn| {
+            // The querier sees it as it came: others answer by unicast, which is not heard here.
             querier.handle_query(turn, &message, arrival);
+            if is_limited || is_neighbour {
+                for question in &mut message.questions {
+                    question.class &= !kind::CLASS_TOP;
+                }
+            }
             responder.handle_query(turn, &message, arrival, on_link)
         });
         let answered = answered.ok_or(Ignored::Interface)?;

@@ -133,3 +133,65 @@ impl Queue {
         (next, end)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::super::zone::Zone;
+    use super::super::zone::{Draft, Role};
+    use super::*;
+    use crate::dns::{Name, Rdata, Record};
+
+    /// Records to wait.
+    fn ids() -> Vec<Id> {
+        let mut zone = Zone::default();
+        let addresses = (0..8).map(|n| Rdata::A([10, 0, 0, n].into()));
+        let ids = addresses.map(|data| {
+            let record = Record::new(Name::root(), 120, data).unwrap();
+            let role = Role::Unique;
+            zone.hold(Draft { record, role }).0
+        });
+        ids.collect()
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::default() })]
+
+        // RFC 6762 6.4: A12
+        #[test]
+        fn what_is_next_is_known_without_a_look_at_all(
+            steps in prop::collection::vec((0..8usize, 0..900u64, any::<(bool, bool)>(), 0..6u8), 0..60),
+        ) {
+            let (ids, start) = (ids(), Instant::now());
+            let mut queue = Queue::default();
+            let mut now = start;
+            for (index, time, (patient, firm), step) in steps {
+                let at = now + Duration::from_millis(time);
+                match step {
+                    0 => queue.told(ids[index], at),
+                    1 => {
+                        now = at;
+                        let due: Vec<_> = queue.waits.iter().map(|(id, wait)| (*id, *wait)).collect();
+                        let goes = queue.poll_timeout().is_some_and(|next| next <= now);
+                        let taken = queue.take(now);
+                        for (id, wait) in due {
+                            prop_assert_eq!(taken.contains(&id), goes && wait.due <= now);
+                            // None waits for longer than it may.
+                            prop_assert!(wait.latest > now || taken.contains(&id));
+                        }
+                    }
+                    _ => {
+                        let had = queue.has(ids[index], at, patient, firm);
+                        let before = queue.waits.clone();
+                        queue.push(ids[index], at, patient, firm);
+                        let waits = queue.waits.get(&ids[index]);
+                        prop_assert!(!had || waits == before.get(&ids[index]));
+                    }
+                }
+                prop_assert_eq!(queue.poll_timeout(), queue.look().0);
+                prop_assert_eq!(queue.poll_timeout().is_none(), queue.waits.is_empty());
+            }
+        }
+    }
+}

@@ -1,5 +1,6 @@
 //! How the sockets come about: ports, groups and options.
 
+use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket as StdSocket};
 
@@ -22,6 +23,13 @@ pub struct Protocol {
     pub group_v6: Ipv6Addr,
     /// What is to be done about another program that does not let go of the port.
     way_out: &'static str,
+}
+
+impl fmt::Display for Protocol {
+    /// The groups.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} and {}", self.group_v4, self.group_v6)
+    }
 }
 
 /// LLMNR (RFC 4795 2).

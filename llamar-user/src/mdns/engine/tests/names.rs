@@ -260,3 +260,47 @@ fn whoever_is_denied_every_name_tries_ever_more_slowly() {
     holds(3, property);
     breaks(Rule::Pace, 1, property);
 }
+
+// RFC 6762 6.2, 20: A16, A50
+#[test]
+fn name_that_is_lost_on_one_family_is_lost_on_both() {
+    for seed in 0..10 {
+        let mut scene = Scene::new(seed, None);
+        // Two that cannot hear each other, and one that hears both.
+        for number in [1, 2, 3] {
+            scene.host(number, "casa.local");
+        }
+        scene.wanted(0).v6 = None;
+        scene.wanted(1).v4 = None;
+        for host in [0, 1] {
+            scene.follow(host);
+        }
+        scene.run(secs(5));
+        scene.follow(2);
+        scene.run(secs(15));
+        let used = [0, 1, 2].map(|host| scene.used(host, "casa.local"));
+        assert_eq!(used, ["casa.local", "casa.local", "casa-2.local"].map(name));
+        assert!(scene.wire.breaches.is_empty(), "{:?}", scene.wire.breaches);
+    }
+}
+
+#[test]
+fn one_seed_is_one_story() {
+    let story = || {
+        let mut scene = at_once(7, None, 4).lossy(0.1);
+        for host in 0..4 {
+            let service = service("Web", "casa.local");
+            scene.wanted(host).services.push(service);
+            scene.ask(host, "_http._tcp.local", kind::PTR);
+            scene.follow(host);
+        }
+        scene.run(secs(60));
+        let begin = scene.sent[0].at;
+        let sent = scene.sent.into_iter();
+        sent.map(|sent| (sent.at - begin, sent.host, sent.transmit))
+            .collect::<Vec<_>>()
+    };
+    let first = story();
+    assert!(first.len() > 100);
+    assert_eq!(first, story());
+}

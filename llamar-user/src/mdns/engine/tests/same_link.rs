@@ -187,3 +187,32 @@ fn another_program_of_this_host_is_answered_by_multicast() {
     assert_eq!(sent.len(), 1);
     assert_eq!(sent[0].0.transmit.to, Family::V4.everybody());
 }
+
+// RFC 6762 10.5, 15.1: A32, A34
+#[test]
+fn unicast_question_of_another_program_of_this_host_does_not_count_as_unanswered() {
+    let mut scene = two([0, 1]);
+    scene.follow(0);
+    scene.run(secs(5));
+    let theirs = unique("nas.local", 120, Rdata::A([10, 0, 0, 9].into()));
+    scene.ask(0, "nas.local", kind::A);
+    scene.say(0, socket("10.0.0.9:5353"), &response(vec![theirs]));
+    scene.run(secs(1));
+    let mut asked = query("nas.local", kind::A);
+    asked.questions[0].class |= kind::CLASS_TOP;
+    for _ in 0..3 {
+        let packet = Packet {
+            segment: 0,
+            from: socket("10.0.0.1:5353"),
+            to: Family::V4.everybody(),
+            message: asked.write(Compression::Multicast).unwrap(),
+            sender: None,
+        };
+        let handled = scene.hand(0, ETH, &packet);
+        assert_eq!(handled, Ok(Handled::Query { answered: false }));
+        scene.run(ms(1500));
+    }
+    scene.run(secs(15));
+    let cache = scene.hosts[0].engine.cache(ETH).unwrap();
+    assert_eq!(cache.find(&name("nas.local"), kind::A).count(), 1);
+}

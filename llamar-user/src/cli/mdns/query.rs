@@ -1,4 +1,4 @@
-//! `llamar mdns`: asks by multicast DNS.
+//! `llamar mdns query`: asks by multicast DNS.
 
 use std::collections::BTreeSet;
 use std::net::IpAddr;
@@ -8,12 +8,12 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use tracing::{debug, info};
 
-use super::asked;
-use super::dnssd::PATIENCE;
-use super::host::Host;
-use super::query::{parse_kind, parse_timeout};
 use crate::ask::session::{Happened, Legacy, Session, Where};
 use crate::ask::{Family, Options};
+use crate::cli::asked;
+use crate::cli::dnssd::PATIENCE;
+use crate::cli::host::Host;
+use crate::cli::query::{parse_kind, parse_timeout};
 use crate::dns::{Name, Question, Rdata, Record, kind, kind_name};
 use crate::dnssd::browse::is_of_link;
 use crate::dnssd::in_local;
@@ -27,19 +27,6 @@ const MORE: Duration = Duration::from_millis(500);
 /// The same where every question was answered by records that one host has: another that has them too answers as fast.
 const MORE_OF_UNIQUE: Duration = Duration::from_millis(150);
 
-/// Arguments of `llamar mdns`.
-#[derive(Debug, clap::Args)]
-pub struct Args {
-    #[command(subcommand)]
-    command: Command,
-}
-
-#[derive(Debug, clap::Subcommand)]
-enum Command {
-    /// Asks for the records of a name or an address
-    Query(Query),
-}
-
 /// Arguments of `llamar mdns query`.
 #[derive(Debug, clap::Args)]
 #[command(after_help = "\
@@ -48,7 +35,7 @@ IPv6 one. Everything else is said on standard error.
 
 Exit codes: 0 there are records; 1 nobody answered, or whoever did has no such record; 2 wrong usage, or nothing \
 could be asked.")]
-struct Query {
+pub struct Args {
     /// Name or address to ask for: casa and casa.local are the same; an address may have its interface behind it, as in
     /// fe80::1%eth0
     #[arg(value_name = "NAME|ADDRESS")]
@@ -80,13 +67,12 @@ struct Query {
 }
 
 /// Asks, and prints what was answered.
-pub fn mdns(args: &Args) -> ExitCode {
-    let Command::Query(query) = &args.command;
-    asked(run(query))
+pub fn query(args: &Args) -> ExitCode {
+    asked(run(args))
 }
 
 /// Whether there are records.
-fn run(query: &Query) -> anyhow::Result<bool> {
+fn run(query: &Args) -> anyhow::Result<bool> {
     let (questions, place) = plan(query)?;
     let runtime = tokio::runtime::Builder::new_current_thread()
         .enable_all()
@@ -111,7 +97,7 @@ fn run(query: &Query) -> anyhow::Result<bool> {
 }
 
 /// What is asked, and where.
-fn plan(query: &Query) -> anyhow::Result<(Vec<Question>, Where)> {
+fn plan(query: &Args) -> anyhow::Result<(Vec<Question>, Where)> {
     let host = match Host::parse(&query.what) {
         Ok(host) => Some(host),
         Err(reason) if query.what.contains('%') => bail!("{}: {reason}", query.what),
@@ -304,7 +290,7 @@ mod tests {
     #[derive(clap::Parser)]
     struct Cli {
         #[command(flatten)]
-        query: Query,
+        query: Args,
     }
 
     fn planned(line: &str) -> String {
