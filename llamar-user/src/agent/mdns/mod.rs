@@ -5,13 +5,15 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
+use llamar_common::wire::dns;
 use rand::rngs::StdRng;
 use tracing::{info, warn};
 
 use super::members::Members;
 use crate::config::Config;
+use crate::dns::Header;
 use crate::link::Links;
 use crate::mdns::{Arrival, Engine, Event, Handled, Ignored, Transmit, Wanted};
 use crate::net::udp::MDNS;
@@ -24,6 +26,9 @@ mod tell;
 
 pub use kept::KeptFile;
 
+/// To look up who shares the port, all processes are walked through, which nobody is to make us do all the time.
+const LOOK_GAP: Duration = Duration::from_secs(2);
+
 /// mDNS on all interfaces.
 #[derive(Debug)]
 pub struct Mdns {
@@ -33,8 +38,12 @@ pub struct Mdns {
     members: Members,
     wanted: BTreeMap<u32, Wanted>,
     kept: KeptFile,
+    /// All addresses of this host.
+    own: BTreeSet<IpAddr>,
     /// With whom the port is shared.
     others: Option<Holders>,
+    /// When that was looked up last because of a message.
+    looked: Option<Instant>,
     /// Why there are no sockets though they are wanted.
     failure: Option<String>,
 }
@@ -48,7 +57,9 @@ impl Mdns {
             members: Members::default(),
             wanted: BTreeMap::new(),
             kept: KeptFile::open(kept),
+            own: BTreeSet::new(),
             others: None,
+            looked: None,
             failure: None,
         }
     }
@@ -75,8 +86,9 @@ impl Mdns {
         });
         self.members.follow(groups, &served.collect(), full);
         let addresses = links.by_index.values().flat_map(|link| &link.addresses);
-        let own: BTreeSet<IpAddr> = addresses.map(|address| address.ip).collect();
-        self.engine.follow(now, self.wanted.clone(), own);
+        self.own = addresses.map(|address| address.ip).collect();
+        self.engine
+            .follow(now, self.wanted.clone(), self.own.clone());
     }
 
     /// Tells everybody that our names end, and is silent from then on. What is to be sent has been polled already.
@@ -108,8 +120,15 @@ impl Mdns {
             from: datagram.from,
             to: datagram.to,
         };
-        self.engine
-            .handle_datagram(now, datagram.device, &arrival, message)
+        let device = datagram.device;
+        let handled = self.engine.handle_datagram(now, device, &arrival, message);
+        let is_echo = matches!(handled, Ok(Handled::Echo { .. }));
+        let is_own = self.own.contains(&arrival.from.ip());
+        if !is_echo && is_own && tells(message) && self.meet(now) {
+            // Now it is known whose words these are.
+            return self.engine.handle_datagram(now, device, &arrival, message);
+        }
+        handled
     }
 
     /// When [`timeout`](Self::timeout) is to be called.
@@ -207,6 +226,26 @@ impl Mdns {
         self.failure = None;
     }
 
+    /// Another program of this host tells of itself: finds out at once which, so that the engine leaves to it what it tells of
+    /// the host. Whether that is new.
+    fn meet(&mut self, now: Instant) -> bool {
+        let is_late = self.looked.is_none_or(|looked| looked + LOOK_GAP <= now);
+        if self.others.is_some() || !is_late {
+            return false;
+        }
+        self.looked = Some(now);
+        self.look_around();
+        if self.others.is_none() {
+            return false;
+        }
+        for wanted in self.wanted.values_mut() {
+            wanted.unicast = false;
+        }
+        self.engine
+            .follow(now, self.wanted.clone(), self.own.clone());
+        true
+    }
+
     /// RFC 6762 15: finds out with whom the port is shared, and says so.
     fn look_around(&mut self) {
         let others = self.groups.as_ref().and_then(Groups::others);
@@ -215,6 +254,13 @@ impl Mdns {
         }
         self.others = others;
     }
+}
+
+/// Whether a message tells or proposes records: a response, or a query with records in its authority section. Who only asks
+/// is gone soon.
+fn tells(message: &[u8]) -> bool {
+    Header::read(message)
+        .is_some_and(|header| header.flags & dns::RESPONSE != 0 || header.authorities > 0)
 }
 
 /// Whether an address is in the network of another.

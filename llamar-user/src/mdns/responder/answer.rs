@@ -154,6 +154,7 @@ impl Responder {
             if let Some(claim) = claim.and_then(|id| self.claims.get_mut(id))
                 && claim.stage() == Stage::Held
                 && differs
+                && !self.left.contains(owner)
                 && claim.rebuff(culprit)
             {
                 turn.events.push_back(Event::Defended {
