@@ -76,6 +76,11 @@ impl<'a> Avahi<'a> {
         self.daemon.wait_for_words(words)
     }
 
+    /// The daemon's process.
+    pub fn process(&mut self) -> &mut Process {
+        &mut self.daemon
+    }
+
     /// The address of a name over one family, if avahi-resolve finds one within its 5 seconds.
     pub fn try_resolve(&self, name: &str, family: u8) -> Option<IpAddr> {
         let family = format!("-{family}");

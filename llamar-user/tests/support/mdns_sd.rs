@@ -1,5 +1,6 @@
 //! The mdns-sd crate as another host: its threads live in a namespace.
 
+use std::cell::RefCell;
 use std::collections::BTreeSet;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
@@ -75,7 +76,10 @@ impl MdnsSd {
     /// Begins to look for services of a type, `_http._tcp.local.` or a subtype of it.
     #[track_caller]
     pub fn browse(&self, kind: &str) -> Browsing {
-        Browsing(self.daemon.browse(kind).expect("browse"))
+        Browsing {
+            events: self.daemon.browse(kind).expect("browse"),
+            seen: RefCell::default(),
+        }
     }
 
     /// Waits until a host's addresses are these.
@@ -115,7 +119,11 @@ impl Drop for MdnsSd {
 }
 
 /// A look for services that goes on.
-pub struct Browsing(Receiver<ServiceEvent>);
+pub struct Browsing {
+    events: Receiver<ServiceEvent>,
+    /// What came and was not waited for.
+    seen: RefCell<Vec<ServiceEvent>>,
+}
 
 impl Browsing {
     /// Waits until an instance was resolved to something that is wanted.
@@ -125,24 +133,28 @@ impl Browsing {
         name: &str,
         wanted: impl Fn(&ResolvedService) -> bool,
     ) -> Box<ResolvedService> {
-        receive(
-            &self.0,
-            &format!("{name} to be resolved"),
-            |event| match event {
-                ServiceEvent::ServiceResolved(service)
-                    if service.get_fullname() == name && wanted(&service) =>
-                {
-                    Some(service)
-                }
-                _ => None,
-            },
-        )
+        let matches = |event: &ServiceEvent| match event {
+            ServiceEvent::ServiceResolved(service)
+                if service.get_fullname() == name && wanted(service) =>
+            {
+                Some(service.clone())
+            }
+            _ => None,
+        };
+        let seen = self.seen.borrow().iter().find_map(matches);
+        seen.unwrap_or_else(|| {
+            receive(&self.events, &format!("{name} to be resolved"), |event| {
+                let found = matches(&event);
+                self.seen.borrow_mut().push(event);
+                found
+            })
+        })
     }
 
     /// Waits until an instance went.
     #[track_caller]
     pub fn removed(&self, name: &str) {
-        receive(&self.0, &format!("the end of {name}"), |event| {
+        receive(&self.events, &format!("the end of {name}"), |event| {
             matches!(event, ServiceEvent::ServiceRemoved(_, gone) if gone == name).then_some(())
         });
     }
