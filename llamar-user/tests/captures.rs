@@ -1,16 +1,15 @@
 //! The responder over captures of real networks: what it reads and answers, against hickory-proto.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
 
-use etherparse::{NetSlice, SlicedPacket, TransportSlice};
 use hickory_proto::op::{Message, MessageType, OpCode};
 use hickory_proto::rr::{DNSClass, RecordType};
 use llamar_common::abi::NameState;
 use llamar_common::testing::LLMNR_PORT;
 use llamar_user::dns::{Name, RawRecord};
 use llamar_user::llmnr::{Asked, Found, Ignored, Owner, Query, Transport, Zone, respond};
-use pcap_parser::Linktype;
+use llamar_user::net::capture::{self, Udp};
 
 use self::pcap::{files, frames};
 
@@ -45,18 +44,18 @@ impl Zone for Everything {
     }
 }
 
-struct Datagram {
-    from: SocketAddr,
-    to: SocketAddr,
-    message: Vec<u8>,
-}
-
 #[test]
 fn queries_of_real_networks_are_read_as_hickory_reads_them_and_answered_by_the_rules() {
     let Some(files) = files() else { return };
     let (mut queries, mut answered) = (0, 0);
     for file in files {
-        for Datagram { from, to, message } in datagrams(&file) {
+        for Udp {
+            from,
+            to,
+            payload: message,
+            ..
+        } in datagrams(&file)
+        {
             let (read, theirs) = (Query::read(&message), Message::from_vec(&message));
             if let (Ok(query), Ok(theirs)) = (&read, &theirs) {
                 assert!(
@@ -144,39 +143,9 @@ fn is_ours(message: &Message, to: IpAddr) -> bool {
     group && query && plain && matches!(question.query_class(), DNSClass::IN | DNSClass::ANY)
 }
 
-fn datagrams(file: &Path) -> Vec<Datagram> {
-    let datagram = |(linktype, frame): (Linktype, Vec<u8>)| {
-        let packet = match linktype {
-            Linktype::ETHERNET => SlicedPacket::from_ethernet(&frame),
-            Linktype::LINUX_SLL => SlicedPacket::from_linux_sll(&frame),
-            _ => return None,
-        };
-        let packet = packet.ok()?;
-        let (from, to): (IpAddr, IpAddr) = match packet.net? {
-            NetSlice::Ipv4(ip) => (
-                ip.header().source_addr().into(),
-                ip.header().destination_addr().into(),
-            ),
-            NetSlice::Ipv6(ip) => (
-                ip.header().source_addr().into(),
-                ip.header().destination_addr().into(),
-            ),
-            NetSlice::Arp(_) => return None,
-        };
-        let Some(TransportSlice::Udp(udp)) = packet.transport else {
-            return None;
-        };
-        let (from, to) = (
-            (from, udp.source_port()).into(),
-            (to, udp.destination_port()).into(),
-        );
-        Some(Datagram {
-            from,
-            to,
-            message: udp.payload().to_vec(),
-        })
-    };
-    frames(file).into_iter().filter_map(datagram).collect()
+fn datagrams(file: &Path) -> Vec<Udp> {
+    let datagrams = capture::open(file).map(|next| next.expect("a capture"));
+    datagrams.map(|captured| captured.packet).collect()
 }
 
 #[test]
@@ -187,7 +156,7 @@ fn suricatas_query_with_opcode_15_is_ignored_for_that() {
         .filter(|file| file.ends_with("suricata-verify__llmnr_llmnr-invalid-opcode.pcap"))
     {
         assert_eq!(
-            Query::read(&datagrams(file)[0].message),
+            Query::read(&datagrams(file)[0].payload),
             Err(Ignored::Opcode)
         );
     }

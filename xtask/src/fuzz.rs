@@ -42,6 +42,8 @@ enum Target {
     Engine,
     /// The asker: messages at any time
     Sender,
+    /// The engine of mDNS: messages at any time, by two interfaces
+    Mdns,
     /// The kernel path's logic on frames in memory, held against the responder
     Frame,
     /// Messages on a TCP connection
@@ -52,6 +54,8 @@ enum Target {
     Ini,
     /// The hosts file
     Hosts,
+    /// Capture files, and the linter for what they hold
+    Capture,
 }
 
 impl Target {

@@ -26,6 +26,8 @@ pub enum Request {
     Names,
     /// The links and what became of the frames on them.
     Status,
+    /// The hosts and services that are told of over mDNS.
+    Mdns,
     /// How a name stands on every link.
     Why {
         /// The name or address as it was typed.

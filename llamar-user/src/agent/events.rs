@@ -64,7 +64,7 @@ impl Agent {
     }
 
     /// A link's name for people.
-    fn place(&self, key: LinkKey) -> String {
+    pub(super) fn place(&self, key: LinkKey) -> String {
         let served = self.bare.links.get(&key);
         let interface = served.map_or_else(
             || format!("interface {}", key.ifindex),
@@ -77,7 +77,7 @@ impl Agent {
     }
 
     /// Finds out a culprit's hardware address, then says who it is.
-    fn look_up(&mut self, key: LinkKey, culprit: IpAddr, text: Sentence) {
+    pub(super) fn look_up(&mut self, key: LinkKey, culprit: IpAddr, text: Sentence) {
         let device = self.bare.links.get(&key).and_then(|served| served.device);
         let Some(device) = device else {
             let mac = self.proxies.mac(key, culprit);

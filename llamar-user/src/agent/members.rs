@@ -1,11 +1,10 @@
-//! Membership in the LLMNR groups, interface by interface (RFC 4795 2).
+//! Membership in a protocol's groups, interface by interface (RFC 4795 2, RFC 6762 3).
 
 use std::collections::BTreeMap;
 
 use tracing::{debug, warn};
 
 use crate::net::Groups;
-use crate::state::Desired;
 
 /// The interfaces that were told to join.
 #[derive(Debug, Default)]
@@ -21,25 +20,22 @@ struct Member {
 }
 
 impl Members {
-    /// Joins on every interface that is served, anew when one comes up again, and leaves on the others. `again` tries
-    /// once more where joining failed before.
-    pub fn follow(&mut self, groups: &Groups, desired: &Desired, again: bool) {
-        let served = desired
-            .links
-            .values()
-            .filter_map(|served| Some((served.device?, served.up)));
-        let served: BTreeMap<u32, bool> = served.collect();
-        for device in self.gone(&served) {
+    /// Joins on every interface that is served, anew when one comes up again, and leaves on the others. `served` are
+    /// the names of the interfaces by their index, and whether they are up. `again` tries once more where joining failed
+    /// before.
+    pub fn follow(&mut self, groups: &Groups, served: &BTreeMap<u32, (String, bool)>, again: bool) {
+        let up = served.iter().map(|(&device, &(_, up))| (device, up));
+        let up: BTreeMap<u32, bool> = up.collect();
+        for device in self.gone(&up) {
             // Gone interfaces too: the socket counts their memberships until they are left.
             groups.leave(device);
         }
-        for device in self.due(&served, again) {
-            let link = desired.link_of(device);
-            let interface = link.map_or("", |(_, served)| &*served.interface);
+        for device in self.due(&up, again) {
+            let interface = served.get(&device).map_or("", |(interface, _)| interface);
             let result = groups.join(device);
             let first = self.joined(device, result.is_ok());
             match result {
-                Ok(()) => debug!("{interface}: joined 224.0.0.252 and ff02::1:3"),
+                Ok(()) => debug!("{interface}: joined {}", groups.protocol()),
                 Err(error) if first => warn!("{interface}: {error}; tried again every minute"),
                 Err(error) => debug!("{interface}: {error}"),
             }

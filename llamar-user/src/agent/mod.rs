@@ -2,6 +2,7 @@
 //! passes up. One loop owns every socket and timer.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -18,6 +19,7 @@ use crate::datapath::{self, Instance, Lock};
 use crate::link::{Change, Watch, WatchError};
 use crate::llmnr::Ignored;
 use crate::llmnr::engine::Engine;
+use crate::mdns::PACKET_MAX;
 use crate::net::{Datagram, Groups, Listeners, StreamMessage};
 use crate::state::{Desired, desired};
 
@@ -28,6 +30,7 @@ mod events;
 mod exchange;
 mod heartbeat;
 mod kernel;
+mod mdns;
 mod members;
 mod proxy;
 mod report;
@@ -44,6 +47,7 @@ use control::Control;
 use culprits::Culprits;
 use heartbeat::Heartbeat;
 use kernel::KernelPath;
+use mdns::Mdns;
 use members::Members;
 use proxy::Proxies;
 use sleep::Sleep;
@@ -65,6 +69,8 @@ pub struct Options {
     pub instance: Instance,
     /// Whether to wait for interfaces that do not exist.
     pub wait: bool,
+    /// The file of the names that outlive the agent.
+    pub kept: PathBuf,
 }
 
 /// Why the agent did not start or could not go on.
@@ -116,6 +122,8 @@ impl Signals {
 enum Event {
     Links(Result<Change, WatchError>),
     Datagram(Datagram),
+    Mdns(Datagram),
+    MdnsTimeout,
     Frame(proxy::Received),
     Stream(StreamMessage),
     Culprit(culprits::Found),
@@ -140,6 +148,7 @@ struct Agent {
     /// The same as the claims on its names stand, which is what is answered.
     desired: Arc<Desired>,
     engine: Engine,
+    mdns: Mdns,
     culprits: Culprits,
     kernel: KernelPath,
     groups: Groups,
@@ -179,7 +188,9 @@ impl Agent {
         let control = Control::open(options.instance.socket())?;
         let mut kernel = KernelPath::open(&lock, &config)?;
         let bare = desired(&config, &links);
-        let mut engine = Engine::new(StdRng::try_from_rng(&mut SysRng).context("draw randomness")?);
+        let random = || StdRng::try_from_rng(&mut SysRng).context("draw randomness");
+        let mut engine = Engine::new(random()?);
+        let mdns = Mdns::new(random()?, options.kept.clone());
         let inherited = kernel.inherited_names();
         claims::follow(
             &mut engine,
@@ -200,6 +211,7 @@ impl Agent {
             bare,
             desired,
             engine,
+            mdns,
             culprits: Culprits::new(),
             kernel,
             groups,
@@ -221,6 +233,7 @@ impl Agent {
 
     async fn serve(&mut self, signals: &mut Signals) -> anyhow::Result<()> {
         let mut buffer = vec![0; LLMNR_MAX];
+        let mut other = vec![0; PACKET_MAX];
         loop {
             let event = tokio::select! {
                 _ = signals.terminate.recv() => Event::End,
@@ -236,6 +249,14 @@ impl Agent {
                 stream = self.listeners.next() => Event::Stream(stream),
                 found = self.culprits.next() => Event::Culprit(found),
                 () = until(self.engine.poll_timeout()) => Event::Timeout,
+                () = until(self.mdns.poll_timeout()) => Event::MdnsTimeout,
+                datagram = self.mdns.recv(&mut other) => match datagram {
+                    Ok(datagram) => Event::Mdns(datagram),
+                    Err(error) => {
+                        debug!("receive on the mDNS sockets: {error}");
+                        continue;
+                    }
+                },
                 datagram = self.groups.recv(&mut buffer) => match datagram {
                     Ok(datagram) => Event::Datagram(datagram),
                     // An ICMP error of an earlier answer, or a shortage that passes.
@@ -260,12 +281,19 @@ impl Agent {
                     let message = buffer.get(..datagram.length).unwrap_or_default();
                     self.datagram(&datagram, message);
                 }
+                Event::MdnsTimeout => self.mdns_timeout(),
+                Event::Mdns(datagram) => {
+                    let message = other.get(..datagram.length).unwrap_or_default();
+                    self.mdns_datagram(&datagram, message);
+                }
             }
         }
     }
 
     /// Takes everything off the interfaces and out of the file system.
-    fn stop(self) -> anyhow::Result<()> {
+    fn stop(mut self) -> anyhow::Result<()> {
+        self.mdns.stop(Instant::now());
+        self.mdns_drain();
         self.kernel.close()
     }
 
@@ -277,6 +305,8 @@ impl Agent {
             self.engine.wake(Instant::now());
             self.settle();
             self.drain();
+            self.mdns.wake(Instant::now());
+            self.mdns_drain();
         }
         if self.beats.is_multiple_of(BEATS_PER_PASS) {
             match self.watch.refresh().await {
@@ -303,13 +333,17 @@ impl Agent {
         claims::follow(&mut self.engine, now, config, links, bare, &BTreeSet::new());
         self.desired = Arc::new(claims::settle(&self.engine, bare));
         self.kernel.follow(config, links, &self.desired, full);
-        self.members.follow(&self.groups, &self.desired, full);
+        self.members
+            .follow(&self.groups, &members(&self.desired), full);
         self.listen(full);
         self.proxies.follow(&self.desired, full);
         let desired = &self.desired;
         self.counts.retain(|key, _| desired.links.contains_key(key));
         self.tell_standings();
         self.drain();
+        self.mdns
+            .follow(now, &self.config, self.watch.links(), full);
+        self.mdns_drain();
     }
 
     /// Listens for TCP where sockets see a link that is up (RFC 4795 2.3, 2.4).
@@ -360,6 +394,16 @@ impl Agent {
     fn count(&mut self, key: LinkKey, what: &'static str) {
         *self.counts.entry(key).or_default().entry(what).or_default() += 1;
     }
+}
+
+/// The interfaces on which LLMNR's groups are joined, and whether they are up.
+fn members(desired: &Desired) -> BTreeMap<u32, (String, bool)> {
+    let served = desired.links.values();
+    let served = served.filter_map(|served| {
+        let interface = served.interface.clone();
+        Some((served.device?, (interface, served.up)))
+    });
+    served.collect()
 }
 
 /// Waits until a deadline; for ever without one.

@@ -32,6 +32,9 @@ impl Agent {
             Request::Names => {
                 serde_json::to_string(&report::names(&self.desired, &self.kernel)).map_err(json)
             }
+            Request::Mdns => {
+                serde_json::to_string(&self.mdns.report(self.watch.links())).map_err(json)
+            }
             Request::Status => serde_json::to_string(&self.status()).map_err(json),
             Request::Add {
                 name,

@@ -1,4 +1,5 @@
-//! Asking others by LLMNR: the sockets and the clock of [`Sender`](crate::llmnr::sender::Sender), for tools and as a library.
+//! Asking others: the sockets and the clocks of engines, for tools and as a library. By LLMNR that is [`ask`], by mDNS
+//! [`session`].
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -24,6 +25,7 @@ use crate::llmnr::sender::{Answer, Ask, Collect, Path};
 
 mod paths;
 mod query;
+pub mod session;
 mod socket;
 
 pub use query::{Query, Unusable};
@@ -117,6 +119,14 @@ pub enum AskError {
     /// A host to ask is not on any link.
     #[error("{0} is on no link of those to ask on: LLMNR reaches hosts on the link only")]
     OffLink(IpAddr),
+    /// No socket could be had.
+    #[error("open a socket on {interface}: {source}")]
+    Open {
+        /// The interface's name.
+        interface: String,
+        /// What the kernel said.
+        source: io::Error,
+    },
     /// Nothing could be sent.
     #[error("ask on {interface} from {from}: {source}")]
     Send {

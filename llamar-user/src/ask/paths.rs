@@ -68,7 +68,7 @@ fn named(links: &Links, names: &[String], family: Option<Family>) -> Result<Vec<
 }
 
 /// Why nothing can be asked on a link.
-fn unfitness(link: &Link) -> Option<&'static str> {
+pub(super) fn unfitness(link: &Link) -> Option<&'static str> {
     if !link.up {
         return Some("down, or without a carrier");
     }
@@ -78,7 +78,7 @@ fn unfitness(link: &Link) -> Option<&'static str> {
 
 /// Whether it is a port of a bridge or a bond, which has the addresses and is asked instead. The interfaces of a VRF
 /// have their own.
-fn is_port(link: &Link, links: &Links) -> bool {
+pub(super) fn is_port(link: &Link, links: &Links) -> bool {
     link.master.is_some() && !is_in_vrf(link, links)
 }
 
@@ -147,7 +147,7 @@ fn network(address: &Address) -> Network {
 /// How late an address is chosen for a source. Responders put addresses of its scope first (RFC 4795 2.6), and a host is
 /// reached from anywhere by its routable IPv4 address, which outlives no lease, but on the link most surely by its
 /// link-local IPv6 address; that is also the source for which RFC 6724 5 provides when the group is of the link's scope.
-fn preference(address: &Address) -> Option<(bool, bool)> {
+pub(super) fn preference(address: &Address) -> Option<(bool, bool)> {
     let is_late = match address.state {
         AddressState::Usable => false,
         AddressState::Deprecated => true,

@@ -92,7 +92,7 @@ fn show(config: &Config, out: &mut impl Write) -> io::Result<()> {
                 vlan.proxy_arp.len()
             )?;
         }
-        for service in interface.services.iter().filter(|_| interface.mdns) {
+        for service in &interface.services {
             writeln!(out, "{name}: service {}", described(service, interface))?;
         }
     }

@@ -13,8 +13,10 @@ use crate::config::ConfigError;
 mod busco;
 mod check;
 mod detach;
+mod dnssd;
 mod host;
 mod log;
+mod mdns;
 mod names;
 mod pinned;
 mod query;
@@ -44,6 +46,10 @@ enum Command {
     Run(run::Args),
     /// Asks others on the link for a name or an address
     Query(query::Args),
+    /// Shows the services on the link as they come and go, or those in a capture
+    Dnssd(dnssd::Args),
+    /// Asks by multicast DNS
+    Mdns(mdns::Args),
     /// Shows the names that are answered for, and changes them
     Names(names::Args),
     /// Shows the links and what became of the frames on them
@@ -98,6 +104,8 @@ fn llamar() -> ExitCode {
     let result = match cli.command {
         Command::Run(args) => run::run(args),
         Command::Query(args) => return query::query(&args),
+        Command::Dnssd(args) => return dnssd::dnssd(&args),
+        Command::Mdns(args) => return mdns::mdns(&args),
         Command::Names(args) => names::names(args),
         Command::Status(args) => status::status(&args),
         Command::Why(args) => return why::why(&args),

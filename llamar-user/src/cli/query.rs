@@ -62,7 +62,7 @@ pub fn query(args: &Args) -> ExitCode {
     asked(run(args))
 }
 
-fn parse_kind(text: &str) -> Result<u16, String> {
+pub(super) fn parse_kind(text: &str) -> Result<u16, String> {
     let number = || text.parse().ok();
     kind_named(text)
         .or_else(number)
@@ -70,7 +70,7 @@ fn parse_kind(text: &str) -> Result<u16, String> {
         .ok_or_else(|| String::from("no type of record"))
 }
 
-fn parse_timeout(text: &str) -> Result<Duration, String> {
+pub(super) fn parse_timeout(text: &str) -> Result<Duration, String> {
     let seconds: f64 = text
         .parse()
         .map_err(|_| String::from("no number of seconds"))?;

@@ -28,6 +28,12 @@ pub struct Args {
     /// Capacity of the kernel path's map of names
     #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
     max_names: Option<u32>,
+    /// Does without mDNS
+    #[arg(long)]
+    no_mdns: bool,
+    /// Folder for the names that are kept after a conflict [default: $STATE_DIRECTORY, else /var/lib/llamar]
+    #[arg(long, value_name = "DIR")]
+    state_dir: Option<PathBuf>,
     /// Waits for interfaces that do not exist yet
     #[arg(long)]
     wait: bool,
@@ -49,8 +55,9 @@ pub fn run(args: Args) -> Result<(), Failure> {
                 .find(|mode| Some(mode.as_str()) == xdp),
             ttl: args.ttl,
             max_names: args.max_names,
-            no_mdns: false,
+            no_mdns: args.no_mdns,
         },
+        kept: kept(args.state_dir, args.instance.as_deref()),
         defaults: Defaults::system(),
         instance: Instance::new(args.instance.as_deref())?,
         wait: args.wait,
@@ -63,4 +70,14 @@ pub fn run(args: Args) -> Result<(), Failure> {
         Err(RunError::Config(reason)) => Err(misconfigured(&reason)),
         Err(RunError::Failed(reason)) => Err(Failure::Failed(reason)),
     }
+}
+
+/// The file of the kept names: one for each instance that was named, and one for all others, which may have another
+/// network namespace after each start of the machine.
+fn kept(folder: Option<PathBuf>, instance: Option<&str>) -> PathBuf {
+    // systemd gives StateDirectory= in this variable.
+    let given = || std::env::var_os("STATE_DIRECTORY").map(PathBuf::from);
+    let folder = folder.or_else(given);
+    let folder = folder.unwrap_or_else(|| PathBuf::from("/var/lib/llamar"));
+    folder.join(format!("{}.names.json", instance.unwrap_or("host")))
 }

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use llamar_common::abi::NAMES_MAX_DEFAULT;
 
-use super::file::{File, VlanTable};
+use super::file::{File, InterfaceTable, VlanTable};
 use super::hosts::Entries;
 use super::{
     Config, ConfigError, Defaults, Flags, Interface, LIMIT_DEFAULT, MDNS_ON_CONFLICT_DEFAULT,
@@ -165,23 +165,21 @@ fn overlay(flags: &Flags, file: &mut File, error: &mut ConfigError) {
     file.max_names = max_names.or(file.max_names);
     if let Some(ttl) = in_range("--ttl", flags.ttl, 0, value::TTL_MAX, error) {
         file.ttl = Some(ttl);
-        file.interfaces
-            .values_mut()
-            .for_each(|table| table.ttl = None);
-    }
-    if flags.no_mdns {
-        file.mdns = Some(false);
-        file.interfaces
-            .values_mut()
-            .for_each(|table| table.mdns = None);
+        on_all(file, |table| table.ttl = None);
     }
     if let Some(mode) = flags.xdp {
         file.xdp = Some(mode);
-        file.interfaces
-            .values_mut()
-            .for_each(|table| table.xdp = None);
+        on_all(file, |table| table.xdp = None);
+    }
+    if flags.no_mdns {
+        file.mdns = Some(false);
+        on_all(file, |table| table.mdns = None);
     }
     overlay_names(flags, &named, file, error);
+}
+
+fn on_all(file: &mut File, forget: impl FnMut(&mut InterfaceTable)) {
+    file.interfaces.values_mut().for_each(forget);
 }
 
 /// `--name` names this host on the interfaces of `--iface`; without such it is the default for the others.
@@ -250,10 +248,8 @@ fn name_by_host(hostname: &str, file: &mut File, error: &mut ConfigError) {
 /// Everything that the file leaves open filled in.
 fn complete(path: Option<PathBuf>, file: File, entries: Entries) -> Config {
     let ttl = file.ttl.unwrap_or(TTL_DEFAULT);
-    let xdp = file.xdp.unwrap_or_default();
     let limit = file.limit.unwrap_or(LIMIT_DEFAULT);
     let on_conflict = file.on_conflict.unwrap_or_default();
-    let mdns = file.mdns.unwrap_or(true);
     let mdns_on_conflict = file.mdns_on_conflict.unwrap_or(MDNS_ON_CONFLICT_DEFAULT);
     let shared = Arc::new(entries.table(ttl));
     let mut by_ttl = BTreeMap::from([(ttl, shared.clone())]);
@@ -268,10 +264,10 @@ fn complete(path: Option<PathBuf>, file: File, entries: Entries) -> Config {
             vlans: vlans(table.vlans, &names, &file.hosts),
             names,
             ttl,
-            xdp: table.xdp.unwrap_or(xdp),
+            xdp: table.xdp.or(file.xdp).unwrap_or_default(),
             limit: table.limit.unwrap_or(limit),
             on_conflict: table.on_conflict.unwrap_or(on_conflict),
-            mdns: table.mdns.unwrap_or(mdns),
+            mdns: table.mdns.or(file.mdns).unwrap_or(true),
             mdns_on_conflict: table.mdns_on_conflict.unwrap_or(mdns_on_conflict),
             services: Vec::new(),
             hosts: with_everywhere(table.hosts, &file.hosts),

@@ -85,7 +85,7 @@ pub struct Interface {
     pub mdns: bool,
     /// What becomes of a name that another host has too, in mDNS.
     pub mdns_on_conflict: OnConflict,
-    /// Services that are offered by mDNS.
+    /// Services that are offered by mDNS; none where that is not spoken.
     pub services: Vec<Service>,
     /// Names held for others here: those of this interface and those of `[hosts]`.
     pub hosts: BTreeMap<Name, Vec<IpAddr>>,

@@ -63,7 +63,7 @@ fn files_of(directory: &Path) -> io::Result<Vec<PathBuf>> {
     Ok(paths)
 }
 
-/// Gives each interface the services that are offered there, and judges them with its names.
+/// Gives each interface with mDNS the services that are offered there, and judges them with its names.
 pub(super) fn spread(tables: &[ServiceTable], config: &mut Config, error: &mut ConfigError) {
     let mut judge = Judge {
         told: BTreeMap::new(),
@@ -72,7 +72,8 @@ pub(super) fn spread(tables: &[ServiceTable], config: &mut Config, error: &mut C
         note_missing(table, config);
         judge.host(index, table, config);
     }
-    for (name, interface) in &mut config.interfaces {
+    let spoken = config.interfaces.iter_mut().filter(|(_, on)| on.mdns);
+    for (name, interface) in spoken {
         // Each with the table that it comes from.
         let mut instances: BTreeMap<Name, usize> = BTreeMap::new();
         for (index, table) in tables.iter().enumerate() {
@@ -344,6 +345,16 @@ mod tests {
         assert_eq!(
             told,
             format!("a.toml:3:1: on a \"casa{long}\" has 64 bytes, expected at most 63")
+        );
+    }
+
+    #[test]
+    fn without_mdns_nothing_is_offered() {
+        let text = format!("[interface.a]\n[interface.b]\nmdns = false\n{WEB}");
+        let config = good(&text);
+        assert_eq!(
+            (offered(&config, "a").len(), offered(&config, "b").len()),
+            (1, 0)
         );
     }
 

@@ -70,9 +70,10 @@ impl ServiceName {
         let mut name = String::with_capacity(self.0.len());
         let mut chars = self.0.chars();
         while let Some(char) = chars.next() {
-            match (char, char == '%') {
-                (_, true) if chars.next() == Some('h') => name.push_str(host),
-                (char, _) => name.push(char),
+            match char {
+                '%' if chars.next() == Some('h') => name.push_str(host),
+                // The other of two percent signs is read.
+                char => name.push(char),
             }
         }
         name

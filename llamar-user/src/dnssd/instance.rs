@@ -110,38 +110,6 @@ pub enum InstanceError {
     Name(#[from] NameError),
 }
 
-/// What an instance is called after another host has its name: `Name (2)` for `Name` and `Name (3)` for that (RFC 6763
-/// D). It is cut to the length of a label.
-pub fn next_name(text: &str) -> String {
-    let after = numbered(text).and_then(|(stem, number)| Some((stem, number.checked_add(1)?)));
-    let (stem, number) = after.unwrap_or((text, 2));
-    let suffix = format!(" ({number})");
-    let room = LABEL_MAX.saturating_sub(suffix.len());
-    let fits = |(at, char): &(usize, char)| at + char.len_utf8() <= room;
-    let stem: String = stem
-        .char_indices()
-        .take_while(fits)
-        .map(|(_, char)| char)
-        .collect();
-    format!("{}{suffix}", stem.trim_end())
-}
-
-/// The same for the whole name of an instance; `None` if its first label is no text or the whole would be too long.
-pub fn next_instance(name: &Name) -> Option<Name> {
-    let first = name.labels().next()?;
-    let next = next_name(str::from_utf8(first).ok()?);
-    let labels = [next.as_bytes()].into_iter();
-    Name::from_labels(labels.chain(name.labels().skip(1))).ok()
-}
-
-/// A name that has a number already, without and with it.
-fn numbered(text: &str) -> Option<(&str, u32)> {
-    let (stem, digits) = text.strip_suffix(')')?.rsplit_once(" (")?;
-    let is_number = digits.bytes().all(|byte| byte.is_ascii_digit()) && !digits.starts_with('0');
-    let number = digits.parse().ok().filter(|_| is_number)?;
-    (!stem.is_empty()).then_some((stem, number))
-}
-
 #[cfg(test)]
 mod tests {
     use proptest::prelude::*;
@@ -219,54 +187,7 @@ mod tests {
         }
     }
 
-    // RFC 6762 9, RFC 6763 D: B10
-    #[test]
-    fn the_next_name_has_a_number_that_goes_up() {
-        for (name, next) in [
-            ("Name", "Name (2)"),
-            ("Name (2)", "Name (3)"),
-            ("Name (9)", "Name (10)"),
-            ("Name (02)", "Name (02) (2)"),
-            ("Name (x)", "Name (x) (2)"),
-            ("Name ()", "Name () (2)"),
-            ("Name (+2)", "Name (+2) (2)"),
-            ("Name(2)", "Name(2) (2)"),
-            (" (2)", " (2) (2)"),
-            ("Name (99999999999)", "Name (99999999999) (2)"),
-        ] {
-            assert_eq!(next_name(name), next);
-        }
-        let whole = instance("Dr. No").name().clone();
-        assert_eq!(
-            next_instance(&whole),
-            Some(instance("Dr. No (2)").name().clone())
-        );
-    }
-
-    // RFC 6763 4.1.1, D: B10
-    #[test]
-    fn the_next_name_fits_in_a_label_and_cuts_no_character() {
-        assert_eq!(next_name(&"x".repeat(63)), "x".repeat(59) + " (2)");
-        assert_eq!(
-            next_name(&("x".repeat(59) + " (9)")),
-            "x".repeat(58) + " (10)"
-        );
-        assert_eq!(next_name(&"ä".repeat(31)), "ä".repeat(29) + " (2)");
-        let bytes = Name::from_labels([&b"\xff"[..], b"_http", b"_tcp"]).unwrap();
-        assert_eq!(next_instance(&bytes), None);
-    }
-
     proptest! {
-        #[test]
-        fn next_names_are_names_and_never_come_again(text in "\\PC{1,63}", times in 1..20) {
-            let mut seen = vec![text];
-            for _ in 0..times {
-                let next = next_name(&seen[seen.len() - 1]);
-                prop_assert!(next.len() <= LABEL_MAX && !seen.contains(&next), "{:?}", next);
-                seen.push(next);
-            }
-        }
-
         #[test]
         fn the_text_of_an_instance_is_that_instance(label in prop::collection::vec(any::<u8>(), 1..=63)) {
             let labels = [&label[..], b"_http", b"_tcp", b"local"];

@@ -3,7 +3,6 @@
 use std::fmt;
 use std::str::FromStr;
 
-use super::domain;
 use crate::dns::{Name, NameError};
 
 /// Longest service name, without its underscore (RFC 6335 5.1).
@@ -60,12 +59,6 @@ impl ServiceType {
         Name::from_labels(labels.chain(domain.labels()))
     }
 
-    /// [`Self::browse_name`] on a link, which there is always room for.
-    pub fn local_name(&self) -> Name {
-        self.browse_name(&domain::local())
-            .unwrap_or_else(|_| self.name.clone())
-    }
-
     /// The two labels as a name without a domain.
     pub fn name(&self) -> &Name {
         &self.name
@@ -75,14 +68,6 @@ impl ServiceType {
     pub fn service(&self) -> &[u8] {
         let first = self.name.labels().next().unwrap_or_default();
         first.strip_prefix(b"_").unwrap_or(first)
-    }
-
-    /// Whether the service runs over TCP; all others are `_udp`, whatever they run over.
-    pub fn is_tcp(&self) -> bool {
-        self.name
-            .labels()
-            .nth(1)
-            .is_some_and(|label| label.eq_ignore_ascii_case(b"_tcp"))
     }
 
     /// What is wrong with the name of the service, if anything is.
@@ -218,7 +203,6 @@ mod tests {
         let [one, other] = ["_HTTP._TCP", "_http._tcp"].map(|text| text.parse().unwrap());
         let one: ServiceType = one;
         assert_eq!(one, other);
-        assert!(one.is_tcp() && !ServiceType::parse("_a._udp").unwrap().is_tcp());
         assert_eq!(
             (one.to_string().as_str(), one.service()),
             ("_HTTP._TCP", &b"HTTP"[..])
@@ -229,7 +213,10 @@ mod tests {
     #[test]
     fn instances_are_found_by_the_name_of_their_type_or_subtype() {
         let kind = ServiceType::parse("_http._tcp").unwrap();
-        assert_eq!(kind.local_name(), name("_http._tcp.local"));
+        assert_eq!(
+            kind.browse_name(&name("local")).unwrap(),
+            name("_http._tcp.local")
+        );
         assert_eq!(
             kind.browse_name(&name("example.org")).unwrap(),
             name("_http._tcp.example.org")
@@ -293,7 +280,8 @@ mod tests {
         fn any_text_is_a_type_or_an_error(text in "[_a-z0-9.\\\\-]{0,20}|\\PC{0,20}") {
             if let Ok(kind) = ServiceType::parse(&text) {
                 prop_assert_eq!(ServiceType::parse(&kind.to_string()).unwrap(), kind.clone());
-                prop_assert_eq!(ServiceType::split(&kind.local_name()), Some((kind, domain::local())));
+                let browsed = kind.browse_name(&name("local")).unwrap();
+                prop_assert_eq!(ServiceType::split(&browsed), Some((kind, name("local"))));
             }
         }
     }

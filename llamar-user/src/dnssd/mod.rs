@@ -9,5 +9,5 @@ pub mod snabb;
 pub mod txt;
 
 pub use domain::{in_local, local, meta_query_name};
-pub use instance::{Instance, InstanceError, next_instance, next_name};
+pub use instance::{Instance, InstanceError};
 pub use kind::{ServiceType, TypeError};

@@ -39,6 +39,17 @@ impl Limiter {
         self.bucket(key, source(asker), |bucket| limit.spend(bucket, now))
     }
 
+    /// Whether there is an answer in an asker's bucket; it stays there.
+    pub fn has_room(&self, now: Instant, key: LinkKey, rate: Rate, asker: IpAddr) -> bool {
+        if rate.per_second == 0 {
+            return true;
+        }
+        let (limit, now) = (rate.limit(TICKS), time(self.ticks(now)));
+        self.bucket(key, source(asker), |bucket| {
+            (bucket, limit.spend(bucket, now).1)
+        })
+    }
+
     /// A time in ticks.
     pub fn ticks(&self, now: Instant) -> u64 {
         let start = *self.start.get_or_init(|| now);
@@ -97,8 +108,11 @@ mod tests {
         };
         let now = Instant::now();
         let sources = ["10.0.0.1", "fe80::1", "2001:db8::1"];
+        let has_room = |asker: &str| limiter.has_room(now, LINK, rate, asker.parse().unwrap());
         for asker in sources {
+            assert!(has_room(asker), "{asker}");
             assert_eq!(answered(&limiter, now, rate, asker, 100), 30, "{asker}");
+            assert!(!has_room(asker), "{asker}");
         }
         for asker in ["10.0.0.2", "fe80::2", "2001:db8:0:1::1"] {
             assert_eq!(answered(&limiter, now, rate, asker, 1), 1, "{asker}");

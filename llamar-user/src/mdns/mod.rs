@@ -9,6 +9,7 @@
 
 mod arrival;
 pub mod cache;
+pub mod engine;
 mod event;
 pub mod querier;
 pub mod responder;
@@ -18,6 +19,7 @@ mod wanted;
 
 pub use arrival::{Arrival, Family};
 pub use cache::{Cache, Entry};
+pub use engine::{Engine, Handled, Ignored};
 pub use event::{Change, Event, Held, Lost, Outcome};
 pub use querier::{AskId, Querier};
 pub use responder::{Responder, Standing, State};

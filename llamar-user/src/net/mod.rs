@@ -1,5 +1,5 @@
-//! Sockets: the UDP groups of LLMNR and mDNS, LLMNR's TCP connections, and raw frames; and files of captured ones.
-//! Nothing here knows what the bytes mean.
+//! Sockets: the UDP groups of LLMNR and mDNS, LLMNR's TCP connections, and raw frames; and files of captured ones. Nothing
+//! here knows what the bytes mean.
 
 pub mod capture;
 pub mod filter;

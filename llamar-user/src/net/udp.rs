@@ -20,7 +20,8 @@ use tokio::net::UdpSocket;
 
 use super::holder::{self, Holders};
 
-pub(crate) use message::send_by;
+pub(crate) use message::{receive, send_by};
+pub(crate) use open::share;
 pub use open::{BindError, LLMNR, MDNS, Protocol};
 
 /// LLMNR's port (RFC 4795 2).
@@ -71,6 +72,11 @@ impl Groups {
             ipv4: open::ipv4(protocol, shared)?,
             ipv6: open::ipv6(protocol, shared)?,
         })
+    }
+
+    /// The protocol whose groups these are.
+    pub const fn protocol(&self) -> Protocol {
+        self.protocol
     }
 
     /// Who else has the port now; `None` if nobody has. Of several sockets of a port one gets what is sent to an address

@@ -225,7 +225,7 @@ fn record_row(record: &Record, interface: String) -> RecordRow {
 }
 
 /// What a record says. To a link-local address belongs the interface on whose link it was heard (RFC 4795 4.4).
-fn data(record: &Record, interface: &str) -> String {
+pub(super) fn data(record: &Record, interface: &str) -> String {
     match &record.data {
         Rdata::Ptr(name) | Rdata::Cname(name) | Rdata::Ns(name) | Rdata::Dname(name) => {
             name.to_string()

@@ -11,11 +11,17 @@ use llamar_common::abi::{Counters, NameState, Outcome};
 use serde::{Deserialize, Serialize};
 
 pub use self::asked::{AskedReport, ConflictRow, PathRow, RecordRow, ResponseRow};
+pub use self::claimed::{ClaimedReport, ClaimedRow, ClaimedState};
+pub use self::dnssd::{
+    Answered, BrowseForm, BrowseReport, Denied, Heard, LintReport, LintRow, MdnsReport,
+};
 pub use self::layout::print;
 use self::layout::{aligned, json, span, table};
 pub use self::why::{Reason, WhyReport, WhyRow};
 
 mod asked;
+mod claimed;
+mod dnssd;
 mod layout;
 mod why;
 

@@ -83,9 +83,7 @@ impl<'c> Scene<'c> {
             mtu: self.link.mtu,
             v4: told.iter().find_map(|address| v4(*address)),
             v6: source6(&told),
-            addresses: addresses
-                .map(|address| (address.ip, address.prefix))
-                .collect(),
+            addresses: addresses.map(network).collect(),
             unicast,
             services: self.all_services(&hosts),
             hosts,
@@ -110,7 +108,7 @@ impl<'c> Scene<'c> {
         }
         // RFC 6762 6.2: a name has all of its addresses, and one without any is nobody's. An address has one name.
         let mut named = BTreeSet::new();
-        let hosts = table.0.into_iter();
+        let hosts = table.list.into_iter();
         let hosts = hosts.filter(|(_, addresses)| !addresses.is_empty());
         hosts
             .map(|(name, addresses)| {
@@ -173,9 +171,13 @@ impl<'c> Scene<'c> {
     }
 }
 
-/// Names in the domain of mDNS and their addresses, in the order in which they came.
+/// Names in the domain of mDNS and their addresses, in the order in which they came. There may be thousands.
 #[derive(Default)]
-struct Table(Vec<(Name, BTreeSet<IpAddr>)>);
+struct Table {
+    list: Vec<(Name, BTreeSet<IpAddr>)>,
+    /// Where in the list each is.
+    places: BTreeMap<Name, usize>,
+}
 
 impl Table {
     fn add(&mut self, name: &Name, addresses: &[IpAddr]) {
@@ -183,9 +185,11 @@ impl Table {
         let Ok(name) = dnssd::in_local(name) else {
             return;
         };
-        match self.0.iter_mut().find(|(known, _)| *known == name) {
+        let next = self.list.len();
+        let place = *self.places.entry(name.clone()).or_insert(next);
+        match self.list.get_mut(place) {
             Some((_, known)) => known.extend(addresses),
-            None => self.0.push((name, addresses.iter().copied().collect())),
+            None => self.list.push((name, addresses.iter().copied().collect())),
         }
     }
 }
@@ -215,6 +219,27 @@ fn is_ours(address: &Address) -> bool {
         AddressState::Usable | AddressState::Deprecated
     );
     settled && Unusable::of(address.ip).is_none()
+}
+
+/// An address with the length of its prefix, as far as that says what is on the link: of a network that the address is
+/// not in, as that of a peer may be, and of everything it says nothing.
+fn network(address: &Address) -> (IpAddr, u8) {
+    let (ip, length) = (address.ip, address.prefix);
+    let bits = |ip: IpAddr| -> (u128, u8) {
+        match ip {
+            IpAddr::V4(ip) => (ip.to_bits().into(), 32),
+            IpAddr::V6(ip) => (ip.to_bits(), 128),
+        }
+    };
+    let (own, all) = bits(ip);
+    let (peer, _) = bits(address.peer.unwrap_or(ip));
+    let host_bits = u32::from(all.saturating_sub(length));
+    let differs = (own ^ peer).checked_shr(host_bits).unwrap_or(0) != 0;
+    match length {
+        0 => (ip, all),
+        _ if differs => (ip, all),
+        length => (ip, length),
+    }
 }
 
 fn v4(address: IpAddr) -> Option<Ipv4Addr> {

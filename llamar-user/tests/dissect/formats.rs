@@ -12,9 +12,12 @@ use super::{name, read};
 fn same_datagrams_are_in_each_format_that_tshark_writes() {
     let Some(files) = files() else { return };
     let folder = tempfile::tempdir().expect("make a folder");
-    for file in files {
+    for (number, file) in files.into_iter().enumerate() {
         let ours = read(&file).0;
-        for format in ["pcap", "nsecpcap", "modpcap", "pcapng"] {
+        // The kinds of pcap differ in nothing that depends on the frames.
+        let formats = ["pcapng", "pcap", "nsecpcap", "modpcap"];
+        let count = if number == 0 { formats.len() } else { 1 };
+        for format in &formats[..count] {
             let Some(mut command) = tshark() else { return };
             let written = folder.path().join(format!("{}.{format}", name(&file)));
             command.arg("-nr").arg(&file).args(["-F", format, "-w"]);

@@ -7,6 +7,7 @@ mod pcap;
 
 mod formats;
 mod golden;
+mod ours;
 mod tshark;
 
 use std::path::Path;

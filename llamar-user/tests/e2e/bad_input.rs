@@ -119,6 +119,35 @@ const WRONG: &[Wrong] = &[
         2,
         &["10.0.100.1/40"],
     ),
+    wrong("mdns = \"off\"\n", 1, &["mdns", "true or false"]),
+    wrong(
+        "mdns-on-conflict = \"fight\"\n",
+        1,
+        &["fight", "withdraw", "keep", "rename"],
+    ),
+    wrong(
+        "services-dir = \"/nonexistent/services\"\n",
+        1,
+        &["/nonexistent/services"],
+    ),
+    wrong("[service]\nport = 80\n", 1, &["[[service]]"]),
+    wrong("[[service]]\nport = 80\n", 1, &["type", "_http._tcp"]),
+    wrong(
+        "[[service]]\ntype = \"http\"\nport = 80\n",
+        2,
+        &["http", "_http._tcp"],
+    ),
+    wrong(
+        "[[service]]\ntype = \"_http._tcp\"\nport = 65536\n",
+        3,
+        &["65536", "65535"],
+    ),
+    wrong(
+        "[interface.eth0]\nnames = \"casa\"\n[[service]]\ntype = \"_http._tcp\"\nport = 80\n\
+         [[service]]\ntype = \"_http._tcp\"\nport = 81\nname = \"CASA\"\n",
+        6,
+        &["CASA", "twice", "_http._tcp"],
+    ),
     wrong(
         "hosts-file = \"/nonexistent/hosts\"\n",
         1,
@@ -166,6 +195,22 @@ fn every_problem_of_a_configuration_is_told_at_once() {
     for line in [1, 2, 4, 5] {
         assert_refused(&output, &format!("{}:{line}:", config.path), &[]);
     }
+}
+
+#[test]
+fn a_wrong_file_of_services_is_refused_with_its_own_line() {
+    let folder = tempfile::tempdir().expect("make a folder");
+    let file = folder.path().join("web.toml");
+    fs::write(&file, "[[service]]\ntype = \"_http._tcp\"\n").expect("write a file");
+    let text = format!("services-dir = {:?}\n[interface.eth0]\n", folder.path());
+    let config = config_file(&text);
+    let refused = check(&config.path);
+    assert_refused(&refused, &format!("{}:1:1:", file.display()), &["port"]);
+    fs::write(&file, "[[service]]\ntype = \"_http._tcp\"\nport = 80\n").expect("write a file");
+    let output = check(&config.path);
+    let shown = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(0), "{shown}");
+    assert!(shown.contains("._http._tcp.local at "), "{shown}");
 }
 
 #[test]

@@ -34,7 +34,7 @@ const GROWTH_KIB: u64 = 12 * 1024;
 
 /// What a process uses.
 #[derive(Clone, Copy, Debug)]
-struct Usage {
+pub(crate) struct Usage {
     /// Memory in KiB.
     resident: u64,
     /// Open files.
@@ -44,10 +44,15 @@ struct Usage {
 }
 
 impl Usage {
-    fn of(agent: &Agent<'_>) -> Self {
-        let process = format!("/proc/{}", agent.pid());
+    pub(crate) fn of(agent: &Agent<'_>) -> Self {
+        Self::of_process(agent.pid())
+    }
+
+    /// What a process uses.
+    pub(crate) fn of_process(pid: i32) -> Self {
+        let process = format!("/proc/{pid}");
         let read =
-            |file: &str| fs::read_to_string(format!("{process}/{file}")).expect("of the agent");
+            |file: &str| fs::read_to_string(format!("{process}/{file}")).expect("of the process");
         let status = read("status");
         let resident = status.split_once("VmRSS:").expect("VmRSS").1;
         let stat = read("stat");
@@ -70,11 +75,16 @@ impl Usage {
             ticks: times.sum(),
         }
     }
+
+    /// Memory in KiB.
+    pub(crate) fn resident(self) -> u64 {
+        self.resident
+    }
 }
 
 /// Waits until the agent does next to nothing: at most 2 ticks in half a second.
 #[track_caller]
-fn wait_until_idle(agent: &Agent<'_>) {
+pub(crate) fn wait_until_idle(agent: &Agent<'_>) {
     wait_until("the agent to be idle", || {
         let before = Usage::of(agent).ticks;
         std::thread::sleep(Duration::from_millis(500));
@@ -84,7 +94,7 @@ fn wait_until_idle(agent: &Agent<'_>) {
 
 /// Asserts that the agent uses what it used before, and says what it uses.
 #[track_caller]
-fn assert_no_larger(agent: &Agent<'_>, before: Usage, files: usize) {
+pub(crate) fn assert_no_larger(agent: &Agent<'_>, before: Usage, files: usize) {
     let after = Usage::of(agent);
     println!("before {before:?}, after {after:?}");
     assert!(

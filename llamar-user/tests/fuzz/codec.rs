@@ -3,18 +3,17 @@
 use std::path::Path;
 use std::time::Duration;
 
-use etherparse::{SlicedPacket, TransportSlice};
 use hickory_proto::op::Message as Hickory;
 use llamar_user::dns::{Compression, Flaw, Message, Rdata, Record, TooLong, kind};
+use llamar_user::net::capture;
 use nix::time::ClockId;
-use pcap_parser::Linktype;
 use simple_dns::Packet;
 
 use crate::damage;
 use crate::dice::Dice;
 use crate::messages;
 use crate::others::{Compared, compare};
-use crate::pcap::{files, frames};
+use crate::pcap::files;
 
 const COMPRESSIONS: [Compression; 3] = [
     Compression::Off,
@@ -251,20 +250,12 @@ fn captured_messages_are_read_as_others_read_them_and_written_as_they_were() {
 
 /// The UDP payloads of a capture that go to or come from a port of DNS, mDNS or LLMNR.
 pub fn payloads(file: &Path) -> Vec<Vec<u8>> {
-    let payload = |(linktype, frame): (Linktype, Vec<u8>)| {
-        let packet = match linktype {
-            Linktype::ETHERNET => SlicedPacket::from_ethernet(&frame),
-            Linktype::LINUX_SLL => SlicedPacket::from_linux_sll(&frame),
-            _ => return None,
-        };
-        let Some(TransportSlice::Udp(udp)) = packet.ok()?.transport else {
-            return None;
-        };
-        let ports = [udp.source_port(), udp.destination_port()];
-        let dns = ports.iter().any(|port| [53, 5353, 5355].contains(port));
-        dns.then(|| udp.payload().to_vec())
-    };
-    frames(file).into_iter().filter_map(payload).collect()
+    let datagrams = capture::open(file).map(|next| next.expect("a capture").packet);
+    let dns = datagrams.filter(|udp| {
+        let ports = [udp.from.port(), udp.to.port()];
+        ports.iter().any(|port| [53, 5353, 5355].contains(port))
+    });
+    dns.map(|udp| udp.payload).collect()
 }
 
 /// Messages of a length that cost a reader most: names through as many labels and pointers as there may be.

@@ -68,6 +68,7 @@ pub struct Agent<'a> {
     instance: String,
     said: Arc<Mutex<String>>,
     listener: Option<JoinHandle<()>>,
+    _state: tempfile::TempDir,
 }
 
 impl<'a> Agent<'a> {
@@ -126,7 +127,10 @@ impl<'a> Agent<'a> {
     }
 
     fn of_child(namespace: &'a Namespace, instance: &str, mut command: Command) -> Self {
+        // What an agent keeps is for its own test alone.
+        let state = tempfile::tempdir().expect("make a folder");
         let mut child = command
+            .env("STATE_DIRECTORY", state.path())
             .stdin(Stdio::null())
             .stdout(Stdio::null())
             .stderr(Stdio::piped())
@@ -150,6 +154,7 @@ impl<'a> Agent<'a> {
             instance: instance.into(),
             said,
             listener: Some(listener),
+            _state: state,
         }
     }
 

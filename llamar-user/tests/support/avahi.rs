@@ -76,11 +76,6 @@ impl<'a> Avahi<'a> {
         self.daemon.wait_for_words(words)
     }
 
-    /// The daemon's process.
-    pub fn process(&mut self) -> &mut Process {
-        &mut self.daemon
-    }
-
     /// The address of a name over one family, if avahi-resolve finds one within its 5 seconds.
     pub fn try_resolve(&self, name: &str, family: u8) -> Option<IpAddr> {
         let family = format!("-{family}");
@@ -130,13 +125,6 @@ impl<'a> Avahi<'a> {
         self.published(&arguments)
     }
 
-    /// Claims a name for an address as long as the process lives.
-    #[track_caller]
-    pub fn publish_address(&self, name: &str, address: impl Into<IpAddr>) -> Process {
-        let address = address.into().to_string();
-        self.published(&["--address", "--no-reverse", name, &address])
-    }
-
     #[track_caller]
     fn published(&self, arguments: &[&str]) -> Process {
         let mut command = self.bus.lead(self.tools[2].command_in(self.namespace));
@@ -177,6 +165,11 @@ impl Browse {
     /// All lines so far.
     pub fn lines(&self) -> Vec<Line> {
         self.0.said().lines().filter_map(Line::parse).collect()
+    }
+
+    /// What it printed so far.
+    pub fn raw(&self) -> String {
+        self.0.said()
     }
 
     /// Waits for a line.

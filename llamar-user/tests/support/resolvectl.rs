@@ -6,7 +6,7 @@ use std::process::Stdio;
 use tempfile::TempDir;
 
 use super::bus::Bus;
-use super::net::{Namespace, run};
+use super::net::Namespace;
 use super::peers::Peer;
 use super::process::Process;
 use super::resolved::{Found, Named, Resolved};
@@ -93,12 +93,5 @@ impl<'a> MdnsResolved<'a> {
             self.ctl(arguments)
                 .filter(|text| words.iter().all(|word| text.contains(word)))
         })
-    }
-
-    /// Forgets what it has heard.
-    #[track_caller]
-    pub fn flush(&self) {
-        let mut command = self.bus.lead(self.resolvectl.command_in(self.namespace));
-        run(command.arg("flush-caches"));
     }
 }

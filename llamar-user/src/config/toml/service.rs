@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use llamar_common::abi::LABEL_MAX;
 use toml::de::{DeTable, DeValue};
 
-use super::{Reader, Value};
+use super::{Key, Reader, Value};
 use crate::config::file::ServiceTable;
 use crate::config::{Place, ServiceName, is_link_local, value};
 use crate::dns::{Name, Txt};
@@ -53,15 +53,7 @@ impl Reader<'_> {
     }
 
     fn service(&mut self, value: &Value) -> Option<ServiceTable> {
-        let entries = self.table("service", "[[service]]", value);
-        for (key, _) in &entries {
-            if !SERVICE_KEYS.contains(&&**key.get_ref()) {
-                self.unknown(key, SERVICE_KEYS);
-            }
-        }
-        if !value.get_ref().is_table() {
-            return None;
-        }
+        let entries = self.service_entries(value)?;
         let find = |key: &str| {
             let mut entries = entries.iter();
             entries.find_map(|(known, value)| (&**known.get_ref() == key).then_some(*value))
@@ -74,10 +66,8 @@ impl Reader<'_> {
         let name = find("name").and_then(|value| self.service_name(value));
         let txt = find("txt").map(|value| self.txt(value, port));
         let subtypes = find("subtypes").map(|value| self.subtypes(value));
-        let [priority, weight] = ["priority", "weight"].map(|what| {
-            let number = find(what).and_then(|value| self.weighed(what, value));
-            number.unwrap_or(0)
-        });
+        let [priority, weight] = ["priority", "weight"]
+            .map(|what| find(what).and_then(|value| self.weighed(what, value)));
         let interfaces = find("interfaces").map(|value| self.service_interfaces(value));
         let interfaces = interfaces.unwrap_or_default();
         let host = find("host").and_then(|value| self.service_host(value));
@@ -89,16 +79,27 @@ impl Reader<'_> {
             kind: kind?,
             subtypes: subtypes.unwrap_or_default(),
             port: port?,
-            priority,
-            weight,
-            // RFC 6763 6: beside each SRV record there is a TXT record, if it says nothing.
-            txt: txt
-                .filter(|txt| !txt.is_empty())
-                .unwrap_or_else(|| vec![nothing()]),
+            priority: priority.unwrap_or_default(),
+            weight: weight.unwrap_or_default(),
+            txt: or_nothing(txt.unwrap_or_default()),
             host,
             addresses: addresses.unwrap_or_default(),
             interfaces,
         })
+    }
+
+    /// The keys of a table and their values; unknown keys are told.
+    fn service_entries<'v, 't>(
+        &mut self,
+        value: &'v Value<'t>,
+    ) -> Option<Vec<(&'v Key<'t>, &'v Value<'t>)>> {
+        let entries = self.table("service", "[[service]]", value);
+        for (key, _) in &entries {
+            if !SERVICE_KEYS.contains(&&**key.get_ref()) {
+                self.unknown(key, SERVICE_KEYS);
+            }
+        }
+        value.get_ref().is_table().then_some(entries)
     }
 
     fn needed<'v, 't>(
@@ -303,7 +304,10 @@ fn wrong_subtype(text: &str) -> Option<String> {
     }
 }
 
-/// The TXT record of a service that has nothing to say.
-fn nothing() -> Txt {
-    Txt::new([]).unwrap_or_default()
+/// RFC 6763 6: beside each SRV record there is a TXT record, even if it says nothing.
+fn or_nothing(txt: Vec<Txt>) -> Vec<Txt> {
+    match txt.is_empty() {
+        true => Txt::new([]).into_iter().collect(),
+        false => txt,
+    }
 }

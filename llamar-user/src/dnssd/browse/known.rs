@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
-use super::place::Hosts;
+use super::hosts::Hosts;
 use super::place::View;
 use super::{Service, Target, What};
 use crate::dns::{Name, Srv, Txt};
@@ -27,6 +27,8 @@ pub(super) struct Known {
     pub instance: Instance,
     /// The names that point to it.
     pub pointers: Vec<Name>,
+    /// Whether there was one at any time: then there is no instance without.
+    pub was_pointed: bool,
     pub srv: Vec<Srv>,
     pub txt: Vec<Txt>,
     /// Who told of it last.
@@ -49,6 +51,7 @@ impl Known {
         Self {
             instance,
             pointers: Vec::new(),
+            was_pointed: false,
             srv: Vec::new(),
             txt: Vec::new(),
             from,
@@ -66,7 +69,8 @@ impl Known {
     /// Tells what there is to tell. `is_wanted`: whether it counts although nobody points to it.
     pub fn settle(&mut self, view: &View<'_>, is_wanted: bool, hosts: &Hosts) -> Vec<What> {
         let mut whats = Vec::new();
-        let is_there = !self.pointers.is_empty() || is_wanted && !self.srv.is_empty();
+        let is_unpointed = is_wanted && !self.was_pointed && !self.srv.is_empty();
+        let is_there = !self.pointers.is_empty() || is_unpointed;
         // RFC 6763 8: with port 0 a name is held, and nothing is offered under it.
         let is_held = !self.srv.is_empty() && self.srv.iter().all(|srv| srv.port == 0);
         if !is_there || is_held {

@@ -10,13 +10,14 @@ use crate::dns::{Name, Question, kind};
 use crate::mdns::Held;
 
 mod found;
+mod hosts;
 mod known;
 mod place;
 mod scope;
 mod wishes;
 
 pub use found::{Found, Service, Target, What};
-pub use scope::Scope;
+pub use scope::{Scope, is_of_link};
 pub use wishes::Wish;
 
 use place::{Place, View};
@@ -54,6 +55,11 @@ impl Browser {
             asks: false,
             ..Self::new(now, scope)
         }
+    }
+
+    /// From now on only tells which services there are, and not where.
+    pub fn leave_unresolved(&mut self) {
+        self.wishes.leaves_unresolved = true;
     }
 
     /// Browses on these interfaces and no others. RFC 6763 F: what came over one that is gone is gone.
@@ -98,6 +104,9 @@ impl Browser {
         let Some(place) = self.places.get_mut(&held.device) else {
             return;
         };
+        if self.wishes.leaves_unresolved && held.record.kind != kind::PTR {
+            return;
+        }
         let mut wishes = self.asks.then_some(&mut self.wishes);
         place.hear(&self.scope, held, &mut wishes, &mut self.events);
     }

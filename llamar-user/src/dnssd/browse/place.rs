@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::IpAddr;
 use std::time::Instant;
 
+use super::hosts::Hosts;
 use super::known::{Known, change};
 use super::scope::types_of;
 use super::wishes::Wishes;
@@ -17,10 +18,6 @@ const TYPES_MAX: usize = 512;
 /// Instances on one link, each of which is four questions: more than the largest networks have (an office with a
 /// thousand printers), and less than a flood can make up.
 const INSTANCES_MAX: usize = 4096;
-/// Hosts on one link.
-const HOSTS_MAX: usize = 4096;
-/// Addresses of one host.
-const ADDRESSES_MAX: usize = 64;
 /// Names that one name points to: see [`Scope::Pointers`].
 const POINTERS_MAX: usize = 4096;
 
@@ -56,19 +53,6 @@ struct Kind {
     kind: ServiceType,
     domain: Name,
     from: IpAddr,
-}
-
-/// Hosts and their addresses.
-#[derive(Debug, Default)]
-pub(super) struct Hosts {
-    by_name: BTreeMap<Name, Host>,
-}
-
-#[derive(Debug, Default)]
-struct Host {
-    addresses: BTreeSet<IpAddr>,
-    /// Instances that are there.
-    instances: BTreeSet<Name>,
 }
 
 impl Place {
@@ -128,16 +112,11 @@ impl Place {
         let Ok(name) = kind.browse_name(domain) else {
             return;
         };
-        let is_known = self.types.contains_key(&name);
-        let change = held.change;
-        match change {
-            Change::Added if is_known || self.types.len() >= TYPES_MAX => return,
-            Change::Removed if !is_known => return,
-            Change::Added => {
-                let (kind, domain, from) = (kind.clone(), domain.clone(), held.from);
-                self.types.insert(name.clone(), Kind { kind, domain, from });
-            }
-            Change::Removed => drop(self.types.remove(&name)),
+        let (domain, from, change) = (domain.clone(), held.from, held.change);
+        let known = Kind { kind, domain, from };
+        let (kind, domain) = (known.kind.clone(), known.domain.clone());
+        if !change_bounded(&mut self.types, &name, known, change, TYPES_MAX) {
+            return;
         }
         if let (Some(wishes), Scope::All(_)) = (asks, scope) {
             match change {
@@ -145,36 +124,26 @@ impl Place {
                 Change::Removed => wishes.remove(self.device, &name, kind::PTR),
             }
         }
-        let domain = domain.clone();
-        self.tell(
-            held.from,
-            What::Type {
-                kind,
-                domain,
-                change,
-            },
-            events,
-        );
+        let what = What::Type {
+            kind,
+            domain,
+            change,
+        };
+        self.tell(from, what, events);
     }
 
     fn hear_other(&mut self, held: &Held, target: &Name, events: &mut VecDeque<Found>) {
-        let name = held.record.owner.clone();
+        let (name, target) = (held.record.owner.clone(), target.clone());
+        let (from, change) = (held.from, held.change);
         let key = (name.clone(), target.clone());
-        let is_known = self.pointers.contains_key(&key);
-        let change = held.change;
-        match change {
-            Change::Added if is_known || self.pointers.len() >= POINTERS_MAX => return,
-            Change::Removed if !is_known => return,
-            Change::Added => drop(self.pointers.insert(key, held.from)),
-            Change::Removed => drop(self.pointers.remove(&key)),
+        if change_bounded(&mut self.pointers, &key, from, change, POINTERS_MAX) {
+            let what = What::Pointer {
+                name,
+                target,
+                change,
+            };
+            self.tell(from, what, events);
         }
-        let target = target.clone();
-        let what = What::Pointer {
-            name,
-            target,
-            change,
-        };
-        self.tell(held.from, what, events);
     }
 
     fn hear_pointer(&mut self, scope: &Scope, held: &Held, target: &Name, asks: &mut Asks<'_>) {
@@ -191,6 +160,7 @@ impl Place {
         let was_pointed = !known.pointers.is_empty();
         change(&mut known.pointers, owner, is_there);
         let is_pointed = !known.pointers.is_empty();
+        known.was_pointed |= is_pointed;
         match (was_pointed, is_pointed) {
             (false, true) => self.ask_instance(target, asks),
             (true, false) => self.leave_instance(target, asks),
@@ -200,6 +170,9 @@ impl Place {
 
     fn ask_instance(&self, name: &Name, asks: &mut Asks<'_>) {
         let Some(wishes) = asks else { return };
+        if wishes.leaves_unresolved {
+            return;
+        }
         // RFC 6763 5, 12: clients ask for what did not come as additional records.
         wishes.add(self.device, name.clone(), kind::SRV);
         wishes.add(self.device, name.clone(), kind::TXT);
@@ -366,72 +339,19 @@ impl Place {
     }
 }
 
-impl Hosts {
-    /// A host's addresses, IPv4 first, those that are valid on the link only last.
-    pub fn addresses(&self, name: &Name) -> Vec<IpAddr> {
-        let host = self.by_name.get(name);
-        let mut addresses: Vec<IpAddr> = host
-            .iter()
-            .flat_map(|host| &host.addresses)
-            .copied()
-            .collect();
-        addresses.sort_by_key(|address| match address {
-            IpAddr::V4(ip) => (0, ip.is_link_local()),
-            IpAddr::V6(ip) => (1, ip.is_unicast_link_local()),
-        });
-        addresses
-    }
-
-    /// Whether addresses of both families are known.
-    pub fn is_dual(&self, name: &Name) -> bool {
-        self.by_name.get(name).is_some_and(|host| {
-            host.addresses.iter().any(IpAddr::is_ipv4) && host.addresses.iter().any(IpAddr::is_ipv6)
-        })
-    }
-
-    /// An address came or went; the instances that are there.
-    fn change(&mut self, name: &Name, address: IpAddr, is_there: bool) -> Vec<Name> {
-        if is_there && !self.by_name.contains_key(name) && self.by_name.len() >= HOSTS_MAX {
-            return Vec::new();
-        }
-        let host = self.by_name.entry(name.clone()).or_default();
-        let is_changed = match is_there {
-            true => host.addresses.len() < ADDRESSES_MAX && host.addresses.insert(address),
-            false => host.addresses.remove(&address),
-        };
-        let instances = match is_changed {
-            true => host.instances.iter().cloned().collect(),
-            false => Vec::new(),
-        };
-        self.tidy(name);
-        instances
-    }
-
-    /// An instance is at a host.
-    fn use_by(&mut self, name: &Name, instance: &Name) {
-        let host = self.by_name.entry(name.clone()).or_default();
-        host.instances.insert(instance.clone());
-    }
-
-    /// It is there no more; whether another is.
-    fn leave_by(&mut self, name: &Name, instance: &Name) -> bool {
-        if let Some(host) = self.by_name.get_mut(name) {
-            host.instances.remove(instance);
-        }
-        self.tidy(name);
-        let host = self.by_name.get(name);
-        host.is_some_and(|host| !host.instances.is_empty())
-    }
-
-    /// Nobody tells of a host any more.
-    fn forget(&mut self, name: &Name) {
-        self.by_name.remove(name);
-    }
-
-    fn tidy(&mut self, name: &Name) {
-        let is_empty = |host: &Host| host.addresses.is_empty() && host.instances.is_empty();
-        if self.by_name.get(name).is_some_and(is_empty) {
-            self.by_name.remove(name);
-        }
-    }
+/// Puts something into a map that has room for so much, or takes it out; whether that changed it.
+fn change_bounded<K: Clone + Ord, V>(
+    map: &mut BTreeMap<K, V>,
+    key: &K,
+    value: V,
+    change: Change,
+    most: usize,
+) -> bool {
+    let is_known = map.contains_key(key);
+    match change {
+        Change::Added if is_known || map.len() >= most => return false,
+        Change::Added => map.insert(key.clone(), value),
+        Change::Removed => map.remove(key),
+    };
+    is_known || change == Change::Added
 }

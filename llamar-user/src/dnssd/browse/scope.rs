@@ -53,6 +53,12 @@ impl Scope {
         }
     }
 
+    /// A name that is asked for and is not one of the link: RFC 6762 3, 13.
+    pub fn foreign_name(&self) -> Option<Name> {
+        let names = self.questions().into_iter().map(|(name, _)| name);
+        names.into_iter().find(|name| !is_of_link(name))
+    }
+
     /// Whether the types of a domain are wanted.
     pub(super) fn has_types(&self, of: &Name) -> bool {
         matches!(self, Self::All(domain) | Self::Types(domain) if domain == of)
@@ -80,6 +86,19 @@ impl Scope {
             Self::Types(_) | Self::Pointers(_) => false,
         }
     }
+}
+
+/// Whether mDNS is there for a name: RFC 6762 3, 4, 13. Addresses that are not link-local have names
+/// there as well.
+pub fn is_of_link(name: &Name) -> bool {
+    let labels: Vec<&[u8]> = name.labels().collect();
+    let ends = |end: &[&[u8]]| {
+        let tail = labels.len().checked_sub(end.len());
+        let tail = tail.and_then(|at| labels.get(at..)).unwrap_or_default();
+        let mut pairs = tail.iter().zip(end);
+        tail.len() == end.len() && pairs.all(|(label, end)| label.eq_ignore_ascii_case(end))
+    };
+    ends(&[b"local"]) || ends(&[b"in-addr", b"arpa"]) || ends(&[b"ip6", b"arpa"])
 }
 
 /// What is in front of a domain to ask for its types.

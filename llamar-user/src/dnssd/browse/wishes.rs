@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 
-use super::question;
+use super::{is_of_link, question};
 use crate::dns::{Name, Question};
 
 /// What is to be asked from now on, or no more.
@@ -20,11 +20,17 @@ pub(super) struct Wishes {
     /// How many want each.
     wanted: BTreeMap<(u32, Name, u16), usize>,
     untold: VecDeque<Wish>,
+    /// Whether nothing is wanted of instances.
+    pub leaves_unresolved: bool,
 }
 
 impl Wishes {
-    /// One more wants a question.
+    /// One more wants a question. RFC 6762 3, 13: names that are not of the link are not asked for, whoever points to
+    /// them.
     pub fn add(&mut self, device: u32, name: Name, kind: u16) {
+        if !is_of_link(&name) {
+            return;
+        }
         let count = self.wanted.entry((device, name.clone(), kind)).or_default();
         *count += 1;
         if *count == 1 {

@@ -107,8 +107,19 @@ impl Findings {
         self.list.push(Finding {
             rule,
             name: Some(record.owner.to_string()),
-            record: Some(record.to_string()),
+            record: Some(shortened(record.to_string())),
             text: text.into(),
         });
     }
+}
+
+/// A record's text, without most of its data if that is long.
+fn shortened(mut text: String) -> String {
+    /// Enough for every name and most TXT records.
+    const SHOWN: usize = 500;
+    if let Some((end, _)) = text.char_indices().nth(SHOWN) {
+        text.truncate(end);
+        text.push_str("...");
+    }
+    text
 }

@@ -4,7 +4,7 @@
 //! counted from then on. Nothing here answers or asks, and nothing has to be heard from the beginning: where a rule is
 //! about what was said before, only what was heard counts. What can have an innocent reason is no breach.
 //!
-//! [`message`] and the modules below it judge a message by itself, [`memory`] by what was said before it.
+//! `message` judges a message by itself, `memory` by what was said before it.
 
 mod breach;
 mod memory;

@@ -119,4 +119,5 @@ pub(super) const PROBE_WHOLE: Rule = must("B11", "RFC 6762 8.2");
 // Times of responses.
 pub(super) const ONCE_A_SECOND: Rule = must("A13", "RFC 6762 6");
 pub(super) const UNASKED: Rule = must("A27", "RFC 6762 8.3");
+pub(super) const UPDATES: Rule = should("A27", "RFC 6762 8.4");
 pub(super) const UNICAST: Rule = must("A14", "RFC 6762 6");

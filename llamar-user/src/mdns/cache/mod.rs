@@ -332,7 +332,6 @@ impl Cache {
             self.remove(victim);
         }
         self.count += 1;
-        let id = Id(self.count);
         let entry = Entry {
             identity: identity(&record),
             from,
@@ -342,21 +341,27 @@ impl Cache {
             unique,
             condemned: false,
             wanted,
-            record: record.clone(),
+            record,
         };
+        Some(self.insert(entry))
+    }
+
+    /// Takes a record for which there is room.
+    fn insert(&mut self, entry: Entry) -> Id {
+        let (id, record) = (Id(entry.heard), entry.record.clone());
         self.room.enter(id, &entry);
         self.identities.insert((entry.identity, id));
         self.expiries.insert((entry.expires, id));
         let ids = self.names.entry(record.owner.clone()).or_default();
         ids.insert((record.kind, record.class, id));
-        self.entries.insert(id, entry);
         self.changes.push_back(Changed {
             id,
             record,
-            from,
+            from: entry.from,
             change: Change::Added,
         });
-        Some(id)
+        self.entries.insert(id, entry);
+        id
     }
 
     /// RFC 6762 10.2: what was heard more than a second before this is not true any more, and ends in a second.

@@ -142,15 +142,19 @@ impl Asked {
     }
 
     /// Begins the series of a question on a family, or begins it anew.
-    pub(super) fn begin(&mut self, number: Number, family: Family, series: Series) {
+    pub(super) fn begin(&mut self, number: Number, family: Family, mut series: Series) {
         let Some(live) = self.questions.get_mut(&number) else {
             return;
         };
-        let due = series.due();
-        if let Some(old) = live.series.insert(family, series).and_then(|old| old.due()) {
-            self.due.remove(&(old, family, number));
+        if let Some(old) = live.series.remove(&family) {
+            series.follow(&old);
+            if let Some(due) = old.due() {
+                self.due.remove(&(due, family, number));
+            }
         }
+        let due = series.due();
         self.due.extend(due.map(|due| (due, family, number)));
+        live.series.insert(family, series);
     }
 
     /// Forgets a family.
@@ -185,9 +189,8 @@ impl Asked {
         }
     }
 
-    /// A question has lost its whole answer.
-    pub(super) fn resume(&mut self, now: Instant, rng: &mut StdRng, number: Number) {
-        let moment = now + rng.random_range(FIRST);
+    /// A question has lost its whole answer, and is asked again from a moment on.
+    pub(super) fn resume(&mut self, moment: Instant, number: Number) {
         for family in Family::ALL {
             self.change(number, family, |series| series.resume(moment));
         }

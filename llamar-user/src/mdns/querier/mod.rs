@@ -172,7 +172,6 @@ impl Querier {
     pub fn wake(&mut self, turn: &mut Turn<'_>) {
         self.catch_up(turn);
         self.cache.shorten(turn.now + WAKE);
-        self.refreshes.clear();
         for family in turn.families {
             self.begin_family(turn, *family);
         }
@@ -275,16 +274,27 @@ impl Querier {
             }
             self.tell(turn, changed);
         }
-        for number in lost {
-            let question = self.asked.question(number);
-            if question.is_some_and(|question| !self.is_settled(question)) {
-                self.asked.resume(turn.now, turn.rng, number);
-            }
-        }
+        self.resume(turn, &lost);
         for id in self.cache.take_heard() {
             if let Some(entry) = self.cache.entry(id) {
                 self.refreshes.plan(turn.now, turn.rng, id, entry);
                 self.settle(id);
+            }
+        }
+    }
+
+    /// Asks again what has lost its answer, if that was the whole one.
+    fn resume(&mut self, turn: &mut Turn<'_>, lost: &BTreeSet<Number>) {
+        let is_open = |number: &&Number| {
+            let question = self.asked.question(**number);
+            question.is_some_and(|question| !self.is_settled(question))
+        };
+        let open: Vec<_> = lost.iter().filter(is_open).copied().collect();
+        if !open.is_empty() {
+            // All at one moment, so that they go in one message (RFC 6762 5.3), and not at that of other hosts.
+            let moment = turn.now + turn.rng.random_range(FIRST);
+            for number in open {
+                self.asked.resume(moment, number);
             }
         }
     }

@@ -11,7 +11,7 @@ use crate::mdns::cache::{identity, is_same};
 use crate::mdns::{Arrival, Entry, Family, Rule, Turn};
 
 /// Most records that one query can cast doubt on: it may ask for all there are, and then goes unobserved.
-const WATCHED_MAX: usize = 256;
+pub(super) const WATCHED_MAX: usize = 256;
 
 impl Querier {
     /// Takes a query of another host.
@@ -25,7 +25,7 @@ impl Querier {
         if turn.rules.hold(Rule::DuplicateQuestions) {
             self.suppress(turn, message, arrival.family());
         }
-        self.watch(turn, message, arrival.family());
+        self.watch(turn, message, arrival);
     }
 
     /// RFC 6762 7.3: a question that another host asks is not asked again, if it lists no answer that we would not.
@@ -48,7 +48,8 @@ impl Querier {
     }
 
     /// RFC 6762 10.5: an answer that should come now is waited for.
-    fn watch(&mut self, turn: &Turn<'_>, message: &Message, family: Family) {
+    fn watch(&mut self, turn: &Turn<'_>, message: &Message, arrival: &Arrival) {
+        let family = arrival.family();
         let known: BTreeMap<u64, &Record> = message
             .answers
             .iter()
@@ -62,7 +63,9 @@ impl Querier {
             let enough = |known: u32| u64::from(known) * 2 >= u64::from(entry.record.ttl);
             let listed =
                 listed.is_some_and(|known| is_same(known, &entry.record) && enough(known.ttl));
-            if !listed && is_expected(entry, family) {
+            // Who told it lives, and has nobody to answer to when it is he who asks.
+            let is_teller = entry.from == arrival.from.ip();
+            if !listed && !is_teller && is_expected(entry, family) {
                 self.doubts.asked(turn.now, id, entry.received);
             }
         }

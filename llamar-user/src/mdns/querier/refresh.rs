@@ -41,14 +41,16 @@ impl Refreshes {
         }
     }
 
-    /// Forgets all.
-    pub(super) fn clear(&mut self) {
-        *self = Self::default();
-    }
-
     /// Whether a record has a plan.
     pub(super) fn has(&self, id: Id) -> bool {
         self.plans.contains_key(&id)
+    }
+
+    /// How many plans there are.
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        assert_eq!(self.plans.len(), self.due.len());
+        self.plans.len()
     }
 
     /// When the next is due.
@@ -85,10 +87,6 @@ impl Refreshes {
 
     /// Plans the first stage that lies in the future, of those that are left.
     fn go_on(&mut self, now: Instant, rng: &mut StdRng, id: Id, entry: &Entry, over: usize) {
-        // RFC 6762 10.1, 10.2: what is about to go is not asked for.
-        if entry.is_condemned() {
-            return;
-        }
         let spread = rng.random_range(Duration::ZERO..=share(entry, SPREAD));
         let stages = STAGES.into_iter().enumerate().skip(over);
         let times =

@@ -32,7 +32,9 @@ impl Querier {
     /// RFC 6762 5.2: records that somebody asks for are asked for again before they end.
     fn gather_refreshes(&mut self, turn: &mut Turn<'_>, batch: &mut Batch) {
         while let Some(id) = self.refreshes.due(turn.now) {
+            // RFC 6762 10.1, 10.2: what is about to go is not asked for.
             let entry = self.cache.entry(id);
+            let entry = entry.filter(|entry| !entry.is_condemned());
             let asked =
                 entry.and_then(|entry| Some((entry, self.asked.concerned(&entry.record).next()?)));
             let Some((entry, number)) = asked else {
@@ -70,8 +72,11 @@ impl Querier {
                 questions.extend(self.sent(turn, family, *number));
             }
             for question in &batch.checks {
-                let is_it =
-                    |asked: &Question| asked.kind == question.kind && asked.name == question.name;
+                let is_it = |asked: &Question| {
+                    let class = asked.class & !kind::CLASS_TOP;
+                    let is_same = asked.kind == question.kind && class == question.class;
+                    is_same && asked.name == question.name
+                };
                 if !questions.iter().any(is_it) {
                     questions.push(question.clone());
                 }

@@ -57,6 +57,13 @@ impl Series {
         }
     }
 
+    /// Takes the place of another series: what was just sent is not sent again.
+    pub(super) fn follow(&mut self, old: &Self) {
+        (self.last, self.asked) = (old.last, old.asked);
+        let rest = old.last.map(|last| last + GAP_MIN);
+        self.due = self.due.map(|due| rest.map_or(due, |rest| due.max(rest)));
+    }
+
     pub(super) const fn due(&self) -> Option<Instant> {
         self.due
     }
@@ -107,7 +114,8 @@ impl Series {
     pub(super) fn resume(&mut self, moment: Instant) {
         if self.due.is_none() {
             self.since = moment;
-            self.due = Some(moment + self.gap);
+            let due = moment + self.gap;
+            self.due = Some(self.last.map_or(due, |last| due.max(last + GAP_MIN)));
         }
     }
 

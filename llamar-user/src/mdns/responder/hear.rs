@@ -1,6 +1,7 @@
 //! What the responses of others mean to our records (RFC 6762 6.6, 7.4, 9).
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
 use super::Responder;
 use super::announce::Urgency;
@@ -90,6 +91,36 @@ impl Responder {
             Stage::Down | Stage::Waiting { .. } | Stage::Withdrawn { .. } => false,
         };
         conflicts.then_some(id)
+    }
+}
+
+impl Responder {
+    /// What we tell on another interface was heard here, with the bit that flushes caches: both are on one link.
+    ///
+    /// RFC 6762 14: our own records of the same sets are told again before they are gone, unless they were told within the
+    /// last second. Those stay (10.2), and to tell them would make the other interface tell its own again, for ever.
+    pub fn reinstate(&mut self, turn: &mut Turn<'_>, records: &[Record], arrival: &Arrival) {
+        let family = arrival.family();
+        if !turn.families.contains(&family) || !arrival.is_multicast() {
+            return;
+        }
+        let flushing = records
+            .iter()
+            .filter(|record| record.class & kind::CLASS_TOP != 0);
+        let flushed = flushing.flat_map(|record| self.zone.set(&record.owner, record.kind));
+        let lately = |id: &Id| {
+            let entry = self.zone.entry(*id);
+            entry.is_none_or(|entry| entry.told_within(family, turn.now, AGAIN))
+        };
+        let flushed: BTreeSet<Id> = flushed.filter(|id| !lately(id)).collect();
+        let urgency = Urgency {
+            delay: Duration::ZERO,
+            patient: false,
+            firm: false,
+            again: AGAIN,
+        };
+        self.enqueue(turn, family, &flushed, urgency);
+        self.speak(turn);
     }
 }
 

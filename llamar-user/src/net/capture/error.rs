@@ -69,7 +69,7 @@ pub enum Why {
     /// A block without the form of its type.
     #[error("the block at byte {0} is broken")]
     Block(u64),
-    /// More interfaces than [`super::pcapng::INTERFACES_MAX`].
+    /// More interfaces than any host has.
     #[error("has more than {0} interfaces")]
     Interfaces(usize),
 }

@@ -6,7 +6,9 @@ use std::net::IpAddr;
 use std::time::Duration;
 
 use etherparse::defrag::IpDefragBuf;
-use etherparse::{IpFragOffset, IpNumber, Ipv6ExtensionSlice, LaxNetSlice};
+use etherparse::{
+    IpFragOffset, IpNumber, Ipv6ExtensionSlice, Ipv6FragmentHeader, LaxIpv6Slice, LaxNetSlice,
+};
 
 use super::Skip;
 use super::frames::Frame;
@@ -48,34 +50,38 @@ impl<'a> Fragment<'a> {
         device: Option<u32>,
     ) -> Option<Self> {
         let payload = packet.ip_payload_ref()?;
-        let key = |from, to, id, protocol| Key {
+        let (from, to, id, protocol, offset, more): (IpAddr, IpAddr, _, _, _, _) = match packet {
+            LaxNetSlice::Ipv4(ip) => {
+                let header = ip.header();
+                (
+                    header.source_addr().into(),
+                    header.destination_addr().into(),
+                    header.identification().into(),
+                    Some(header.protocol().0),
+                    header.fragments_offset(),
+                    header.more_fragments(),
+                )
+            }
+            LaxNetSlice::Ipv6(ip) => {
+                let (header, fragment) = (ip.header(), fragment_header(ip)?);
+                (
+                    header.source_addr().into(),
+                    header.destination_addr().into(),
+                    fragment.identification,
+                    None,
+                    fragment.fragment_offset,
+                    fragment.more_fragments,
+                )
+            }
+            LaxNetSlice::Arp(_) => return None,
+        };
+        let key = Key {
             from,
             to,
             id,
             vlan,
             device,
             protocol,
-        };
-        let (key, offset, more) = match packet {
-            LaxNetSlice::Ipv4(ip) => {
-                let header = ip.header();
-                let (from, to) = (header.source_addr(), header.destination_addr());
-                let (id, number) = (header.identification().into(), header.protocol().0);
-                let key = key(from.into(), to.into(), id, Some(number));
-                (key, header.fragments_offset(), header.more_fragments())
-            }
-            LaxNetSlice::Ipv6(ip) => {
-                let header = ip.header();
-                let (from, to) = (header.source_addr(), header.destination_addr());
-                let mut extensions = ip.extensions().clone().into_iter();
-                let fragment = extensions.find_map(|extension| match extension {
-                    Ipv6ExtensionSlice::Fragment(fragment) => Some(fragment.to_header()),
-                    _ => None,
-                })?;
-                let key = key(from.into(), to.into(), fragment.identification, None);
-                (key, fragment.fragment_offset, fragment.more_fragments)
-            }
-            LaxNetSlice::Arp(_) => return None,
         };
         Some(Self {
             key,
@@ -85,6 +91,14 @@ impl<'a> Fragment<'a> {
             bytes: payload.payload,
         })
     }
+}
+
+fn fragment_header(ip: &LaxIpv6Slice<'_>) -> Option<Ipv6FragmentHeader> {
+    let mut extensions = ip.extensions().clone().into_iter();
+    extensions.find_map(|extension| match extension {
+        Ipv6ExtensionSlice::Fragment(fragment) => Some(fragment.to_header()),
+        _ => None,
+    })
 }
 
 /// Packets of which not all fragments have come.

@@ -44,25 +44,13 @@ fn datagram(
             None => Skip::NotUdp,
         });
     };
-    let (from, to, hop_limit): (IpAddr, IpAddr, u8) = match net {
-        LaxNetSlice::Ipv4(ip) => {
-            let header = ip.header();
-            let (from, to) = (header.source_addr(), header.destination_addr());
-            (from.into(), to.into(), header.ttl())
-        }
-        LaxNetSlice::Ipv6(ip) => {
-            let header = ip.header();
-            let (from, to) = (header.source_addr(), header.destination_addr());
-            (from.into(), to.into(), header.hop_limit())
-        }
-        LaxNetSlice::Arp(_) => return Err(Skip::NotUdp),
-    };
-    let ip = net.ip_payload_ref().ok_or(Skip::NotUdp)?;
-    if ip.incomplete {
+    let ip = Ip::of(net).ok_or(Skip::NotUdp)?;
+    let payload = net.ip_payload_ref().ok_or(Skip::NotUdp)?;
+    if payload.incomplete {
         return Err(Skip::Malformed);
     }
     let whole;
-    let (number, bytes) = if ip.fragmented {
+    let (number, bytes) = if payload.fragmented {
         let fragment = Fragment::of(net, vlan, carried.device).ok_or(Skip::Malformed)?;
         let Some(done) = fragments.add(frame, fragment)? else {
             return Ok(None);
@@ -70,22 +58,58 @@ fn datagram(
         whole = done;
         (whole.0, &whole.1[..])
     } else {
-        (ip.ip_number, ip.payload)
+        (payload.ip_number, payload.payload)
     };
     if number != IpNumber::UDP {
         return Err(Skip::NotUdp);
     }
-    let udp = UdpSlice::from_slice(bytes).map_err(|_| Skip::Malformed)?;
-    if udp.length() == 0 {
-        // RFC 2675 4: a length of 0 stands for more than 65535 bytes, which nothing here is.
-        return Err(Skip::Malformed);
-    }
+    let (source_mac, udp) = (carried.source_mac, udp(bytes)?);
     Ok(Some(Udp {
-        from: (from, udp.source_port()).into(),
-        to: (to, udp.destination_port()).into(),
-        hop_limit,
+        from: (ip.from, udp.source_port()).into(),
+        to: (ip.to, udp.destination_port()).into(),
+        hop_limit: ip.hop_limit,
         vlan,
-        source_mac: carried.source_mac,
+        source_mac,
         payload: udp.payload().to_vec(),
     }))
+}
+
+/// What the header of either version says.
+struct Ip {
+    from: IpAddr,
+    to: IpAddr,
+    hop_limit: u8,
+}
+
+impl Ip {
+    /// `None` if it is ARP.
+    fn of(net: &LaxNetSlice<'_>) -> Option<Self> {
+        let (from, to, hop_limit) = match net {
+            LaxNetSlice::Ipv4(ip) => {
+                let header = ip.header();
+                let (from, to) = (header.source_addr(), header.destination_addr());
+                (from.into(), to.into(), header.ttl())
+            }
+            LaxNetSlice::Ipv6(ip) => {
+                let header = ip.header();
+                let (from, to) = (header.source_addr(), header.destination_addr());
+                (from.into(), to.into(), header.hop_limit())
+            }
+            LaxNetSlice::Arp(_) => return None,
+        };
+        Some(Self {
+            from,
+            to,
+            hop_limit,
+        })
+    }
+}
+
+fn udp(bytes: &[u8]) -> Result<UdpSlice<'_>, Skip> {
+    let udp = UdpSlice::from_slice(bytes).map_err(|_| Skip::Malformed)?;
+    match udp.length() {
+        // RFC 2675 4: a length of 0 stands for more than 65535 bytes, which nothing here has.
+        0 => Err(Skip::Malformed),
+        _ => Ok(udp),
+    }
 }

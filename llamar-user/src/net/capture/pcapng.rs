@@ -73,27 +73,22 @@ impl Pcapng {
             let Some((kind, length)) = self.begin_block(source, *turn.number)? else {
                 return Ok(None);
             };
-            let is_packet = matches!(kind, block::PACKET | block::SIMPLE | block::ENHANCED);
-            let packet = is_packet.then_some(*turn.number);
-            let wrong = Why::Length {
-                offset,
-                length: length.into(),
-                packet,
+            let packet = is_packet(kind).then_some(*turn.number);
+            let is_ours = packet.is_some() || matches!(kind, block::SECTION | block::INTERFACE);
+            let (size, rest) = (length as usize, length % 4);
+            if rest != 0 || size < BLOCK || is_ours && size > HELD_MAX {
+                let length = length.into();
+                return Err(Why::Length {
+                    offset,
+                    length,
+                    packet,
+                });
+            }
+            let bytes = if is_ours { source.peek(size)? } else { &[] };
+            let frame = match bytes.len() == size {
+                true => self.take(kind, bytes, offset, turn)?,
+                false => None,
             };
-            if length % 4 != 0 || (length as usize) < BLOCK {
-                return Err(wrong);
-            }
-            let is_ours = is_packet || matches!(kind, block::SECTION | block::INTERFACE);
-            let mut frame = None;
-            if is_ours {
-                if length as usize > HELD_MAX {
-                    return Err(wrong);
-                }
-                let bytes = source.peek(length as usize)?;
-                if bytes.len() == length as usize {
-                    frame = self.take(kind, bytes, offset, turn)?;
-                }
-            }
             if !source.pass(length.into())? {
                 let end = source.offset();
                 return Err(Why::Cut {
@@ -102,8 +97,8 @@ impl Pcapng {
                     packet,
                 });
             }
-            if let Some(frame) = frame {
-                return Ok(Some(frame));
+            if frame.is_some() {
+                return Ok(frame);
             }
         }
     }
@@ -155,7 +150,6 @@ impl Pcapng {
                     return Err(Why::Version(version));
                 }
                 self.interfaces.clear();
-                Ok(None)
             }
             block::INTERFACE => {
                 let interface = Interface::read(self.order, bytes).ok_or(Why::Block(offset))?;
@@ -163,20 +157,23 @@ impl Pcapng {
                     return Err(Why::Interfaces(INTERFACES_MAX));
                 }
                 self.interfaces.push(interface);
-                Ok(None)
             }
-            kind => {
-                let frame = match kind {
-                    block::SIMPLE => self.simple(body, turn.last),
-                    _ => self.packet(kind, body),
-                };
-                if frame.is_none() {
-                    turn.skipped.add(Skip::Malformed, 1);
-                    *turn.number += 1;
-                }
-                Ok(frame)
-            }
+            kind => return Ok(self.frame(kind, body, turn)),
         }
+        Ok(None)
+    }
+
+    /// The frame that a packet's block holds; what holds none is counted.
+    fn frame(&self, kind: u32, body: &[u8], turn: &mut Turn<'_>) -> Option<Frame> {
+        let frame = match kind {
+            block::SIMPLE => self.simple(body, turn.last),
+            _ => self.packet(kind, body),
+        };
+        if frame.is_none() {
+            turn.skipped.add(Skip::Malformed, 1);
+            *turn.number += 1;
+        }
+        frame
     }
 
     /// An enhanced packet, or one of the older kind, which has half the bits for the interface. `None` if it names an
@@ -218,4 +215,8 @@ impl Pcapng {
             data: padded[..captured].to_vec(),
         })
     }
+}
+
+fn is_packet(kind: u32) -> bool {
+    matches!(kind, block::PACKET | block::SIMPLE | block::ENHANCED)
 }

@@ -68,7 +68,7 @@ fn send_ipv6(
 }
 
 /// Receives a datagram; none if it was cut, or if the kernel did not say where it was sent to.
-pub(super) fn receive(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<Option<Datagram>> {
+pub(crate) fn receive(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<Option<Datagram>> {
     let mut parts = [IoSliceMut::new(buffer)];
     // in6_pktinfo is the larger of the two.
     let mut control = nix::cmsg_space!(libc::in6_pktinfo);

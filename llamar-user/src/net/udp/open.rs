@@ -1,5 +1,6 @@
 //! How the sockets come about: ports, groups and options.
 
+use std::fmt;
 use std::io;
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket as StdSocket};
 
@@ -22,6 +23,13 @@ pub struct Protocol {
     pub group_v6: Ipv6Addr,
     /// What is to be done about another program that does not let go of the port.
     way_out: &'static str,
+}
+
+impl fmt::Display for Protocol {
+    /// The groups.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} and {}", self.group_v4, self.group_v6)
+    }
 }
 
 /// LLMNR (RFC 4795 2).
@@ -147,7 +155,7 @@ fn finish(socket: Socket, address: SocketAddr, shared: bool) -> io::Result<UdpSo
 /// Binds a socket to a port that others may have. avahi, systemd-resolved and nearly all others set SO_REUSEADDR, if not
 /// at first. SO_REUSEPORT makes those that set it one group, of which chance says who gets what is sent to one host; so
 /// it is set only where somebody has set nothing else.
-fn share(socket: &Socket, address: SocketAddr) -> io::Result<()> {
+pub(crate) fn share(socket: &Socket, address: SocketAddr) -> io::Result<()> {
     socket.set_reuse_address(true)?;
     match socket.bind(&address.into()) {
         Err(error) if error.kind() == io::ErrorKind::AddrInUse => {

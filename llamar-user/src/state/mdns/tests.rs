@@ -110,7 +110,7 @@ fn none() -> Kept {
 fn a_host_has_its_names_in_the_domain_and_all_addresses_of_the_interface() {
     let wanted = on_eth0(
         "[interface.eth0]\nnames = [\"casa\", \"media.lab\", \"casa2.local\"]\n",
-        "10.0.0.1/24 10.0.0.2/24!secondary fe80::1/64 2001:db8::1/64",
+        "10.0.0.2/24!secondary 10.0.0.1/24 2001:db8::1/64 fe80::1/64",
         &none(),
     );
     let all = "10.0.0.1 10.0.0.2 2001:db8::1 fe80::1";
@@ -145,8 +145,36 @@ fn addresses_that_are_not_ours_for_certain_are_not_told() {
     let wanted = told("2001:db8::3/64!deprecated 2001:db8::1/64!tentative");
     assert_eq!(hosts(&wanted), "casa.local< 2001:db8::3\n");
     assert_eq!(wanted.v6, "2001:db8::3".parse().ok());
-    let wanted = told("2001:db8::3/64 2001:db8::4/64!secondary");
+    let wanted = told("2001:db8::4/64!secondary 2001:db8::3/64");
     assert_eq!(wanted.v6, "2001:db8::3".parse().ok());
+}
+
+// RFC 6762 11: A33
+#[test]
+fn a_prefix_counts_where_it_tells_what_is_on_the_link() {
+    let network = |ip: &str, peer: &str| {
+        let address = Address {
+            peer: peer.parse().ok(),
+            ..address(ip)
+        };
+        network(&address)
+    };
+    let expected = |ip: &str, length: u8| (ip.parse::<IpAddr>().unwrap(), length);
+    for (ip, peer, length) in [
+        ("10.0.0.1/24", "", 24),
+        ("10.0.0.1/32", "", 32),
+        ("fe80::1/64", "", 64),
+        ("10.0.0.1/0", "", 32),
+        ("2001:db8::1/0", "", 128),
+        ("10.0.0.1/24", "10.0.0.2", 24),
+        ("10.0.0.1/32", "10.0.0.2", 32),
+        ("10.0.0.1/24", "192.168.0.1", 32),
+        ("fe80::1/64", "2001:db8::1", 128),
+        ("10.0.0.1/0", "192.168.0.1", 32),
+    ] {
+        let own = ip.split('/').next().unwrap();
+        assert_eq!(network(ip, peer), expected(own, length), "{ip} {peer}");
+    }
 }
 
 // RFC 6762 6.2, 8.4: A17, A27
@@ -221,6 +249,18 @@ fn hosts_held_for_others_are_claimed_and_those_of_the_hosts_file_are_not() {
     assert_eq!((wanted.v4, wanted.v6), (None, None));
 }
 
+#[test]
+fn thousands_of_hosts_are_claimed_each_with_its_address() {
+    let mut toml = "[interface.eth0]\n[hosts]\n".to_owned();
+    for number in 0..20_000u32 {
+        let address = Ipv4Addr::from_bits(0x0a01_0000 + number);
+        writeln!(toml, "host-{number} = \"{address}\"").unwrap();
+    }
+    let wanted = on_eth0(&toml, "10.0.0.1/24", &none());
+    assert_eq!(wanted.hosts.len(), 20_001);
+    assert!(wanted.hosts.iter().all(|host| host.reverse));
+}
+
 const SERVICES: &str = "names = [\"casa\", \"media\"]\n[hosts]\nnas = \"10.0.0.9\"\n[interface.eth0]\n[interface.eth1]\nnames = \"patio\"\n\
     [[service]]\nname = \"Web on %h\"\ntype = \"_http._tcp\"\nport = 80\nsubtypes = [\"_printer\"]\ntxt = { path = \"/\" }\n\
     [[service]]\nname = \"Films\"\ntype = \"_http._tcp\"\nport = 81\nhost = \"media\"\n\
@@ -267,9 +307,11 @@ fn new_names_are_kept_and_followed_by_what_is_called_after_them() {
     let mut kept = none();
     kept.remember(&name("casa.local"), &name("casa-2.local"));
     kept.remember(&name("nas.local"), &name("nas-2.local"));
-    let renamed = Instance::parse(r"Web on casa-2._http._tcp.local").unwrap();
-    let next = crate::dnssd::next_instance(renamed.name()).unwrap();
-    kept.remember(renamed.name(), &next);
+    let instance = |text| Instance::parse(text).unwrap().name().clone();
+    kept.remember(
+        &instance("Web on casa-2._http._tcp.local"),
+        &instance("Web on casa-2 (2)._http._tcp.local"),
+    );
     let links = links([link(2, "eth0", "10.0.0.1/24")]);
     let all = wanted(&config(SERVICES), &links, &kept, true);
     assert!(hosts(&all[&2]).starts_with(

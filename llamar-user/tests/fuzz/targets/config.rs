@@ -17,7 +17,7 @@ pub struct Ini(TempDir);
 pub struct HostsFile(TempDir);
 
 /// Words of all these files, so that some of what is made up means something.
-const WORDS: [&str; 64] = [
+const WORDS: [&str; 76] = [
     "\n",
     "\n",
     "\n",
@@ -82,6 +82,18 @@ const WORDS: [&str; 64] = [
     "\r\n",
     "[[",
     "]]",
+    "[[service]]\n",
+    "services-dir",
+    "mdns",
+    "mdns-on-conflict",
+    "type",
+    "_http._tcp",
+    "port",
+    "txt",
+    "subtypes",
+    "host",
+    "%h",
+    "%",
 ];
 
 fn words(dice: &mut Dice) -> Vec<u8> {

@@ -2,9 +2,11 @@
 
 use crate::run::fuzz;
 
+mod capture;
 mod config;
 mod engine;
 mod frame;
+mod mdns;
 mod message;
 mod name;
 mod respond;
@@ -70,4 +72,16 @@ fn engine() {
 #[test]
 fn sender() {
     fuzz::<sender::Senders>();
+}
+
+/// The engine of mDNS: names and services claimed, questions asked, and whatever comes about them.
+#[test]
+fn mdns() {
+    fuzz::<mdns::Mdns>();
+}
+
+/// Capture files, and the linter for what they hold.
+#[test]
+fn capture() {
+    fuzz::<capture::Captures>();
 }

@@ -119,15 +119,6 @@ impl Heard {
             && self.authority.iter().any(|told| told.name == name)
     }
 
-    /// Whether it is a query that asks a question, written as [`Asked`] writes it; `QU` or not is the same.
-    pub fn asks(&self, question: &str) -> bool {
-        !self.is_response()
-            && self
-                .questions
-                .iter()
-                .any(|asked| asked.to_string().trim_end_matches(" QU") == question)
-    }
-
     /// Whether it is a response with a record, in any section.
     pub fn tells(&self, record: &str) -> bool {
         self.is_response() && self.records().any(|told| told.to_string() == record)

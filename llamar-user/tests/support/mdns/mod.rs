@@ -5,8 +5,8 @@ mod heard;
 mod speech;
 mod station;
 
-pub use heard::{Asked, Heard, Told};
-pub use speech::{Record, Speech, wire_name};
+pub use heard::{Asked, Heard};
+pub use speech::{Record, Speech};
 pub use station::Somebody;
 
 /// Type PTR.

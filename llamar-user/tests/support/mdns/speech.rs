@@ -63,12 +63,7 @@ impl Speech {
 
     /// Puts other counts in.
     #[must_use]
-    pub fn counts(self, counts: [u16; 4]) -> Self {
-        Self { counts, ..self }
-    }
-
     /// Adds a question.
-    #[must_use]
     pub fn question(self, name: &str, kind: u16) -> Self {
         self.question_of_class(name, kind, 1)
     }

@@ -10,6 +10,7 @@ use crate::dnssd::local;
 use crate::mdns::Change;
 
 mod bounds;
+mod properties;
 mod rules;
 
 const ETH0: u32 = 2;

@@ -192,17 +192,23 @@ fn targets_are_in_the_order_in_which_they_are_to_be_tried() {
     );
 }
 
-// RFC 6763 4.2: B12
+// RFC 6763 4.2, RFC 6762 3, 13: B12, A1
 #[test]
 fn instance_is_what_it_is_pointed_to_as_whatever_was_asked() {
     let mut scene = Scene::new(Scope::Instances(vec![name(HTTP)]));
     scene.wishes();
-    let pointed = r"Else._other._udp.example.com";
+    let told = scene.hear(&[
+        ptr(HTTP, "Else._other._udp.local"),
+        ptr(HTTP, "Far._http._tcp.example.com"),
+        ptr(HTTP, "casa.local"),
+        ptr(HTTP, HTTP),
+    ]);
     assert_eq!(
-        scene.hear(&[ptr(HTTP, pointed), ptr(HTTP, "casa.local"), ptr(HTTP, HTTP)]),
-        ["+ Else._other._udp.example.com"]
+        told,
+        ["+ Far._http._tcp.example.com", "+ Else._other._udp.local"]
     );
-    let asked = [format!("+2 {pointed} SRV"), format!("+2 {pointed} TXT")];
+    // RFC 6762 3, 13: what is not of the link is not asked for there.
+    let asked = ["SRV", "TXT"].map(|kind| format!("+2 Else._other._udp.local {kind}"));
     assert_eq!(scene.wishes(), asked.into());
 }
 
@@ -248,6 +254,24 @@ fn what_comes_and_goes_is_told_as_it_does() {
     // Nobody tells of what is not asked for: what was known is not known any more.
     assert_eq!(scene.hear(&[ptr(HTTP, WEB)]), ["+ Web._http._tcp.local"]);
     assert!(scene.wait(10_000).is_empty());
+}
+
+#[test]
+fn service_that_comes_back_is_what_it_is_now() {
+    let mut scene = Scene::all();
+    scene.hear(&web());
+    scene.lose(&[ptr(HTTP, WEB)]);
+    let back = [
+        ptr(HTTP, WEB),
+        srv(WEB, "casa.local", 81),
+        txt(WEB, &["path=/new"]),
+        address("casa.local", "192.0.2.8"),
+        address("casa.local", "fe80::8"),
+    ];
+    assert_eq!(
+        scene.hear(&back)[1],
+        r#"= Web._http._tcp.local casa.local:81 [192.0.2.8 fe80::8] "path=/new""#
+    );
 }
 
 #[test]
@@ -364,6 +388,9 @@ fn listener_tells_of_services_that_nobody_pointed_to_and_wishes_nothing() {
     let mut scene = Scene::passive(Scope::All(local()));
     assert_eq!(scene.hear(&web()[1..]).len(), 2);
     assert!(scene.wishes().is_empty());
+    // Whose pointer has gone has gone, though the rest is yet to follow.
+    scene.hear(&web()[..1]);
+    assert_eq!(scene.lose(&web()[..1]), ["- Web._http._tcp.local"]);
     for (scope, heard) in [
         (Scope::Instances(vec![name(HTTP)]), 2),
         (Scope::Instances(vec![name("_ipp._tcp.local")]), 0),

@@ -4,9 +4,11 @@
 //! breaches, and nobody is accused for what was forgotten.
 
 mod copies;
+mod print;
 mod questions;
 mod responses;
 mod senders;
+mod updates;
 
 use std::time::Duration;
 
@@ -18,6 +20,7 @@ use copies::Copies;
 use questions::Questions;
 use responses::Responses;
 use senders::Senders;
+use updates::Updates;
 
 /// Timers of senders, the way of a packet and clocks of captures are not exact: what is this much too early is in time.
 const EARLY: Duration = Duration::from_millis(50);
@@ -29,11 +32,22 @@ pub(super) struct Memory {
     questions: Questions,
     responses: Responses,
     senders: Senders,
+    updates: Updates,
     /// When the first message came.
     since: Option<Duration>,
 }
 
 impl Memory {
+    /// Most that is remembered by all parts together.
+    #[cfg(test)]
+    pub const MOST: usize = 2 * 32_768 + 2 * 8192 + 4096 + 256;
+
+    /// How much is remembered.
+    #[cfg(test)]
+    pub fn len(&self) -> usize {
+        self.questions.len() + self.responses.len() + self.senders.len() + self.updates.len()
+    }
+
     /// Whether a message is one that has been heard already and came twice, as by a bridge, an access point, or
     /// because it was captured on its way out and in.
     pub fn is_copy(&mut self, heard: &Heard<'_>) -> bool {
@@ -52,6 +66,7 @@ impl Memory {
             }
             Purpose::Response => {
                 self.senders.response(judged, findings);
+                self.updates.check(judged, findings);
                 self.responses
                     .check(judged, &self.questions, heard_for, findings);
             }

@@ -9,12 +9,14 @@ use super::super::breach::Findings;
 use super::super::message::{Judged, flushes};
 use super::super::rules;
 use super::EARLY;
+use super::print::Print;
 use super::questions::Questions;
 use crate::dns::{Name, Rdata, Record, kind};
 use crate::dnssd::Instance;
 
-/// Most names with types that are remembered.
-const KEPT_MAX: usize = 8192;
+/// Most names with types that are remembered, and most records of all of them: some megabytes.
+const NAMES_MAX: usize = 8192;
+const KEPT_MAX: usize = 32_768;
 /// Most records of one name and type: more than a host has addresses, and than most links have printers.
 const SAID_MAX: usize = 64;
 /// RFC 6762 6: between two multicasts of a record.
@@ -34,6 +36,8 @@ const BACK: Duration = Duration::from_secs(30);
 #[derive(Debug, Default)]
 pub(super) struct Responses {
     said: HashMap<(Name, u16), Vec<Said>>,
+    /// How many there are of all names.
+    count: usize,
     /// Names of which somebody has said or known a TXT record.
     with_txt: HashSet<Name>,
 }
@@ -42,7 +46,7 @@ pub(super) struct Responses {
 #[derive(Debug)]
 struct Said {
     by: IpAddr,
-    data: Rdata,
+    data: Print,
     ttl: u32,
     /// When it was said last.
     at: Duration,
@@ -57,6 +61,11 @@ struct Said {
 }
 
 impl Responses {
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.said.values().map(Vec::len).sum::<usize>() + self.with_txt.len()
+    }
+
     /// Judges a response, and remembers it. `heard_for`: how long one has been listening.
     pub(super) fn check(
         &mut self,
@@ -101,8 +110,9 @@ impl Responses {
         for known in &judged.message.answers {
             let said = self.said.get(&(known.owner.clone(), known.kind));
             let mut said = said.into_iter().flatten();
+            let data = Print::of(&known.data);
             let Some(true_ttl) = said
-                .find(|said| said.data == known.data && said.ttl > 0)
+                .find(|said| said.data == data && said.ttl > 0)
                 .map(|said| said.ttl)
             else {
                 continue;
@@ -120,24 +130,29 @@ impl Responses {
     /// What is remembered of a record, which is made if it is not there and there is room.
     fn said(&mut self, judged: &Judged<'_>, record: &Record) -> Option<&mut Said> {
         let key = (record.owner.clone(), record.kind);
-        if self.said.len() == KEPT_MAX && !self.said.contains_key(&key) {
+        let is_new = !self.said.contains_key(&key);
+        if self.count == KEPT_MAX || self.said.len() == NAMES_MAX && is_new {
             self.said.clear();
+            self.count = 0;
         }
         let (by, at) = (judged.heard.from.ip(), judged.heard.at);
+        let data = Print::of(&record.data);
         let list = self.said.entry(key).or_default();
         let place = list
             .iter()
-            .position(|said| said.by == by && said.data == record.data);
+            .position(|said| said.by == by && said.data == data);
         let place = match place {
             Some(place) => place,
             None => {
                 if list.len() == SAID_MAX {
                     let oldest = (0..list.len()).min_by_key(|&place| list[place].at)?;
                     list.swap_remove(oldest);
+                    self.count -= 1;
                 }
+                self.count += 1;
                 list.push(Said {
                     by,
-                    data: record.data.clone(),
+                    data,
                     ttl: record.ttl,
                     at,
                     multicast: None,
@@ -161,6 +176,8 @@ impl Responses {
             let key = (record.owner.clone(), record.kind);
             let list = self.said.get_mut(&key).into_iter().flatten();
             for said in list.filter(|said| said.by == by && said.at < now) {
+                // RFC 6762 8.4: data that changes is announced anew, whenever it does.
+                said.announced.clear();
                 let lives = said.ttl > 0 && now.saturating_sub(said.at) > BURST;
                 if lives && said.left_out.is_none() {
                     said.left_out = Some(now);
@@ -172,7 +189,7 @@ impl Responses {
     fn learn_txt(&mut self, judged: &Judged<'_>) {
         let all = judged.message.records();
         for record in all.filter(|record| record.kind == kind::TXT) {
-            if self.with_txt.len() == KEPT_MAX {
+            if self.with_txt.len() == NAMES_MAX {
                 self.with_txt.clear();
             }
             self.with_txt.insert(record.owner.clone());
@@ -204,7 +221,13 @@ impl Said {
             return;
         };
         let since = judged.heard.at.saturating_sub(left_out);
-        if flushes(record) && record.ttl > 0 && since > BURST && since < BACK {
+        let is_back = flushes(record) && record.ttl > 0 && since > BURST && since < BACK;
+        // Data that replaces other data is another set, not the rest of the same.
+        let is_other = |other: &&Record| {
+            other.kind == record.kind && other.owner == record.owner && other.data != record.data
+        };
+        let mut others = judged.message.records().filter(is_other);
+        if is_back && others.any(|other| other.ttl > 0) {
             findings.record(
                 rules::WHOLE,
                 record,
@@ -234,7 +257,8 @@ impl Said {
         };
         // That a record is gone, or is there again, is worth telling at once.
         let is_news = self.gone != (record.ttl == 0);
-        if !is_news && gap + EARLY < least {
+        // What is in a message twice is not said twice.
+        if !is_news && !gap.is_zero() && gap + EARLY < least {
             findings.record(
                 rules::ONCE_A_SECOND,
                 record,

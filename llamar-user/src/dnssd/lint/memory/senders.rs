@@ -44,6 +44,11 @@ struct Host {
 }
 
 impl Senders {
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.hosts.len() + self.legacy.len()
+    }
+
     /// Judges a query. `heard_for`: how long one has been listening.
     pub(super) fn query(
         &mut self,

@@ -130,19 +130,12 @@ fn unused_bits(judged: &Judged<'_>, findings: &mut Findings) {
 
 /// Ports, addresses and hop limit.
 fn way(judged: &Judged<'_>, findings: &mut Findings) {
-    let heard = judged.heard;
-    let (from, to) = (heard.from, heard.to);
-    let is_stray = judged.is_multicast() && !judged.is_to_group();
-    let group = Family::of(to.ip()).group();
-    if !judged.is_response() {
-        if is_stray {
-            findings.message(
-                rules::GROUP,
-                format!("a query goes to {}, not to the group {group}", to.ip()),
-            );
-        }
+    let is_response = judged.is_response();
+    destination(judged, is_response, findings);
+    if !is_response {
         return;
     }
+    let from = judged.heard.from;
     if from.port() != PORT {
         findings.message(
             rules::SOURCE_PORT,
@@ -152,36 +145,42 @@ fn way(judged: &Judged<'_>, findings: &mut Findings) {
             ),
         );
     }
-    if is_stray {
-        findings.message(
-            rules::DESTINATION,
-            format!("a response goes to {}, not to the group {group}", to.ip()),
-        );
-    } else if judged.is_multicast() && to.port() != PORT {
-        findings.message(
-            rules::DESTINATION,
-            format!(
-                "a multicast response goes to port {}, not {PORT}",
-                to.port()
-            ),
-        );
-    }
     // RFC 6762 11: what goes to the group comes from the link, whatever its source is.
-    let prefixes = &judged.link.prefixes;
-    if !judged.is_multicast()
-        && !prefixes.is_empty()
-        && !prefixes.iter().any(|prefix| is_in(from.ip(), *prefix))
-    {
+    let mut prefixes = judged.link.prefixes.iter();
+    let is_known = !judged.link.prefixes.is_empty();
+    if !judged.is_multicast() && is_known && !prefixes.any(|prefix| is_in(from.ip(), *prefix)) {
         findings.message(
             rules::ON_LINK,
             "a unicast response comes from an address that is not of this link, and has to be ignored",
         );
     }
-    if let Some(limit) = heard.hop_limit.filter(|limit| *limit < u8::MAX) {
+    if let Some(limit) = judged.heard.hop_limit.filter(|limit| *limit < u8::MAX) {
         findings.message(
             rules::HOP_LIMIT,
             format!("a response has a hop limit of {limit}, not 255"),
         );
+    }
+}
+
+fn destination(judged: &Judged<'_>, is_response: bool, findings: &mut Findings) {
+    if !judged.is_multicast() {
+        return;
+    }
+    let to = judged.heard.to;
+    let group = Family::of(to.ip()).group();
+    let (rule, what) = match is_response {
+        true => (rules::DESTINATION, "response"),
+        false => (rules::GROUP, "query"),
+    };
+    if !judged.is_to_group() {
+        let text = format!("a {what} goes to {}, not to the group {group}", to.ip());
+        findings.message(rule, text);
+    } else if is_response && to.port() != PORT {
+        let text = format!(
+            "a multicast response goes to port {}, not {PORT}",
+            to.port()
+        );
+        findings.message(rule, text);
     }
 }
 

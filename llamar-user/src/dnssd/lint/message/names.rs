@@ -100,10 +100,7 @@ pub(in super::super) fn browses(name: &Name) -> bool {
 /// Judges the name of a type, a subtype or an instance.
 fn offered(name: &Name, record: &Record, findings: &mut Findings) {
     let labels: Vec<_> = name.labels().collect();
-    let pair = labels.windows(2).position(|pair| {
-        is_underscored(pair[0]) && is_underscored(pair[1]) && !is_sub(pair[1]) && !is_sub(pair[0])
-    });
-    let Some(place) = pair else {
+    let Some(place) = pair(&labels) else {
         return;
     };
     let Some((kind, _)) = tail(&labels, place).and_then(|name| ServiceType::split(&name)) else {
@@ -124,21 +121,25 @@ fn offered(name: &Name, record: &Record, findings: &mut Findings) {
     }
     let front = &labels[..place];
     let is_subtype = front.last().is_some_and(|label| is_sub(label));
-    if record.kind == kind::PTR && is_subtype || front.is_empty() {
-        return;
+    if !(front.is_empty() || record.kind == kind::PTR && is_subtype) {
+        instance(front, record, findings);
     }
-    if front.len() > 1 {
+}
+
+/// Judges the labels in front of a type.
+fn instance(labels: &[&[u8]], record: &Record, findings: &mut Findings) {
+    if labels.len() > 1 {
         findings.record(
             rules::INSTANCE,
             record,
             format!(
                 "the name of an instance has {} labels, not one",
-                front.len()
+                labels.len()
             ),
         );
     }
-    let is_control = |byte: &u8| byte.is_ascii_control();
-    if let Some(label) = front.iter().find(|label| label.iter().any(is_control)) {
+    let mut labels = labels.iter();
+    if let Some(label) = labels.find(|label| label.iter().any(u8::is_ascii_control)) {
         findings.record(
             rules::INSTANCE,
             record,
@@ -148,6 +149,21 @@ fn offered(name: &Name, record: &Record, findings: &mut Findings) {
             ),
         );
     }
+}
+
+/// Where the two labels of a type are among those of a name: where a protocol is that there is, or else where two labels
+/// look like a type's.
+fn pair(labels: &[&[u8]]) -> Option<usize> {
+    let pairs = || labels.windows(2).enumerate();
+    let is_known =
+        |label: &[u8]| label.eq_ignore_ascii_case(b"_tcp") || label.eq_ignore_ascii_case(b"_udp");
+    let looks = |pair: &[&[u8]]| {
+        let mut both = pair.iter();
+        both.all(|label| is_underscored(label) && !is_sub(label))
+    };
+    let place = pairs().find(|(_, pair)| looks(pair) && is_known(pair[1]));
+    let place = place.or_else(|| pairs().find(|(_, pair)| looks(pair)));
+    place.map(|(place, _)| place)
 }
 
 fn tail(labels: &[&[u8]], place: usize) -> Option<Name> {

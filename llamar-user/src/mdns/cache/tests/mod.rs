@@ -6,6 +6,7 @@ use super::*;
 use crate::dns::{Compression, Nsec, Rdata, Srv, Txt};
 
 mod bounds;
+mod captures;
 mod properties;
 mod rules;
 

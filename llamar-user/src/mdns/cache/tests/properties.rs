@@ -52,12 +52,12 @@ fn record((owner, data, ttl, flush): (u8, u8, u8, bool)) -> Record {
 
 /// What somebody knows who sees the changes only: what there is, and that nothing comes twice or goes before it came.
 #[derive(Default)]
-struct Witness {
-    there: BTreeMap<String, Record>,
+pub(super) struct Witness {
+    pub(super) there: BTreeMap<String, Record>,
 }
 
 impl Witness {
-    fn sees(&mut self, scene: &mut Scene) {
+    pub(super) fn sees(&mut self, scene: &mut Scene) {
         while let Some((record, _, change)) = scene.cache.poll_change() {
             assert_eq!(record.class, kind::IN);
             let key = format!("{} {} {}", record.owner, record.kind, record.data).to_lowercase();

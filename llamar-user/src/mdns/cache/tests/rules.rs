@@ -60,7 +60,16 @@ fn goodbye_ends_a_record_after_a_second_in_which_it_can_be_rescued() {
         scene.found("_http._tcp.local", kind::PTR),
         ["a.local.", "b.local."]
     );
+    let condemned = |scene: &Scene| {
+        scene
+            .cache
+            .entries()
+            .filter(|entry| entry.is_condemned())
+            .count()
+    };
+    assert_eq!(condemned(&scene), 2);
     scene.hears(vec![record(4500, "b.local")]);
+    assert_eq!(condemned(&scene), 1);
     scene.at(11.0);
     assert_eq!(
         scene.changes(),
@@ -70,7 +79,8 @@ fn goodbye_ends_a_record_after_a_second_in_which_it_can_be_rescued() {
     assert_eq!(scene.found("_http._tcp.local", kind::PTR), ["b.local."]);
 }
 
-// RFC 6762 10.1, 10.2: A29, A31. A goodbye says what is not true, so it does not flush the others.
+// RFC 6762 10.1, 10.2: A29, A31
+// A goodbye says what is not true, so it does not flush the others.
 #[test]
 fn goodbye_of_a_unique_record_ends_that_one_only() {
     let mut scene = Scene::new();
@@ -329,7 +339,8 @@ fn records_of_one_message_only_are_no_news_and_flush_nothing() {
     assert_eq!(scene.all().len(), 1);
 }
 
-// RFC 6762 6, 18.1: A9, A47. Whatever section a record stands in, and whatever was asked.
+// RFC 6762 6, 18.1: A9, A47
+// Whatever section a record stands in, and whatever was asked.
 #[test]
 fn records_of_all_sections_are_taken_and_questions_ignored() {
     let mut scene = Scene::new();
@@ -379,7 +390,8 @@ fn nsec_says_what_a_name_does_not_have() {
     assert!(!scene.cache.denies(&casa, kind::AAAA));
 }
 
-// RFC 6762 6.1: A45. Other forms are kept, but say nothing; nor does a goodbye.
+// RFC 6762 6.1: A45
+// Other forms are kept, but say nothing; nor does a goodbye.
 #[test]
 fn nsec_of_other_forms_denies_nothing_and_spoils_nothing() {
     let casa = name("casa.local");

@@ -72,11 +72,16 @@ fn option<'a>(block: &'a InterfaceDescriptionBlock<'_>, code: OptionCode) -> Opt
     option.as_bytes().ok()
 }
 
-/// A name without the zeros that some writers put behind it; `None` if it is empty.
+/// A name that a terminal can show, without the zeros that some writers put behind it; `None` if it is empty.
 fn name(value: &[u8]) -> Option<String> {
     let end = value.iter().position(|&byte| byte == 0);
     let value = &value[..end.unwrap_or(value.len()).min(NAME_MAX)];
-    (!value.is_empty()).then(|| String::from_utf8_lossy(value).into_owned())
+    let shown = |char: char| match char.is_control() {
+        true => char::REPLACEMENT_CHARACTER,
+        false => char,
+    };
+    let text: String = String::from_utf8_lossy(value).chars().map(shown).collect();
+    (!text.is_empty()).then_some(text)
 }
 
 /// Units in a second. What fits in no integer has no use either: all times are the epoch then.
@@ -139,7 +144,7 @@ mod tests {
     fn names_are_text_of_bounded_length() {
         assert_eq!(name(b"eth0\0\0"), Some("eth0".into()));
         assert_eq!(name(b"\0x"), None);
-        assert_eq!(name(b"a\xff"), Some("a\u{fffd}".into()));
+        assert_eq!(name(b"a\xff\x1b[2J"), Some("a\u{fffd}\u{fffd}[2J".into()));
         assert_eq!(name(&[b'x'; 300]).unwrap().len(), 255);
     }
 }

@@ -233,31 +233,18 @@ fn radiotap_headers_are_stepped_over() {
 #[test]
 fn frames_that_are_cut_off_anywhere_are_malformed_or_no_datagrams() {
     let packet = v4(b"hello");
-    let sll = [
-        &[0, 2, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0, 8, 0][..],
-        &packet,
-    ]
-    .concat();
-    let sll2 = [
-        &[8, 0, 0, 0, 0, 0, 0, 3, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0][..],
-        &packet,
-    ]
-    .concat();
+    let radiotap = b"\0\0\x08\0\0\0\0\0";
+    let sll = [0, 2, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0, 8, 0];
+    let sll2 = [8, 0, 0, 0, 0, 0, 0, 3, 0, 1, 0, 6, 2, 0, 0, 0, 0, 1, 0, 0];
+    let wireless = wireless(0x08, 1, 1, &snap(&packet));
     for (link, frame) in [
         (0, [&b"\x02\0\0\0"[..], &packet].concat()),
         (1, ethernet(0x0800, &packet)),
         (101, packet.clone()),
-        (105, wireless(0x08, 1, 1, &snap(&packet))),
-        (113, sll),
-        (
-            127,
-            [
-                &b"\0\0\x08\0\0\0\0\0"[..],
-                &wireless(0x08, 1, 1, &snap(&packet)),
-            ]
-            .concat(),
-        ),
-        (276, sll2),
+        (105, wireless.clone()),
+        (113, [&sll[..], &packet].concat()),
+        (127, [&radiotap[..], &wireless].concat()),
+        (276, [&sll2[..], &packet].concat()),
     ] {
         assert!(one(link, &frame).is_ok());
         for end in 0..frame.len() {

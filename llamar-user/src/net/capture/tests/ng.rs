@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use super::*;
-use crate::net::capture::Why;
 use crate::net::capture::pcapng::INTERFACES_MAX;
 
 /// Writes blocks in one byte order.
@@ -199,13 +198,10 @@ fn older_packets_have_half_the_bits_for_their_interface() {
 }
 
 #[test]
-fn damage_in_a_packet_is_counted_and_damage_to_blocks_ends_the_file() {
+fn damage_in_a_packet_is_counted() {
     let frame = v4(b"hello");
     let ng = Ng::Little;
-    let start = [ng.section(), ng.interface(101, 0, &[])].concat();
-    let packet = ng.enhanced(0, 0, &frame, frame.len());
-    let after = |block: Vec<u8>| read([start.clone(), block, packet.clone()].concat());
-    let mut too_long = packet.clone();
+    let mut too_long = packet();
     too_long[20] = 0xff;
     for malformed in [
         ng.enhanced(7, 0, &frame, frame.len()),
@@ -213,45 +209,51 @@ fn damage_in_a_packet_is_counted_and_damage_to_blocks_ends_the_file() {
         ng.block(6, &[]),
         ng.block(3, &[]),
     ] {
-        let read = after(malformed);
+        let read = with(malformed);
         assert_eq!(
             (read.datagrams.len(), read.skipped.count(Skip::Malformed)),
             (1, 1)
         );
         assert!(read.error.is_none());
     }
-    let offset = start.len();
-    for (length, expected) in [
-        (
-            13_u32,
-            format!("packet 1 at byte {offset} claims to have 13 bytes, which cannot be"),
-        ),
-        (
-            8,
-            format!("packet 1 at byte {offset} claims to have 8 bytes, which cannot be"),
-        ),
-        (
-            0x4000_0000,
-            format!("packet 1 at byte {offset} claims to have 1073741824 bytes, which cannot be"),
-        ),
-        (16, format!("the block at byte {offset} is broken")),
-    ] {
-        let mut block = packet.clone();
+}
+
+fn start() -> Vec<u8> {
+    [Ng::Little.section(), Ng::Little.interface(101, 0, &[])].concat()
+}
+
+fn packet() -> Vec<u8> {
+    let frame = v4(b"hello");
+    Ng::Little.enhanced(0, 0, &frame, frame.len())
+}
+
+/// What comes of a block between the beginning of a file and a packet.
+fn with(block: Vec<u8>) -> Read {
+    read([start(), block, packet()].concat())
+}
+
+#[test]
+fn damage_to_blocks_ends_the_file() {
+    let at = start().len();
+    let said = |block| with(block).error.unwrap().why.to_string();
+    for length in [13_u32, 8, 0x4000_0000] {
+        let mut block = packet();
         block[4..8].copy_from_slice(&length.to_le_bytes());
-        let read = after(block);
-        assert_eq!(read.error.unwrap().why.to_string(), expected);
+        let expected =
+            format!("packet 1 at byte {at} claims to have {length} bytes, which cannot be");
+        assert_eq!(said(block), expected);
     }
-    let short = after(ng.block(1, &[0; 4]));
-    assert!(matches!(short.error.unwrap().why, Why::Block(at) if at == offset as u64));
-    let mut second = ng.section();
-    second[8] = 0;
-    assert!(matches!(after(second).error.unwrap().why, Why::Block(_)));
-    let mut version = ng.section();
+    let broken = format!("the block at byte {at} is broken");
+    let mut lengths = packet();
+    lengths[4] = 16;
+    let mut order = Ng::Little.section();
+    order[8] = 0;
+    for block in [lengths, order, Ng::Little.block(1, &[0; 4])] {
+        assert_eq!(said(block), broken);
+    }
+    let mut version = Ng::Little.section();
     version[12] = 2;
-    assert_eq!(
-        after(version).error.unwrap().to_string(),
-        "test.pcap: is pcapng of version 2, and only 1 is known"
-    );
+    assert_eq!(said(version), "is pcapng of version 2, and only 1 is known");
 }
 
 #[test]

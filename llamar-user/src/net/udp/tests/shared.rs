@@ -1,6 +1,7 @@
 //! mDNS's port, which many programs of a host have at once (RFC 6762 15.1).
 
 use std::io::Read as _;
+use std::time::Instant;
 
 use super::*;
 
@@ -59,6 +60,9 @@ fn the_port_is_shared_with_those_who_came_before_and_all_hear_a_group() {
                 families().map(|(family, ..)| other(family, device, reuse_address, reuse_port));
             let groups = Groups::bind_shared(MDNS).unwrap();
             groups.join(device).unwrap();
+            // Of those that set it chance would choose who gets what is sent to one host.
+            let reuses_port = SockRef::from(&groups.ipv4).reuse_port().unwrap();
+            assert_eq!(reuses_port, !reuse_address);
             for ((_, from, to), other) in families().iter().zip(&others) {
                 ask_port(&peer, from, to, MDNS.port, "query");
                 let (text, datagram) = receives(&groups).await;
@@ -161,6 +165,11 @@ fn others_on_the_port_are_named_while_they_have_it() {
                 "{holders}"
             );
             drop(socket);
+            // A program that another test starts has it too, until it runs.
+            let begin = Instant::now();
+            while groups.others().is_some() && begin.elapsed() < SOON {
+                tokio::task::yield_now().await;
+            }
             assert_eq!(groups.others(), None);
         }
         // LLMNR's port is another one.
@@ -189,6 +198,31 @@ fn one_that_does_not_share_is_named_with_a_way_out() {
             );
         });
     }
+}
+
+// RFC 6762 17: A36
+#[test]
+fn the_longest_message_goes_out_in_fragments_and_comes_in_whole() {
+    in_namespace(async || {
+        let (peer, device) = pair().await;
+        let groups = Groups::bind_shared(MDNS).unwrap();
+        groups.join(device).unwrap();
+        for (family, source, to, headers) in [
+            (Domain::IPV4, "10.0.0.1", V4, 28),
+            (Domain::IPV6, "fe80::1", V6, 48),
+        ] {
+            let message = vec![7; crate::mdns::PACKET_MAX - headers];
+            let listener = peer.run(move || other(family, index_of("v1"), true, false));
+            let everybody = SocketAddr::new(addr(to), MDNS.port);
+            groups
+                .send(&message, everybody, addr(source), device)
+                .unwrap();
+            let length = peer.run(move || (&listener).read(&mut [0; 9194]).unwrap());
+            assert_eq!(length, message.len());
+            let (_, datagram) = receives(&groups).await;
+            assert_eq!(datagram.length, message.len());
+        }
+    });
 }
 
 #[test]

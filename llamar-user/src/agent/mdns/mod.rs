@@ -1,0 +1,233 @@
+//! mDNS in the agent (RFC 6762): its sockets, its engine, and the names that are kept. It is a part that may be missing:
+//! where the port cannot be had, everything else goes on.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::io;
+use std::net::{IpAddr, SocketAddr};
+use std::path::PathBuf;
+use std::time::Instant;
+
+use rand::rngs::StdRng;
+use tracing::{info, warn};
+
+use super::members::Members;
+use crate::config::Config;
+use crate::link::Links;
+use crate::mdns::{Arrival, Engine, Event, Handled, Ignored, Transmit, Wanted};
+use crate::net::udp::MDNS;
+use crate::net::{Datagram, Groups, Holders};
+use crate::state::mdns;
+
+mod kept;
+mod report;
+mod tell;
+
+pub use kept::KeptFile;
+
+/// mDNS on all interfaces.
+#[derive(Debug)]
+pub struct Mdns {
+    engine: Engine,
+    /// None while nothing is wanted, or the port cannot be had.
+    groups: Option<Groups>,
+    members: Members,
+    wanted: BTreeMap<u32, Wanted>,
+    kept: KeptFile,
+    /// With whom the port is shared.
+    others: Option<Holders>,
+    /// Why there are no sockets though they are wanted.
+    failure: Option<String>,
+}
+
+impl Mdns {
+    /// Nothing is wanted yet. `kept` is the file of the names that were changed.
+    pub fn new(rng: StdRng, kept: PathBuf) -> Self {
+        Self {
+            engine: Engine::new(rng),
+            groups: None,
+            members: Members::default(),
+            wanted: BTreeMap::new(),
+            kept: KeptFile::open(kept),
+            others: None,
+            failure: None,
+        }
+    }
+
+    /// Makes everything follow the configuration and the interfaces; `full` tries again what failed before.
+    pub fn follow(&mut self, now: Instant, config: &Config, links: &Links, full: bool) {
+        let on = config.interfaces.values().any(|interface| interface.mdns);
+        if !on {
+            self.close(now);
+            return;
+        }
+        if self.groups.is_none() && (full || self.failure.is_none()) {
+            self.open();
+        } else if full {
+            self.look_around();
+        }
+        let Some(groups) = &self.groups else { return };
+        let alone = self.others.is_none();
+        self.wanted = mdns::wanted(config, links, self.kept.kept(), alone);
+        let served = self.wanted.iter().map(|(&device, wanted)| {
+            let link = links.by_index.get(&device);
+            let interface = link.map_or_else(String::new, |link| link.name.clone());
+            (device, (interface, wanted.up))
+        });
+        self.members.follow(groups, &served.collect(), full);
+        let addresses = links.by_index.values().flat_map(|link| &link.addresses);
+        let own: BTreeSet<IpAddr> = addresses.map(|address| address.ip).collect();
+        self.engine.follow(now, self.wanted.clone(), own);
+    }
+
+    /// Tells everybody that our names end, and is silent from then on. What is to be sent has been polled already.
+    pub fn stop(&mut self, now: Instant) {
+        self.engine.shutdown(now);
+    }
+
+    /// The machine slept.
+    pub fn wake(&mut self, now: Instant) {
+        self.engine.wake(now);
+    }
+
+    /// Waits for a datagram. Nothing is lost if the future is dropped before it is ready.
+    pub async fn recv(&self, buffer: &mut [u8]) -> io::Result<Datagram> {
+        match &self.groups {
+            Some(groups) => groups.recv(buffer).await,
+            None => std::future::pending().await,
+        }
+    }
+
+    /// Takes a datagram; what became of it, for the counters.
+    pub fn datagram(
+        &mut self,
+        now: Instant,
+        datagram: &Datagram,
+        message: &[u8],
+    ) -> Result<Handled, Ignored> {
+        let arrival = Arrival {
+            from: datagram.from,
+            to: datagram.to,
+        };
+        self.engine
+            .handle_datagram(now, datagram.device, &arrival, message)
+    }
+
+    /// When [`timeout`](Self::timeout) is to be called.
+    pub fn poll_timeout(&self) -> Option<Instant> {
+        self.engine.poll_timeout()
+    }
+
+    /// A deadline of the engine's has come.
+    pub fn timeout(&mut self, now: Instant) {
+        self.engine.handle_timeout(now);
+    }
+
+    /// The next event.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.engine.poll_event()
+    }
+
+    /// The next datagram to be sent.
+    pub fn poll_transmit(&mut self) -> Option<Transmit> {
+        self.engine.poll_transmit()
+    }
+
+    /// Sends a datagram; an error says that it is lost.
+    pub fn transmit(&self, transmit: &Transmit) -> io::Result<()> {
+        let Transmit {
+            device,
+            to,
+            message,
+        } = transmit;
+        let source = self.source(*device, *to);
+        let source = source.ok_or(io::ErrorKind::AddrNotAvailable)?;
+        match &self.groups {
+            Some(groups) => groups.send(message, *to, source, *device),
+            None => Err(io::ErrorKind::NotConnected.into()),
+        }
+    }
+
+    /// Keeps the names that are used for others that we wanted.
+    pub fn keep(&mut self) {
+        let mut kept = self.kept.kept().clone();
+        for device in self.wanted.keys() {
+            for standing in self.engine.standings(*device) {
+                if standing.used == standing.wanted {
+                    kept.forget(&standing.wanted);
+                } else {
+                    kept.remember(&standing.wanted, &standing.used);
+                }
+            }
+        }
+        self.kept.keep(kept);
+    }
+
+    /// The address that a datagram goes out from: for one host one of its network, which it checks (RFC 6762 11).
+    fn source(&self, device: u32, to: SocketAddr) -> Option<IpAddr> {
+        let wanted = self.wanted.get(&device)?;
+        let near = wanted
+            .addresses
+            .iter()
+            .find(|(own, length)| !to.ip().is_multicast() && is_within(to.ip(), *own, *length));
+        let family = match to {
+            SocketAddr::V4(_) => wanted.v4.map(IpAddr::V4),
+            SocketAddr::V6(_) => wanted.v6.map(IpAddr::V6),
+        };
+        near.map(|(own, _)| *own).or(family)
+    }
+
+    fn open(&mut self) {
+        match Groups::bind_shared(MDNS) {
+            Ok(groups) => {
+                self.groups = Some(groups);
+                self.failure = None;
+                self.look_around();
+            }
+            Err(error) => {
+                let failure = error.to_string();
+                if self.failure.as_ref() != Some(&failure) {
+                    warn!("mDNS: {failure}; tried again every minute");
+                }
+                self.failure = Some(failure);
+            }
+        }
+    }
+
+    /// Ends everything, with goodbyes.
+    fn close(&mut self, now: Instant) {
+        if self.groups.is_some() {
+            self.engine.follow(now, BTreeMap::new(), BTreeSet::new());
+            while let Some(transmit) = self.engine.poll_transmit() {
+                let _ = self.transmit(&transmit);
+            }
+        }
+        self.groups = None;
+        self.members = Members::default();
+        self.wanted.clear();
+        self.failure = None;
+    }
+
+    /// RFC 6762 15: finds out with whom the port is shared, and says so.
+    fn look_around(&mut self) {
+        let others = self.groups.as_ref().and_then(Groups::others);
+        if let Some(holders) = others.as_ref().filter(|_| others != self.others) {
+            info!("mDNS: udp port 5353 is shared with {holders}; each answers for its own names");
+        }
+        self.others = others;
+    }
+}
+
+/// Whether an address is in the network of another.
+fn is_within(address: IpAddr, network: IpAddr, length: u8) -> bool {
+    match (address, network) {
+        (IpAddr::V4(one), IpAddr::V4(other)) => {
+            let differ = one.to_bits() ^ other.to_bits();
+            length == 0 || differ.leading_zeros() >= length.into()
+        }
+        (IpAddr::V6(one), IpAddr::V6(other)) => {
+            let differ = one.to_bits() ^ other.to_bits();
+            length == 0 || differ.leading_zeros() >= length.into()
+        }
+        _ => false,
+    }
+}

@@ -1,0 +1,84 @@
+//! What the agent tells of its mDNS over the control socket.
+
+use std::collections::BTreeMap;
+
+use super::Mdns;
+use crate::dns::Name;
+use crate::link::Links;
+use crate::mdns::{Standing, State};
+use crate::report::{ClaimedReport, ClaimedRow, ClaimedState};
+
+impl Mdns {
+    /// Every host and service, interface by interface.
+    pub fn report(&self, links: &Links) -> ClaimedReport {
+        let mut names = Vec::new();
+        for (&device, wanted) in &self.wanted {
+            let interface = links.by_index.get(&device);
+            let interface = interface.map_or_else(String::new, |link| link.name.clone());
+            let standings: BTreeMap<Name, Standing> = self
+                .engine
+                .standings(device)
+                .map(|standing| (standing.wanted.clone(), standing))
+                .collect();
+            let row = |name: &Name| row(device, &interface, name, standings.get(name));
+            names.extend(wanted.hosts.iter().map(|host| ClaimedRow {
+                addresses: host.addresses.iter().copied().collect(),
+                ..row(&host.name)
+            }));
+            names.extend(wanted.services.iter().map(|service| ClaimedRow {
+                host: Some(used(&standings, &service.host)),
+                port: Some(service.port),
+                ..row(&service.name)
+            }));
+        }
+        ClaimedReport {
+            agent: true,
+            names,
+            notes: self.notes(),
+        }
+    }
+
+    /// What keeps mDNS from working, or limits it.
+    fn notes(&self) -> Vec<String> {
+        let failure = self
+            .failure
+            .iter()
+            .map(|failure| format!("{failure}; nothing is told"));
+        let shared = self.others.iter().map(|others| {
+            format!("udp port 5353 is shared with {others}; each answers for its own names")
+        });
+        let failed = self
+            .wanted
+            .iter()
+            .filter(|(device, _)| self.members.failed(**device));
+        let failed = failed.map(|(device, _)| {
+            format!("interface {device}: the groups of mDNS could not be joined")
+        });
+        failure.chain(shared).chain(failed).collect()
+    }
+}
+
+fn row(device: u32, interface: &str, name: &Name, standing: Option<&Standing>) -> ClaimedRow {
+    let state = standing.map_or(ClaimedState::Down, |standing| match standing.state {
+        State::Probing => ClaimedState::Probing,
+        State::Verified => ClaimedState::Unique,
+        State::Withdrawn { .. } => ClaimedState::Withdrawn,
+    });
+    let other = standing.filter(|standing| standing.used != standing.wanted);
+    ClaimedRow {
+        name: standing.map_or(name, |standing| &standing.used).to_string(),
+        instead_of: other.map(|standing| standing.wanted.to_string()),
+        interface: interface.to_owned(),
+        ifindex: device,
+        state,
+        addresses: Vec::new(),
+        host: None,
+        port: None,
+        culprit: standing.and_then(|standing| standing.culprit),
+    }
+}
+
+fn used(standings: &BTreeMap<Name, Standing>, host: &Name) -> String {
+    let standing = standings.get(host);
+    standing.map_or(host, |standing| &standing.used).to_string()
+}

@@ -1,1 +1,0 @@
-//! Breaches of each rule, and the same without it.
