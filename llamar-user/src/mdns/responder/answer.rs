@@ -90,6 +90,7 @@ impl Responder {
         let mut proposals = Proposals::default();
         if !arrival.is_legacy() {
             proposals = Proposals::new(message);
+            self.leave_to(turn, message.authorities.iter(), arrival);
             self.break_ties(turn, &proposals);
             self.know(turn, message, arrival, &known);
         }
@@ -130,6 +131,10 @@ impl Responder {
                 continue;
             }
             let is_probe = query.proposals.answer(question);
+            let from = query.arrival.from.ip();
+            if is_probe && self.is_for_same_host(&question.name, &query.proposals, from) {
+                continue;
+            }
             let way = way(question, query, is_probe);
             let answers = if is_probe { &mut urgent } else { &mut others };
             self.direct(turn, query.arrival.family(), way, &found, answers);

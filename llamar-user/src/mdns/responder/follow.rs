@@ -43,6 +43,12 @@ impl Responder {
             .into_iter()
             .map(|want| self.claims.add(want.what, want.kept));
         let added: Vec<_> = added.collect();
+        let hosts = wanted.hosts.iter();
+        self.speakers = hosts
+            .flat_map(|host| host.addresses.iter().copied())
+            .collect();
+        // Nobody else of this host is there any more.
+        hosts_change |= turn.unicast && self.take_back();
         if hosts_change {
             // Services may have got or lost the host that they are on.
             changed = self.claims.ids();
@@ -136,6 +142,7 @@ impl Responder {
         self.askers.clear();
         self.rounds.clear();
         self.farewells.clear();
+        self.take_back();
         let ids = self.claims.ids();
         for id in &ids {
             self.claims.enter(*id, Stage::Down);

@@ -17,6 +17,7 @@ impl Responder {
         if !turn.families.contains(&arrival.family()) {
             return;
         }
+        self.leave_to(turn, message.records(), arrival);
         let mut heard = Heard::default();
         // RFC 6762 9: in any section.
         for record in message.records() {

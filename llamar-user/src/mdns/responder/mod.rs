@@ -11,6 +11,7 @@
 //!   address in the same network is only announced (RFC 6762 8, 8.4).
 //! - With `on-conflict = "keep"` a lost name stays in use, against RFC 6762 9: the administrator's order.
 //! - A name whose probing meets a goodbye, or an NSEC record that tells of no type but ours, has met no conflict.
+//! - What another program of this host tells of it is left to that program.
 //! - Goodbyes are said at once even if the record was multicast less than a second ago, and again a second later.
 
 mod additional;
@@ -22,6 +23,7 @@ mod conflict;
 mod follow;
 mod hear;
 mod known;
+mod neighbour;
 mod probe;
 mod publish;
 mod queue;
@@ -57,6 +59,10 @@ pub struct Responder {
     families: Vec<Family>,
     /// The networks that we have addresses in.
     networks: BTreeSet<(IpAddr, u8)>,
+    /// The addresses of all hosts that are claimed.
+    speakers: BTreeSet<IpAddr>,
+    /// Names that are left to other programs of their hosts.
+    left: BTreeSet<Name>,
     pace: Pace,
     /// What is to be announced again, and when.
     rounds: BTreeSet<(Instant, Id)>,

@@ -75,7 +75,7 @@ impl Responder {
     }
 
     /// Names are ours.
-    fn win(&mut self, turn: &mut Turn<'_>, ids: Vec<ClaimId>) {
+    pub(super) fn win(&mut self, turn: &mut Turn<'_>, ids: Vec<ClaimId>) {
         for id in &ids {
             self.claims.enter(*id, Stage::Held);
             let Some(claim) = self.claims.get_mut(*id) else {
@@ -121,6 +121,14 @@ impl Responder {
         let probes = ids
             .iter()
             .filter_map(|id| Probe::new(&self.claims, *id, kind::IN | top));
+        let probes = probes.chain(
+            self.reverse_questions(turn, ids)
+                .into_iter()
+                .map(|question| Probe {
+                    question,
+                    proposed: Vec::new(),
+                }),
+        );
         let probes: Vec<_> = probes.collect();
         for message in pack(&probes, room) {
             for family in families {

@@ -70,6 +70,9 @@ impl Responder {
         let old = claim.ids.clone();
         let (mut held, mut fresh) = (BTreeSet::new(), Vec::new());
         for draft in self.drafts(claim, extent) {
+            if self.left.contains(&draft.record.owner) {
+                continue;
+            }
             let role = draft.role;
             let found = self.zone.find(&draft.record);
             let found = found.filter(|id| old.contains(id) || held.contains(id));

@@ -41,6 +41,11 @@ impl<'a> Proposals<'a> {
         self.0.iter().map(|(owner, records)| (*owner, &records[..]))
     }
 
+    /// What is proposed for a name.
+    pub(super) fn of(&self, name: &Name) -> &[&'a Record] {
+        self.0.get(name).map_or(&[], Vec::as_slice)
+    }
+
     /// Whether a question of the query is a probe.
     pub(super) fn answer(&self, question: &Question) -> bool {
         let kind = |record: &&Record| [record.kind, kind::ANY].contains(&question.kind);

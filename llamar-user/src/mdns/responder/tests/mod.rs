@@ -8,6 +8,7 @@ mod conflicts;
 mod following;
 mod limits;
 mod negative;
+mod neighbour;
 mod probing;
 mod questions;
 mod records;
