@@ -112,7 +112,7 @@ impl ClaimedRow {
             what.push_str(&format!(" instead of {wanted}"));
         }
         if let Some(culprit) = self.culprit {
-            what.push_str(&format!(" which {culprit} has"));
+            what.push_str(&format!(", as {culprit} has the name"));
         }
         what
     }
@@ -159,7 +159,7 @@ mod tests {
 
     #[test]
     fn hosts_and_services_have_a_line_each_and_notes_come_behind() {
-        let plain = "casa-2.local         eth0 unique  10.0.0.2,fe80::2 instead of casa.local which 10.0.0.9 has\n\
+        let plain = "casa-2.local         eth0 unique  10.0.0.2,fe80::2 instead of casa.local, as 10.0.0.9 has the name\n\
                      Web._http._tcp.local eth0 probing casa-2.local:80\n\
                      note: udp port 5353 is shared\n";
         assert_eq!(written(&report(), Form::Plain), plain);

@@ -356,6 +356,20 @@ fn a_seed_users_day_ends_as_it_did_then() {
 }
 
 #[test]
+fn mdns_and_services_are_as_readme_tells() {
+    let net = or_skip!(Net::new());
+    or_skip!(Peer::find("dig"));
+    private_etc();
+    std::fs::write("/etc/casa.toml", file_of_readme("toml casa")).expect("write /etc/casa.toml");
+    let tour = Tour {
+        heading: "mDNS and services",
+        machines: CASA_AND_DESK,
+        running: None,
+    };
+    tour.take(&net);
+}
+
+#[test]
 fn uniqueness_is_as_readme_tells() {
     let net = or_skip!(Net::new());
     let tour = Tour {
@@ -392,7 +406,11 @@ fn others_are_asked_as_readme_tells() {
 fn the_configurations_that_readme_shows_are_valid() {
     let net = or_skip!(Net::new());
     let host = net.namespace("check");
-    for (info, name) in [("toml", "llamar.toml"), ("ini", "llmnr.conf")] {
+    for (info, name) in [
+        ("toml", "llamar.toml"),
+        ("toml casa", "casa.toml"),
+        ("ini", "llmnr.conf"),
+    ] {
         let file = config_file_named(name, file_of_readme(info).as_bytes());
         let hosts = Path::new(&file.path).with_file_name("llamar.hosts");
         std::fs::write(hosts, "192.0.2.7 lamp\n").expect("write a hosts file");

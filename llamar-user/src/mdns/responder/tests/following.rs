@@ -128,6 +128,30 @@ fn reverse_name_of_an_old_address_gets_its_goodbye() {
     );
 }
 
+// RFC 6763 12.2; RFC 6762 8.1: a service is not offered before its host's name is ours, at first as after a wake.
+#[test]
+fn service_waits_for_the_name_of_its_host() {
+    for wakes in [false, true] {
+        let mut bench = Bench::web();
+        if !wakes {
+            bench.responder = Responder::new();
+            bench.follow();
+        } else {
+            bench.with(Responder::wake);
+        }
+        bench.run(ms(300));
+        let rival = probe(qu("casa.local", 255), &[address("casa.local", "200.0.0.1")]);
+        bench.ask(&rival, from(PEER));
+        bench.run(ms(900));
+        assert_eq!(bench.state("Web._http._tcp.local"), State::Verified);
+        assert_eq!(bench.state("casa.local"), State::Probing);
+        assert!(bench.responses().is_empty());
+        assert!(!bench.ask(&query(&[question("_http._tcp.local", 12)]), from(PEER)));
+        bench.run(secs(2));
+        assert_eq!(bench.responses()[0].message.answers.len(), 6);
+    }
+}
+
 // RFC 6762 8.1: only what is new is probed.
 #[test]
 fn added_names_are_probed_and_others_left_alone() {

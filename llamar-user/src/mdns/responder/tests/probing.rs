@@ -297,6 +297,8 @@ fn data_with_names_is_compared_uncompressed() {
         ("casb.local", true),
         ("cas.local", false),
         ("casa.local", false),
+        // Our own ends like its owner, and would be compressed.
+        ("casa.localx", true),
     ] {
         let mut bench = Bench::new();
         bench.wanted.services = vec![service(owner, 80, "path=/")];
