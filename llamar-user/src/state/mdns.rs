@@ -18,6 +18,10 @@ use crate::mdns::{Host, Service, Wanted};
 
 pub use kept::{KEPT_MAX, Kept};
 
+/// Addresses that are told of one host, the first ones of each. RFC 6762 10.2, 17: the records of a name go whole, in a
+/// message of at most 9000 bytes, with their reverse names beside them.
+const ADDRESSES_MAX: usize = 128;
+
 /// What is wanted of each interface, by its index. `unicast` says whether unicast to port 5353 reaches us.
 ///
 /// Names of the hosts file are not among it: there may be a million, and each would be probed for and announced.
@@ -187,9 +191,15 @@ impl Table {
         };
         let next = self.list.len();
         let place = *self.places.entry(name.clone()).or_insert(next);
-        match self.list.get_mut(place) {
-            Some((_, known)) => known.extend(addresses),
-            None => self.list.push((name, addresses.iter().copied().collect())),
+        if place == next {
+            self.list.push((name, BTreeSet::new()));
+        }
+        if let Some((_, known)) = self.list.get_mut(place) {
+            for address in addresses {
+                if known.len() < ADDRESSES_MAX {
+                    known.insert(*address);
+                }
+            }
         }
     }
 }

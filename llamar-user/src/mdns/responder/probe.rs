@@ -11,7 +11,7 @@ use super::size::Size;
 use super::speak;
 use crate::config::OnConflict;
 use crate::dns::{Compression, Message, Question, Record, kind};
-use crate::mdns::{Event, Family, Rule, Turn};
+use crate::mdns::{Event, Family, PACKET_MAX, Rule, Turn};
 
 /// RFC 6762 8.1: the longest random wait before the first probe.
 const WAIT_MAX: Duration = Duration::from_millis(250);
@@ -184,13 +184,22 @@ fn pack(probes: &[Probe], room: usize) -> Vec<Message> {
 
 fn send(turn: &mut Turn<'_>, family: Family, message: &Message) {
     let mut message = message.clone();
-    while !message.questions.is_empty() {
-        if let Some(bytes) = speak::bytes(&message, family, Compression::Multicast) {
-            return turn.multicast(family, bytes);
-        }
-        // RFC 6762 17: nothing is longer than 9000 bytes, so what is compared last is left out.
-        if message.authorities.pop().is_none() {
-            return;
-        }
+    // RFC 6762 17: nothing is longer than 9000 bytes, so what is compared last is left out.
+    let fits = fitting(&message, PACKET_MAX - family.headers());
+    message.authorities.truncate(fits);
+    if let Some(bytes) = speak::bytes(&message, family, Compression::Multicast) {
+        turn.multicast(family, bytes);
     }
+}
+
+/// How many of a message's records fit behind its questions.
+fn fitting(message: &Message, room: usize) -> usize {
+    let mut size = Size::new(Compression::Multicast);
+    for question in &message.questions {
+        size.question(question);
+    }
+    let records = message.authorities.iter();
+    records
+        .take_while(|record| size.take([*record], room))
+        .count()
 }

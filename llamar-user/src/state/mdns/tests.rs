@@ -267,6 +267,24 @@ const SERVICES: &str = "names = [\"casa\", \"media\"]\n[hosts]\nnas = \"10.0.0.9
     [[service]]\nname = \"Files\"\ntype = \"_smb._tcp\"\nport = 445\nhost = \"nas.local\"\ninterfaces = \"eth0\"\n\
     [[service]]\nname = \"Door\"\ntype = \"_door._udp\"\nport = 0\npriority = 1\nweight = 2\nhost = \"door\"\naddresses = [\"10.0.0.7\", \"fe80::7\"]\ninterfaces = [\"eth0\"]\n";
 
+// RFC 6762 10.2, 17: A17, A31, A36
+#[test]
+fn a_host_with_more_addresses_than_a_message_holds_tells_the_first() {
+    let mut list = String::new();
+    for number in 0..2 * ADDRESSES_MAX {
+        write!(list, "\"10.1.{}.{}\", ", number / 256, number % 256).unwrap();
+    }
+    let text = format!("[interface.eth0]\n[hosts]\nmany = [{list}]\n");
+    let wanted = on_eth0(&text, "10.0.0.1/24", &none());
+    let many = wanted
+        .hosts
+        .iter()
+        .find(|host| host.name == name("many.local"));
+    let addresses = &many.unwrap().addresses;
+    assert_eq!(addresses.len(), ADDRESSES_MAX);
+    assert_eq!(addresses.last(), Some(&[10, 1, 0, 127].into()));
+}
+
 // RFC 6763 4.1, 5, 6, 7.1: B1, B3, B5, B9
 #[test]
 fn services_are_offered_on_their_interfaces_and_hosts() {
