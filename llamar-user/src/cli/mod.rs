@@ -24,7 +24,7 @@ mod run;
 mod status;
 mod why;
 
-/// Answers ARP requests and LLMNR queries for this host's names and addresses, in the kernel where it can.
+/// Answers ARP requests, LLMNR and mDNS queries for this host's names and addresses, in the kernel where it can.
 #[derive(Debug, Parser)]
 #[command(
     name = "llamar",
@@ -48,7 +48,7 @@ enum Command {
     Query(query::Args),
     /// Shows the services on the link as they come and go, or those in a capture
     Dnssd(dnssd::Args),
-    /// Asks by multicast DNS
+    /// Asks by multicast DNS, and shows what is told of by it
     Mdns(mdns::Args),
     /// Shows the names that are answered for, and changes them
     Names(names::Args),

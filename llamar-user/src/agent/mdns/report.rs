@@ -25,10 +25,21 @@ impl Mdns {
                 addresses: host.addresses.iter().copied().collect(),
                 ..row(&host.name)
             }));
-            names.extend(wanted.services.iter().map(|service| ClaimedRow {
-                host: Some(used(&standings, &service.host)),
-                port: Some(service.port),
-                ..row(&service.name)
+            names.extend(wanted.services.iter().map(|service| {
+                let own = row(&service.name);
+                // A service is not told before its host is.
+                let host = state(standings.get(&service.host));
+                let state = if own.state == ClaimedState::Unique {
+                    host
+                } else {
+                    own.state
+                };
+                ClaimedRow {
+                    state,
+                    host: Some(used(&standings, &service.host)),
+                    port: Some(service.port),
+                    ..own
+                }
             }));
         }
         ClaimedReport {
@@ -59,23 +70,26 @@ impl Mdns {
 }
 
 fn row(device: u32, interface: &str, name: &Name, standing: Option<&Standing>) -> ClaimedRow {
-    let state = standing.map_or(ClaimedState::Down, |standing| match standing.state {
-        State::Probing => ClaimedState::Probing,
-        State::Verified => ClaimedState::Unique,
-        State::Withdrawn { .. } => ClaimedState::Withdrawn,
-    });
     let other = standing.filter(|standing| standing.used != standing.wanted);
     ClaimedRow {
         name: standing.map_or(name, |standing| &standing.used).to_string(),
         instead_of: other.map(|standing| standing.wanted.to_string()),
         interface: interface.to_owned(),
         ifindex: device,
-        state,
+        state: state(standing),
         addresses: Vec::new(),
         host: None,
         port: None,
         culprit: standing.and_then(|standing| standing.culprit),
     }
+}
+
+fn state(standing: Option<&Standing>) -> ClaimedState {
+    standing.map_or(ClaimedState::Down, |standing| match standing.state {
+        State::Probing => ClaimedState::Probing,
+        State::Verified => ClaimedState::Unique,
+        State::Withdrawn { .. } => ClaimedState::Withdrawn,
+    })
 }
 
 fn used(standings: &BTreeMap<Name, Standing>, host: &Name) -> String {

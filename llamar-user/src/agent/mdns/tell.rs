@@ -1,14 +1,15 @@
 //! What the agent does with mDNS messages and says of what the engine finds out (RFC 6762 9).
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use llamar_common::abi::LinkKey;
-use tracing::{debug, error};
+use tracing::{Level, debug, enabled, error};
 
 use crate::agent::Agent;
 use crate::agent::culprits::Sentence;
-use crate::mdns::{Event, Lost, Outcome};
+use crate::dns::Message;
+use crate::mdns::{Event, Handled, Lost, Outcome};
 use crate::net::Datagram;
 
 impl Agent {
@@ -17,7 +18,10 @@ impl Agent {
         let result = self.mdns.datagram(Instant::now(), datagram, message);
         let from = datagram.from;
         let outcome = match &result {
-            Ok(handled) => handled.as_str(),
+            Ok(handled) => {
+                tell_handled(from, *handled, message);
+                handled.as_str()
+            }
             Err(ignored) => {
                 debug!("Ignored an mDNS message from {from}: {ignored}.");
                 ignored.as_str()
@@ -119,6 +123,31 @@ impl Agent {
     /// An interface's name for people.
     fn device(&self, device: u32) -> String {
         self.place(self.mdns_key(device))
+    }
+}
+
+/// What was heard, in a line; what came back of our own is no news.
+fn tell_handled(from: SocketAddr, handled: Handled, message: &[u8]) {
+    // Others decide how often and how much is read here.
+    if !enabled!(Level::DEBUG) || matches!(handled, Handled::Echo { .. }) {
+        return;
+    }
+    let Ok(message) = Message::read(message) else {
+        return;
+    };
+    match handled {
+        Handled::Query { answered } => {
+            let questions: Vec<_> = message.questions.iter().map(ToString::to_string).collect();
+            let then = if answered { "answered" } else { "not for us" };
+            debug!(
+                "Received mDNS query from {from} for {}: {then}.",
+                questions.join(", ")
+            );
+        }
+        _ => {
+            let count = message.records().count();
+            debug!("Received mDNS response from {from}, {count} records.");
+        }
     }
 }
 
