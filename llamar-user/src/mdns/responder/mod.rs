@@ -1,8 +1,8 @@
 //! Our records on one interface (RFC 6762 6 to 10): names are probed and announced, defended and given up, questions are
 //! answered, and what ends is told.
 //!
-//! A [`Claims`](claims::Claims) entry is a name that is wanted, and how far it is; when it is ours, its records are put into the
-//! [`Zone`](zone::Zone), and only what is in there is ever answered. Of the names of addresses (reverse PTR) nobody else can
+//! A `Claims` entry is a name that is wanted, and how far it is; when it is ours, its records are put into the
+//! `Zone`, and only what is in there is ever answered. Of the names of addresses (reverse PTR) nobody else can
 //! be the owner, so they are not probed and come and go with their host (RFC 6762 8.1).
 //!
 //! What the RFC leaves open:
