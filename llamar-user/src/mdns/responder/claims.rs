@@ -136,8 +136,11 @@ impl Claim {
         self.culprits.clear();
     }
 
-    /// Counts an update of its records; when it may be announced.
+    /// Counts an update of its records; when it may be announced. Those that have to wait are announced as one.
     pub(super) fn update(&mut self, now: Instant) -> Instant {
+        if let Some(&waiting) = self.updates.back().filter(|at| **at > now) {
+            return waiting;
+        }
         while self.updates.front().is_some_and(|at| *at + MINUTE <= now) {
             self.updates.pop_front();
         }

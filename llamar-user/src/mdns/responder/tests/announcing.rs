@@ -339,6 +339,21 @@ fn more_than_ten_updates_a_minute_are_announced_later() {
     assert_eq!(bench.v4()[0].message.answers, [flush(txt(WEB, "n=40"))]);
 }
 
+// RFC 6762 8.4: A27
+#[test]
+fn last_of_hundreds_of_updates_is_announced_within_a_minute() {
+    let mut bench = Bench::web();
+    for n in 0..300 {
+        let text = format!("n={n}");
+        bench.wanted.services[0].txt = vec![Txt::new([text.as_bytes()]).unwrap()];
+        bench.follow();
+        bench.run(secs(1));
+    }
+    bench.run(secs(60));
+    let last = &bench.responses().last().unwrap().message.answers;
+    assert_eq!(*last, [flush(txt(WEB, "n=299"))]);
+}
+
 // RFC 6762 8.3: A27. What was probed anew is no update.
 #[test]
 fn names_won_again_are_announced_at_once_however_often() {
