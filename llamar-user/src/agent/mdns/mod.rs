@@ -37,6 +37,8 @@ pub struct Mdns {
     groups: Option<Groups>,
     members: Members,
     wanted: BTreeMap<u32, Wanted>,
+    /// What was wanted before of interfaces that are served no more: goodbyes go out from there.
+    former: BTreeMap<u32, Wanted>,
     kept: KeptFile,
     /// All addresses of this host.
     own: BTreeSet<IpAddr>,
@@ -56,6 +58,7 @@ impl Mdns {
             groups: None,
             members: Members::default(),
             wanted: BTreeMap::new(),
+            former: BTreeMap::new(),
             kept: KeptFile::open(kept),
             own: BTreeSet::new(),
             others: None,
@@ -76,9 +79,13 @@ impl Mdns {
         } else if full {
             self.look_around();
         }
-        let Some(groups) = &self.groups else { return };
+        if self.groups.is_none() {
+            return;
+        }
         let alone = self.others.is_none();
-        self.wanted = mdns::wanted(config, links, self.kept.kept(), alone);
+        let wanted = mdns::wanted(config, links, self.kept.kept(), alone);
+        self.want(wanted);
+        let Some(groups) = &self.groups else { return };
         let served = self.wanted.iter().map(|(&device, wanted)| {
             let link = links.by_index.get(&device);
             let interface = link.map_or_else(String::new, |link| link.name.clone());
@@ -183,7 +190,8 @@ impl Mdns {
 
     /// The address that a datagram goes out from: for one host one of its network, which it checks (RFC 6762 11).
     fn source(&self, device: u32, to: SocketAddr) -> Option<IpAddr> {
-        let wanted = self.wanted.get(&device)?;
+        let wanted = self.wanted.get(&device);
+        let wanted = wanted.or_else(|| self.former.get(&device))?;
         let near = wanted
             .addresses
             .iter()
@@ -193,6 +201,13 @@ impl Mdns {
             SocketAddr::V6(_) => wanted.v6.map(IpAddr::V6),
         };
         near.map(|(own, _)| *own).or(family)
+    }
+
+    /// Takes note of what is wanted of each interface.
+    fn want(&mut self, wanted: BTreeMap<u32, Wanted>) {
+        self.former = std::mem::replace(&mut self.wanted, wanted);
+        self.former
+            .retain(|device, _| !self.wanted.contains_key(device));
     }
 
     fn open(&mut self) {
@@ -223,6 +238,7 @@ impl Mdns {
         self.groups = None;
         self.members = Members::default();
         self.wanted.clear();
+        self.former.clear();
         self.failure = None;
     }
 
@@ -275,5 +291,58 @@ fn is_within(address: IpAddr, network: IpAddr, length: u8) -> bool {
             length == 0 || differ.leading_zeros() >= length.into()
         }
         _ => false,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rand::SeedableRng as _;
+
+    use super::*;
+    use crate::config::OnConflict;
+    use crate::dns::Name;
+    use crate::mdns::Host;
+
+    fn wanted() -> BTreeMap<u32, Wanted> {
+        let address = [10, 0, 0, 1].into();
+        let host = Host {
+            name: Name::parse("casa.local").unwrap(),
+            kept: None,
+            addresses: [IpAddr::V4(address)].into(),
+            reverse: false,
+        };
+        let wanted = Wanted {
+            up: true,
+            mtu: 1500,
+            v4: Some(address),
+            v6: None,
+            addresses: [(IpAddr::V4(address), 24)].into(),
+            unicast: true,
+            hosts: vec![host],
+            services: Vec::new(),
+            on_conflict: OnConflict::Rename,
+        };
+        [(2, wanted)].into()
+    }
+
+    // RFC 6762 10.1: A30
+    #[test]
+    fn goodbyes_on_an_interface_that_is_served_no_more_have_an_address_to_go_out_from() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut mdns = Mdns::new(StdRng::seed_from_u64(1), folder.path().join("kept"));
+        let own = BTreeSet::from([IpAddr::from([10, 0, 0, 1])]);
+        mdns.want(wanted());
+        mdns.engine
+            .follow(Instant::now(), mdns.wanted.clone(), own.clone());
+        while let Some(now) = mdns.poll_timeout() {
+            mdns.timeout(now);
+        }
+        while mdns.poll_transmit().is_some() {}
+        mdns.want(BTreeMap::new());
+        mdns.engine
+            .follow(Instant::now(), mdns.wanted.clone(), own.clone());
+        let goodbye = mdns.poll_transmit().unwrap();
+        let source = mdns.source(goodbye.device, goodbye.to);
+        assert_eq!(source, own.first().copied());
     }
 }

@@ -172,10 +172,7 @@ impl Responder {
         let claim = self.claims.using(&record.owner);
         claim
             .and_then(|id| self.claims.get(id))
-            .is_some_and(|claim| {
-                let proposed = self.claims.proposed(claim);
-                proposed.iter().any(|own| zone::is_same_data(own, record))
-            })
+            .is_some_and(|claim| self.claims.proposes(claim, record))
     }
 }
 
