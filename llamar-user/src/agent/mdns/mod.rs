@@ -37,6 +37,8 @@ pub struct Mdns {
     groups: Option<Groups>,
     members: Members,
     wanted: BTreeMap<u32, Wanted>,
+    /// What was wanted of the interfaces that have just been given up: their goodbyes are to be sent yet.
+    left: BTreeMap<u32, Wanted>,
     kept: KeptFile,
     /// All addresses of this host.
     own: BTreeSet<IpAddr>,
@@ -56,6 +58,7 @@ impl Mdns {
             groups: None,
             members: Members::default(),
             wanted: BTreeMap::new(),
+            left: BTreeMap::new(),
             kept: KeptFile::open(kept),
             own: BTreeSet::new(),
             others: None,
@@ -78,7 +81,10 @@ impl Mdns {
         }
         let Some(groups) = &self.groups else { return };
         let alone = self.others.is_none();
-        self.wanted = mdns::wanted(config, links, self.kept.kept(), alone);
+        let wanted = mdns::wanted(config, links, self.kept.kept(), alone);
+        self.left = std::mem::replace(&mut self.wanted, wanted);
+        self.left
+            .retain(|device, _| !self.wanted.contains_key(device));
         let served = self.wanted.iter().map(|(&device, wanted)| {
             let link = links.by_index.get(&device);
             let interface = link.map_or_else(String::new, |link| link.name.clone());
@@ -183,7 +189,7 @@ impl Mdns {
 
     /// The address that a datagram goes out from: for one host one of its network, which it checks (RFC 6762 11).
     fn source(&self, device: u32, to: SocketAddr) -> Option<IpAddr> {
-        let wanted = self.wanted.get(&device)?;
+        let wanted = self.wanted.get(&device).or(self.left.get(&device))?;
         let near = wanted
             .addresses
             .iter()
