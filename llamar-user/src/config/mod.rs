@@ -28,7 +28,7 @@ use llamar_common::limit::Rate;
 
 use crate::dns::Name;
 
-pub use addresses::{Addresses, Unusable, is_link_local};
+pub use addresses::{Addresses, Unusable, is_link_local, share_prefix};
 pub use error::{ConfigError, Place, Problem};
 pub use load::{judge, load};
 pub use overlay::{Overlay, judge_addition, judge_removal};

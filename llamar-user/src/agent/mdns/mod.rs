@@ -12,7 +12,7 @@ use rand::rngs::StdRng;
 use tracing::{info, warn};
 
 use super::members::Members;
-use crate::config::Config;
+use crate::config::{Config, share_prefix};
 use crate::dns::Header;
 use crate::link::Links;
 use crate::mdns::{Arrival, Engine, Event, Handled, Ignored, Transmit, Wanted};
@@ -193,7 +193,7 @@ impl Mdns {
         let near = wanted
             .addresses
             .iter()
-            .find(|(own, length)| !to.ip().is_multicast() && is_within(to.ip(), *own, *length));
+            .find(|(own, length)| !to.ip().is_multicast() && share_prefix(to.ip(), *own, *length));
         let family = match to {
             SocketAddr::V4(_) => wanted.v4.map(IpAddr::V4),
             SocketAddr::V6(_) => wanted.v6.map(IpAddr::V6),
@@ -267,19 +267,4 @@ impl Mdns {
 fn tells(message: &[u8]) -> bool {
     Header::read(message)
         .is_some_and(|header| header.flags & dns::RESPONSE != 0 || header.authorities > 0)
-}
-
-/// Whether an address is in the network of another.
-fn is_within(address: IpAddr, network: IpAddr, length: u8) -> bool {
-    match (address, network) {
-        (IpAddr::V4(one), IpAddr::V4(other)) => {
-            let differ = one.to_bits() ^ other.to_bits();
-            length == 0 || differ.leading_zeros() >= length.into()
-        }
-        (IpAddr::V6(one), IpAddr::V6(other)) => {
-            let differ = one.to_bits() ^ other.to_bits();
-            length == 0 || differ.leading_zeros() >= length.into()
-        }
-        _ => false,
-    }
 }
