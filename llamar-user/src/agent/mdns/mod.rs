@@ -86,8 +86,7 @@ impl Mdns {
         self.left
             .retain(|device, _| !self.wanted.contains_key(device));
         let served = self.wanted.iter().map(|(&device, wanted)| {
-            let link = links.by_index.get(&device);
-            let interface = link.map_or_else(String::new, |link| link.name.clone());
+            let interface = report::name_of(links, device);
             (device, (interface, wanted.up))
         });
         self.members.follow(groups, &served.collect(), full);
