@@ -233,6 +233,7 @@ impl Mdns {
         self.groups = None;
         self.members = Members::default();
         self.wanted.clear();
+        self.others = None;
         self.failure = None;
     }
 
