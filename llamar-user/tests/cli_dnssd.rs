@@ -308,6 +308,10 @@ fn breaches_are_named_by_sender() {
         (text(&clean.stdout), clean.status.code()),
         (String::new(), Some(1))
     );
+    assert_eq!(
+        text(&clean.stderr),
+        "llamar: no breach found; messages of mDNS: 1\n"
+    );
 }
 
 #[test]
@@ -324,7 +328,7 @@ fn capture_without_a_service_says_what_is_in_it_and_ends_with_1() {
     assert_eq!(output.status.code(), Some(1));
     assert_eq!(
         text(&output.stderr),
-        "llamar: nothing found in 1 messages of mDNS, 0 of them responses\n"
+        "llamar: nothing found; messages of mDNS: 1, responses among them: 0\n"
     );
 }
 

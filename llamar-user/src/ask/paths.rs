@@ -37,34 +37,47 @@ fn all(links: &Links, family: Option<Family>) -> Vec<Path> {
 fn named(links: &Links, names: &[String], family: Option<Family>) -> Result<Vec<Path>, AskError> {
     let mut paths: Vec<Path> = Vec::new();
     for name in names {
-        let numbered = || links.by_index.get(&name.parse().ok()?);
-        let link = links
-            .by_name(name)
-            .or_else(numbered)
-            .ok_or_else(|| AskError::NoSuchInterface(name.clone()))?;
-        if let Some(reason) = unfitness(link) {
-            return Err(AskError::Interface {
-                interface: name.clone(),
-                reason,
-            });
-        }
+        let link = fit_link(links, name)?;
         if paths.iter().any(|path| path.device == link.index) {
             continue;
         }
         let before = paths.len();
         paths.extend(of(link, family));
         if paths.len() == before {
-            return Err(AskError::NoAddress {
-                interface: name.clone(),
-                family: match family {
-                    None => "IPv4 or IPv6",
-                    Some(Family::Ipv4) => "IPv4",
-                    Some(Family::Ipv6) => "IPv6",
-                },
-            });
+            return Err(no_address(name, family));
         }
     }
     Ok(paths)
+}
+
+/// The link of a name or a number, which must be fit to ask on.
+pub(super) fn fit_link<'a>(links: &'a Links, name: &str) -> Result<&'a Link, AskError> {
+    let link = link_named(links, name).ok_or_else(|| AskError::NoSuchInterface(name.into()))?;
+    match unfitness(link) {
+        Some(reason) => Err(AskError::Interface {
+            interface: name.into(),
+            reason,
+        }),
+        None => Ok(link),
+    }
+}
+
+/// The error of a link that has no address to ask from.
+pub(super) fn no_address(name: &str, family: Option<Family>) -> AskError {
+    AskError::NoAddress {
+        interface: name.into(),
+        family: match family {
+            None => "IPv4 or IPv6",
+            Some(Family::Ipv4) => "IPv4",
+            Some(Family::Ipv6) => "IPv6",
+        },
+    }
+}
+
+/// The link of a name or a number.
+pub(super) fn link_named<'a>(links: &'a Links, name: &str) -> Option<&'a Link> {
+    let numbered = || links.by_index.get(&name.parse().ok()?);
+    links.by_name(name).or_else(numbered)
 }
 
 /// Why nothing can be asked on a link.

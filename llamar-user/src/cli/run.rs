@@ -22,7 +22,7 @@ pub struct Args {
     /// Where XDP answers: in the driver, in the kernel's generic code, or nowhere
     #[arg(long, value_name = "MODE", value_parser = ["auto", "native", "generic", "off"])]
     xdp: Option<String>,
-    /// TTL of answers in seconds
+    /// TTL of LLMNR answers in seconds
     #[arg(long, value_name = "SECONDS")]
     ttl: Option<u32>,
     /// Capacity of the kernel path's map of names

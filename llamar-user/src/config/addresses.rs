@@ -88,6 +88,16 @@ pub fn is_link_local(address: IpAddr) -> bool {
     }
 }
 
+/// Whether the first `length` bits of two addresses are the same; those of two IP versions have none in common.
+pub fn share_prefix(one: IpAddr, other: IpAddr, length: u8) -> bool {
+    let common = match (one, other) {
+        (IpAddr::V4(one), IpAddr::V4(other)) => (one.to_bits() ^ other.to_bits()).leading_zeros(),
+        (IpAddr::V6(one), IpAddr::V6(other)) => (one.to_bits() ^ other.to_bits()).leading_zeros(),
+        _ => return false,
+    };
+    common >= length.into()
+}
+
 fn is_link_local4(address: &Ipv4Addr) -> bool {
     address.is_link_local()
 }
@@ -221,5 +231,17 @@ mod tests {
         ] {
             assert_eq!(Unusable::of(address.parse().unwrap()), why, "{address}");
         }
+    }
+
+    #[test]
+    fn addresses_share_a_prefix_of_their_own_version_only() {
+        let share = |one: &str, other: &str, length| {
+            share_prefix(one.parse().unwrap(), other.parse().unwrap(), length)
+        };
+        assert!(share("10.0.0.1", "10.0.0.255", 24) && share("10.0.0.1", "10.0.0.1", 32));
+        assert!(!share("10.0.0.1", "10.0.1.1", 24) && !share("10.0.0.1", "10.0.0.0", 32));
+        assert!(share("2001:db8::1", "2001:db8::ffff:0:0:1", 64));
+        assert!(!share("2001:db8::1", "2001:db8::", 128));
+        assert!(share("10.0.0.1", "192.0.2.1", 0) && !share("10.0.0.1", "::1", 0));
     }
 }

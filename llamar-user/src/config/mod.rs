@@ -28,14 +28,14 @@ use llamar_common::limit::Rate;
 
 use crate::dns::Name;
 
-pub use addresses::{Addresses, Unusable, is_link_local};
+pub use addresses::{Addresses, Unusable, is_link_local, share_prefix};
 pub use error::{ConfigError, Place, Problem};
 pub use load::{judge, load};
 pub use overlay::{Overlay, judge_addition, judge_removal};
 pub use service::{Provider, Service, ServiceName};
 pub use table::Hosts;
 
-/// TTL of answers in seconds unless another is asked for (RFC 4795 2.8).
+/// TTL of LLMNR answers in seconds unless another is asked for (RFC 4795 2.8).
 pub const TTL_DEFAULT: u32 = 30;
 
 /// How often one source is answered unless another rate is asked for: far more often than anybody asks who means it
@@ -73,7 +73,7 @@ pub struct Config {
 pub struct Interface {
     /// This host's names on the interface.
     pub names: Vec<Name>,
-    /// TTL of answers in seconds.
+    /// TTL of LLMNR answers in seconds.
     pub ttl: u32,
     /// How the kernel path is attached.
     pub xdp: XdpMode,

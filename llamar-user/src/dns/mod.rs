@@ -17,6 +17,7 @@ pub mod parts;
 pub mod rdata;
 mod reader;
 pub mod record;
+mod suffix;
 pub mod txt;
 pub mod writer;
 

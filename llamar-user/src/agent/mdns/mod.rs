@@ -12,7 +12,7 @@ use rand::rngs::StdRng;
 use tracing::{info, warn};
 
 use super::members::Members;
-use crate::config::Config;
+use crate::config::{Config, share_prefix};
 use crate::dns::Header;
 use crate::link::Links;
 use crate::mdns::{Arrival, Engine, Event, Handled, Ignored, Transmit, Wanted};
@@ -87,8 +87,7 @@ impl Mdns {
         self.want(wanted);
         let Some(groups) = &self.groups else { return };
         let served = self.wanted.iter().map(|(&device, wanted)| {
-            let link = links.by_index.get(&device);
-            let interface = link.map_or_else(String::new, |link| link.name.clone());
+            let interface = report::name_of(links, device);
             (device, (interface, wanted.up))
         });
         self.members.follow(groups, &served.collect(), full);
@@ -173,17 +172,22 @@ impl Mdns {
         }
     }
 
-    /// Keeps the names that are used for others that we wanted.
+    /// Keeps the names that are used for others that we wanted. One that is used on one interface is kept, though another
+    /// with another `mdns-on-conflict` uses the wanted one.
     pub fn keep(&mut self) {
         let mut kept = self.kept.kept().clone();
-        for device in self.wanted.keys() {
-            for standing in self.engine.standings(*device) {
-                if standing.used == standing.wanted {
-                    kept.forget(&standing.wanted);
-                } else {
-                    kept.remember(&standing.wanted, &standing.used);
-                }
+        let standings = self.wanted.keys();
+        let standings = standings.flat_map(|device| self.engine.standings(*device));
+        let (regained, replaced): (Vec<_>, Vec<_>) =
+            standings.partition(|standing| standing.used == standing.wanted);
+        let still: BTreeSet<_> = replaced.iter().map(|standing| &standing.wanted).collect();
+        for standing in &regained {
+            if !still.contains(&standing.wanted) {
+                kept.forget(&standing.wanted);
             }
+        }
+        for standing in &replaced {
+            kept.remember(&standing.wanted, &standing.used);
         }
         self.kept.keep(kept);
     }
@@ -195,7 +199,7 @@ impl Mdns {
         let near = wanted
             .addresses
             .iter()
-            .find(|(own, length)| !to.ip().is_multicast() && is_within(to.ip(), *own, *length));
+            .find(|(own, length)| !to.ip().is_multicast() && share_prefix(to.ip(), *own, *length));
         let family = match to {
             SocketAddr::V4(_) => wanted.v4.map(IpAddr::V4),
             SocketAddr::V6(_) => wanted.v6.map(IpAddr::V6),
@@ -239,6 +243,7 @@ impl Mdns {
         self.members = Members::default();
         self.wanted.clear();
         self.former.clear();
+        self.others = None;
         self.failure = None;
     }
 
@@ -279,29 +284,58 @@ fn tells(message: &[u8]) -> bool {
         .is_some_and(|header| header.flags & dns::RESPONSE != 0 || header.authorities > 0)
 }
 
-/// Whether an address is in the network of another.
-fn is_within(address: IpAddr, network: IpAddr, length: u8) -> bool {
-    match (address, network) {
-        (IpAddr::V4(one), IpAddr::V4(other)) => {
-            let differ = one.to_bits() ^ other.to_bits();
-            length == 0 || differ.leading_zeros() >= length.into()
-        }
-        (IpAddr::V6(one), IpAddr::V6(other)) => {
-            let differ = one.to_bits() ^ other.to_bits();
-            length == 0 || differ.leading_zeros() >= length.into()
-        }
-        _ => false,
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use rand::SeedableRng as _;
 
     use super::*;
     use crate::config::OnConflict;
     use crate::dns::Name;
     use crate::mdns::Host;
+
+    // RFC 6762 9: A48
+    #[test]
+    fn a_name_that_one_interface_replaced_is_kept_though_another_uses_the_wanted_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let [casa, other] = ["casa.local", "casa-2.local"].map(|text| Name::parse(text).unwrap());
+        let wanted = |last: u8, on_conflict, kept: Option<&Name>| {
+            let address = Ipv4Addr::new(10, 7, last, 1);
+            Wanted {
+                up: true,
+                mtu: 1500,
+                v4: Some(address),
+                v6: None,
+                addresses: [(address.into(), 24)].into(),
+                unicast: true,
+                hosts: vec![Host {
+                    name: casa.clone(),
+                    kept: kept.cloned(),
+                    addresses: [address.into()].into(),
+                    reverse: true,
+                }],
+                services: Vec::new(),
+                on_conflict,
+            }
+        };
+        for [first, second] in [[1, 2], [2, 1]] {
+            let path = folder.path().join(format!("{first}.json"));
+            let mut mdns = Mdns::new(StdRng::seed_from_u64(1), path);
+            mdns.wanted = BTreeMap::from([
+                (first, wanted(1, OnConflict::Rename, Some(&other))),
+                (second, wanted(2, OnConflict::Withdraw, None)),
+            ]);
+            let now = Instant::now();
+            mdns.engine
+                .follow(now, mdns.wanted.clone(), BTreeSet::new());
+            mdns.keep();
+            assert_eq!(mdns.kept.kept().of(&casa), Some(&other));
+            mdns.wanted.remove(&first);
+            mdns.keep();
+            assert_eq!(mdns.kept.kept().of(&casa), None);
+        }
+    }
 
     fn wanted() -> BTreeMap<u32, Wanted> {
         let address = [10, 0, 0, 1].into();

@@ -13,8 +13,7 @@ impl Mdns {
     pub fn report(&self, links: &Links) -> ClaimedReport {
         let mut names = Vec::new();
         for (&device, wanted) in &self.wanted {
-            let interface = links.by_index.get(&device);
-            let interface = interface.map_or_else(String::new, |link| link.name.clone());
+            let interface = name_of(links, device);
             let standings: BTreeMap<Name, Standing> = self
                 .engine
                 .standings(device)
@@ -45,12 +44,12 @@ impl Mdns {
         ClaimedReport {
             agent: true,
             names,
-            notes: self.notes(),
+            notes: self.notes(links),
         }
     }
 
     /// What keeps mDNS from working, or limits it.
-    fn notes(&self) -> Vec<String> {
+    fn notes(&self, links: &Links) -> Vec<String> {
         let failure = self
             .failure
             .iter()
@@ -63,10 +62,17 @@ impl Mdns {
             .iter()
             .filter(|(device, _)| self.members.failed(**device));
         let failed = failed.map(|(device, _)| {
-            format!("interface {device}: the groups of mDNS could not be joined")
+            let interface = name_of(links, *device);
+            format!("{interface}: the groups of mDNS could not be joined")
         });
         failure.chain(shared).chain(failed).collect()
     }
+}
+
+/// An interface's name; none if it has just gone.
+pub(super) fn name_of(links: &Links, device: u32) -> String {
+    let link = links.by_index.get(&device);
+    link.map_or_else(String::new, |link| link.name.clone())
 }
 
 fn row(device: u32, interface: &str, name: &Name, standing: Option<&Standing>) -> ClaimedRow {

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::IpAddr;
 
 use super::{AskError, Family, Where};
-use crate::ask::paths::{is_port, preference, unfitness};
+use crate::ask::paths::{fit_link, is_port, link_named, no_address, preference, unfitness};
 use crate::config::OnConflict;
 use crate::link::{Address, Link, Links};
 use crate::mdns::Wanted;
@@ -12,22 +12,9 @@ use crate::mdns::Wanted;
 /// Whether there is where to ask: each interface that is named must be fit for it, else one at least.
 pub(super) fn check(links: &Links, place: &Where) -> Result<(), AskError> {
     for name in &place.interfaces {
-        let link = named(links, name).ok_or_else(|| AskError::NoSuchInterface(name.clone()))?;
-        if let Some(reason) = unfitness(link) {
-            return Err(AskError::Interface {
-                interface: name.clone(),
-                reason,
-            });
-        }
+        let link = fit_link(links, name)?;
         if of(link, place.family).is_none() {
-            return Err(AskError::NoAddress {
-                interface: name.clone(),
-                family: match place.family {
-                    None => "IPv4 or IPv6",
-                    Some(Family::Ipv4) => "IPv4",
-                    Some(Family::Ipv6) => "IPv6",
-                },
-            });
+            return Err(no_address(name, place.family));
         }
     }
     match wanted(links, place).is_empty() {
@@ -43,7 +30,7 @@ pub(super) fn wanted(links: &Links, place: &Where) -> BTreeMap<u32, Wanted> {
         true => !is_port(link, links),
         false => {
             let mut names = place.interfaces.iter();
-            names.any(|name| named(links, name).is_some_and(|named| named.index == link.index))
+            names.any(|name| link_named(links, name).is_some_and(|named| named.index == link.index))
         }
     };
     let fit = links
@@ -60,12 +47,6 @@ pub(super) fn wanted(links: &Links, place: &Where) -> BTreeMap<u32, Wanted> {
 pub(super) fn own(links: &Links) -> BTreeSet<IpAddr> {
     let addresses = links.by_index.values().flat_map(|link| &link.addresses);
     addresses.map(|address| address.ip).collect()
-}
-
-/// The interface of a name or a number.
-fn named<'a>(links: &'a Links, name: &str) -> Option<&'a Link> {
-    let numbered = || links.by_index.get(&name.parse().ok()?);
-    links.by_name(name).or_else(numbered)
 }
 
 /// What is wanted of an interface; `None` if it has no address to ask from.

@@ -283,8 +283,17 @@ impl Reader {
     /// Says why there is nothing to show.
     fn explain(&self) {
         let (messages, responses) = (self.messages, self.responses);
-        if matches!(self.print, Print::Found(_)) && !self.found() {
-            info!("nothing found in {messages} messages of mDNS, {responses} of them responses");
+        if self.found() {
+            return;
+        }
+        match self.print {
+            Print::Found(_) => {
+                info!(
+                    "nothing found; messages of mDNS: {messages}, responses among them: {responses}"
+                );
+            }
+            Print::Lint(_) => info!("no breach found; messages of mDNS: {messages}"),
+            Print::Snabb => {}
         }
     }
 

@@ -28,8 +28,9 @@ pub(super) use live::PATIENCE;
 Without QUERY and --type all services of all types are looked for. At a terminal there is a line for each thing that comes \
 (+), is resolved (=), changes (~) or goes (-); in a pipe the same in fields between blanks, text as RFC 1035 escapes it. \
 --json: an object for each, with `event` (add, resolve, update, remove), `what` (service, type, pointer), `time`, \
-`interface`, `family` and `from` of who said it, `name`, `type`, `domain`, `full_name`, `subtypes`, `host`, `port`, \
-`priority`, `weight`, `addresses`, `txt` (an object for each TXT record), and `alternatives` if there are more places.
+`interface`, `vlan` if there is one, `family` and `from` of who said it, `name`, `type`, `domain`, `full_name`, \
+`subtypes`, `host`, `port`, `priority`, `weight`, `addresses`, `txt` (an object for each TXT record), `alternatives` if \
+there are more places, and the `target` of a pointer.
 
 Exit codes: 0 something was found; 1 nothing was; 2 wrong usage, or nothing could be asked or read. Ctrl-C ends it with \
 0 or 1.")]

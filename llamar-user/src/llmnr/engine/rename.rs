@@ -1,40 +1,10 @@
 //! The name that takes the place of one that is lost: `casa-2` for `casa`.
 
-use llamar_common::abi::LABEL_MAX;
-
 use crate::dns::Name;
-use crate::dns::name::NAME_MAX;
 
 /// A name with a number at the end of its first label, which is cut if it has to be; `None` if there is no room.
 pub fn numbered(name: &Name, number: u32) -> Option<Name> {
-    let first = name.labels().next()?;
-    let suffix = format!("-{number}");
-    // RFC 1035 2.3.4: 63 bytes a label, 255 a name.
-    let others = name.wire().len() - first.len();
-    let room = LABEL_MAX.min(NAME_MAX.checked_sub(others)?);
-    let stem = cut(first, room.checked_sub(suffix.len())?);
-    if stem.is_empty() {
-        return None;
-    }
-    let label = [stem, suffix.as_bytes()].concat();
-    let labels = [label.as_slice()].into_iter().chain(name.labels().skip(1));
-    Name::from_labels(labels).ok()
-}
-
-/// The start of a label, of at most `length` bytes. A character of UTF-8 is not cut in two.
-fn cut(label: &[u8], length: usize) -> &[u8] {
-    let Some(start) = label.get(..length) else {
-        return label;
-    };
-    match std::str::from_utf8(label) {
-        Ok(text) => {
-            let boundary = (0..=length)
-                .rev()
-                .find(|&length| text.is_char_boundary(length));
-            &start[..boundary.unwrap_or(0)]
-        }
-        Err(_) => start,
-    }
+    name.with_suffix(&format!("-{number}"))
 }
 
 #[cfg(test)]
@@ -42,6 +12,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
+    use crate::dns::name::NAME_MAX;
 
     fn text(name: &str, number: u32) -> Option<String> {
         numbered(&Name::parse(name).unwrap(), number).map(|name| name.to_string())

@@ -2,6 +2,8 @@
 
 use std::net::IpAddr;
 
+use crate::config::share_prefix;
+
 /// A link and one of our addresses on it, whose family is that of the group to ask.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Path {
@@ -33,16 +35,7 @@ impl Path {
 impl Network {
     /// Whether an address is one of the network. One of no bits is nobody's: it would be everything.
     pub fn holds(&self, address: IpAddr) -> bool {
-        let differing = match (self.address, address) {
-            (IpAddr::V4(own), IpAddr::V4(other)) => {
-                (own.to_bits() ^ other.to_bits()).leading_zeros()
-            }
-            (IpAddr::V6(own), IpAddr::V6(other)) => {
-                (own.to_bits() ^ other.to_bits()).leading_zeros()
-            }
-            _ => return false,
-        };
-        self.prefix > 0 && differing >= u32::from(self.prefix)
+        self.prefix > 0 && share_prefix(self.address, address, self.prefix)
     }
 }
 

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::time::Instant;
 
-use crate::config::is_link_local;
+use crate::config::{is_link_local, share_prefix};
 use crate::mdns::{Family, Querier, Responder, Wanted};
 
 /// An interface.
@@ -68,7 +68,7 @@ impl Interface {
             || self
                 .addresses
                 .iter()
-                .any(|&(own, length)| shares(own, address, length))
+                .any(|&(own, length)| share_prefix(own, address, length))
     }
 
     /// Takes note of when its parts have something to do, once they did something.
@@ -76,16 +76,6 @@ impl Interface {
         let (responder, querier) = (self.responder.poll_timeout(), self.querier.poll_timeout());
         self.due = responder.into_iter().chain(querier).min();
     }
-}
-
-/// Whether two addresses have a prefix in common.
-fn shares(own: IpAddr, other: IpAddr, length: u8) -> bool {
-    let common = match (own, other) {
-        (IpAddr::V4(own), IpAddr::V4(other)) => (own.to_bits() ^ other.to_bits()).leading_zeros(),
-        (IpAddr::V6(own), IpAddr::V6(other)) => (own.to_bits() ^ other.to_bits()).leading_zeros(),
-        _ => return false,
-    };
-    common >= length.into()
 }
 
 #[cfg(test)]

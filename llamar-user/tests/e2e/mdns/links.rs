@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use llamar_common::testing::A;
+use nix::sys::signal::Signal;
 
 use super::{CONFIG, announced};
 use crate::support::agent::{Agent, config_file};
@@ -55,6 +56,30 @@ fn each_link_gets_its_own_addresses_and_one_name_holds_on_all() {
     near.say(v4(2), &Speech::telling(&forged));
     near.hear_record("casa-2.local A 120 flush 10.7.0.1");
     far.hear_record("casa-2.local A 120 flush 10.8.0.1");
+    agent.assert_alive();
+}
+
+// RFC 6762 10.1: A30
+#[test]
+fn an_interface_that_is_given_up_while_another_stays_says_goodbye() {
+    let net = or_skip!(Net::new());
+    let (host, first, second) = (
+        net.namespace("host"),
+        net.namespace("first"),
+        net.namespace("second"),
+    );
+    host.veth(("eth0", 1), &first, ("eth0", 2));
+    host.veth(("eth1", 0x11), &second, ("eth0", 0x12));
+    host.ip("address add 10.7.0.1/24 dev eth0");
+    host.ip("address add 10.8.0.1/24 dev eth1");
+    let both = format!("{CONFIG}\n[interface.eth1]\n");
+    let config = config_file(&both);
+    let far = Somebody::new(&second, "eth0");
+    let mut agent = Agent::spawn(&host, &["--config", &config.path]);
+    far.hear_record("casa.local A 120 flush 10.8.0.1");
+    config.rewrite(&format!("{both}mdns = false\n"));
+    agent.signal(Signal::SIGHUP);
+    far.hear_record("casa.local A 0 flush 10.8.0.1");
     agent.assert_alive();
 }
 

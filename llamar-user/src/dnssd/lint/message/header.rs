@@ -6,6 +6,7 @@ use llamar_common::wire::dns;
 
 use super::super::rules::{self, Rule};
 use super::{Findings, Judged, Purpose};
+use crate::config::share_prefix;
 use crate::mdns::{Family, PACKET_MAX, PORT};
 
 /// Bits of the header that no other protocol here has a use for.
@@ -185,17 +186,8 @@ fn destination(judged: &Judged<'_>, is_response: bool, findings: &mut Findings) 
 }
 
 fn is_in(address: IpAddr, (prefix, length): (IpAddr, u8)) -> bool {
-    let same = |a: u128, b: u128, width: u32| {
-        let shift = width.saturating_sub(length.into());
-        a.checked_shr(shift) == b.checked_shr(shift)
-    };
-    match (address, prefix) {
-        (IpAddr::V4(a), IpAddr::V4(b)) => same(a.to_bits().into(), b.to_bits().into(), 32),
-        (IpAddr::V6(a), IpAddr::V6(b)) => {
-            a.is_unicast_link_local() || same(a.to_bits(), b.to_bits(), 128)
-        }
-        _ => false,
-    }
+    let is_local = matches!(address, IpAddr::V6(address) if address.is_unicast_link_local());
+    is_local && prefix.is_ipv6() || share_prefix(address, prefix, length)
 }
 
 fn size(judged: &Judged<'_>, findings: &mut Findings) {
