@@ -15,7 +15,7 @@ use super::members::Members;
 use crate::config::{Config, share_prefix};
 use crate::dns::Header;
 use crate::link::Links;
-use crate::mdns::{Arrival, Engine, Event, Handled, Ignored, Transmit, Wanted};
+use crate::mdns::{Arrival, Engine, Event, Handled, Ignored, PORT, Transmit, Wanted};
 use crate::net::udp::MDNS;
 use crate::net::{Datagram, Groups, Holders};
 use crate::state::mdns;
@@ -162,9 +162,10 @@ impl Mdns {
         let Transmit {
             device,
             to,
+            from,
             message,
         } = transmit;
-        let source = self.source(*device, *to);
+        let source = self.source(*device, *to, *from);
         let source = source.ok_or(io::ErrorKind::AddrNotAvailable)?;
         match &self.groups {
             Some(groups) => groups.send(message, *to, source, *device),
@@ -192,8 +193,9 @@ impl Mdns {
         self.kept.keep(kept);
     }
 
-    /// The address that a datagram goes out from: for one host one of its network, which it checks (RFC 6762 11).
-    fn source(&self, device: u32, to: SocketAddr) -> Option<IpAddr> {
+    /// The address that a datagram goes out from: the one that was asked, or for one host one of its network, which it
+    /// checks (RFC 6762 11).
+    fn source(&self, device: u32, to: SocketAddr, asked: Option<IpAddr>) -> Option<IpAddr> {
         let wanted = self.wanted.get(&device);
         let wanted = wanted.or_else(|| self.former.get(&device))?;
         let near = wanted
@@ -204,7 +206,14 @@ impl Mdns {
             SocketAddr::V4(_) => wanted.v4.map(IpAddr::V4),
             SocketAddr::V6(_) => wanted.v6.map(IpAddr::V6),
         };
-        near.map(|(own, _)| *own).or(family)
+        // Who takes part in mDNS takes it from his network only, who asks as one asks a DNS server from whom he asked.
+        let is_taken =
+            |own: IpAddr, length: u8| to.port() != PORT || is_within(to.ip(), own, length);
+        let asked = asked.filter(|asked| {
+            let mut addresses = wanted.addresses.iter();
+            addresses.any(|(own, length)| own == asked && is_taken(*own, *length))
+        });
+        asked.or(near.map(|(own, _)| *own)).or(family)
     }
 
     /// Takes note of what is wanted of each interface.
@@ -376,7 +385,28 @@ mod tests {
         mdns.engine
             .follow(Instant::now(), mdns.wanted.clone(), own.clone());
         let goodbye = mdns.poll_transmit().unwrap();
-        let source = mdns.source(goodbye.device, goodbye.to);
+        let source = mdns.source(goodbye.device, goodbye.to, goodbye.from);
         assert_eq!(source, own.first().copied());
+    }
+
+    // RFC 6762 5.5, 11: A7, A33
+    #[test]
+    fn response_goes_out_from_the_address_that_was_asked_while_we_have_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut mdns = Mdns::new(StdRng::seed_from_u64(1), folder.path().join("kept"));
+        let mut wanted = wanted();
+        let own = [[10, 0, 0, 1], [10, 0, 0, 5], [192, 0, 2, 1]].map(IpAddr::from);
+        let one = wanted.get_mut(&2).unwrap();
+        one.addresses.extend(own.map(|address| (address, 24)));
+        mdns.want(wanted);
+        let to = SocketAddr::from(([10, 0, 0, 9], 40_000));
+        let full = SocketAddr::new(to.ip(), PORT);
+        let source = |to, asked: [u8; 4]| mdns.source(2, to, Some(asked.into()));
+        assert_eq!(source(to, [10, 0, 0, 5]), Some(own[1]));
+        assert_eq!(source(full, [10, 0, 0, 5]), Some(own[1]));
+        assert_eq!(source(to, [10, 0, 0, 7]), Some(own[0]));
+        assert_eq!(source(to, [192, 0, 2, 1]), Some(own[2]));
+        assert_eq!(source(full, [192, 0, 2, 1]), Some(own[0]));
+        assert_eq!(mdns.source(2, to, None), Some(own[0]));
     }
 }
