@@ -208,7 +208,7 @@ impl Mdns {
         };
         // Who takes part in mDNS takes it from his network only, who asks as one asks a DNS server from whom he asked.
         let is_taken =
-            |own: IpAddr, length: u8| to.port() != PORT || is_within(to.ip(), own, length);
+            |own: IpAddr, length: u8| to.port() != PORT || share_prefix(to.ip(), own, length);
         let asked = asked.filter(|asked| {
             let mut addresses = wanted.addresses.iter();
             addresses.any(|(own, length)| own == asked && is_taken(*own, *length))

@@ -331,7 +331,6 @@ mod tests {
     mod same_link;
     mod scene;
     mod sizes;
-    mod speed;
     mod storms;
     mod view;
     mod wire;
