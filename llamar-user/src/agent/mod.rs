@@ -33,6 +33,7 @@ mod kernel;
 mod mdns;
 mod members;
 mod proxy;
+mod reload;
 mod report;
 mod sleep;
 mod start;
@@ -359,36 +360,6 @@ impl Agent {
         let links = self.watch.links();
         self.voice
             .tell(&self.config, links, &self.desired, &self.kernel);
-    }
-
-    /// Reads the configuration again. A broken one changes nothing.
-    fn reload(&mut self) {
-        match config::load(&self.options.flags, &self.options.defaults) {
-            Ok(config) => {
-                // A million names take their time; the lease goes on.
-                self.kernel.beat();
-                info!("configuration read again");
-                for note in &config.notes {
-                    info!("{note}");
-                }
-                if config.max_names != self.config.max_names {
-                    warn!(
-                        "max-names: {} stays until llamar is started anew",
-                        self.config.max_names
-                    );
-                }
-                self.config = self.overlay.apply(&config);
-                self.read = config;
-                self.pass(true);
-                self.kernel.beat();
-            }
-            Err(reason) => {
-                for line in reason.to_string().lines() {
-                    error!("{line}");
-                }
-                error!("the configuration has errors; what was read before stays in force");
-            }
-        }
     }
 
     fn count(&mut self, key: LinkKey, what: &'static str) {

@@ -37,8 +37,8 @@ pub struct Mdns {
     groups: Option<Groups>,
     members: Members,
     wanted: BTreeMap<u32, Wanted>,
-    /// What was wanted of the interfaces that have just been given up: their goodbyes are to be sent yet.
-    left: BTreeMap<u32, Wanted>,
+    /// What was wanted before of interfaces that are served no more: goodbyes go out from there.
+    former: BTreeMap<u32, Wanted>,
     kept: KeptFile,
     /// All addresses of this host.
     own: BTreeSet<IpAddr>,
@@ -58,7 +58,7 @@ impl Mdns {
             groups: None,
             members: Members::default(),
             wanted: BTreeMap::new(),
-            left: BTreeMap::new(),
+            former: BTreeMap::new(),
             kept: KeptFile::open(kept),
             own: BTreeSet::new(),
             others: None,
@@ -79,12 +79,13 @@ impl Mdns {
         } else if full {
             self.look_around();
         }
-        let Some(groups) = &self.groups else { return };
+        if self.groups.is_none() {
+            return;
+        }
         let alone = self.others.is_none();
         let wanted = mdns::wanted(config, links, self.kept.kept(), alone);
-        self.left = std::mem::replace(&mut self.wanted, wanted);
-        self.left
-            .retain(|device, _| !self.wanted.contains_key(device));
+        self.want(wanted);
+        let Some(groups) = &self.groups else { return };
         let served = self.wanted.iter().map(|(&device, wanted)| {
             let interface = report::name_of(links, device);
             (device, (interface, wanted.up))
@@ -193,7 +194,8 @@ impl Mdns {
 
     /// The address that a datagram goes out from: for one host one of its network, which it checks (RFC 6762 11).
     fn source(&self, device: u32, to: SocketAddr) -> Option<IpAddr> {
-        let wanted = self.wanted.get(&device).or(self.left.get(&device))?;
+        let wanted = self.wanted.get(&device);
+        let wanted = wanted.or_else(|| self.former.get(&device))?;
         let near = wanted
             .addresses
             .iter()
@@ -203,6 +205,13 @@ impl Mdns {
             SocketAddr::V6(_) => wanted.v6.map(IpAddr::V6),
         };
         near.map(|(own, _)| *own).or(family)
+    }
+
+    /// Takes note of what is wanted of each interface.
+    fn want(&mut self, wanted: BTreeMap<u32, Wanted>) {
+        self.former = std::mem::replace(&mut self.wanted, wanted);
+        self.former
+            .retain(|device, _| !self.wanted.contains_key(device));
     }
 
     fn open(&mut self) {
@@ -233,6 +242,7 @@ impl Mdns {
         self.groups = None;
         self.members = Members::default();
         self.wanted.clear();
+        self.former.clear();
         self.others = None;
         self.failure = None;
     }
@@ -276,8 +286,6 @@ fn tells(message: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::net::Ipv4Addr;
-
     use rand::SeedableRng as _;
 
     use super::*;
@@ -285,40 +293,63 @@ mod tests {
     use crate::dns::Name;
     use crate::mdns::Host;
 
+    fn wanted() -> BTreeMap<u32, Wanted> {
+        let address = [10, 0, 0, 1].into();
+        let host = Host {
+            name: Name::parse("casa.local").unwrap(),
+            kept: None,
+            addresses: [IpAddr::V4(address)].into(),
+            reverse: false,
+        };
+        let wanted = Wanted {
+            up: true,
+            mtu: 1500,
+            v4: Some(address),
+            v6: None,
+            addresses: [(IpAddr::V4(address), 24)].into(),
+            unicast: true,
+            hosts: vec![host],
+            services: Vec::new(),
+            on_conflict: OnConflict::Rename,
+        };
+        [(2, wanted)].into()
+    }
+
+    // RFC 6762 10.1: A30
+    #[test]
+    fn goodbyes_on_an_interface_that_is_served_no_more_have_an_address_to_go_out_from() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut mdns = Mdns::new(StdRng::seed_from_u64(1), folder.path().join("kept"));
+        let own = BTreeSet::from([IpAddr::from([10, 0, 0, 1])]);
+        mdns.want(wanted());
+        mdns.engine
+            .follow(Instant::now(), mdns.wanted.clone(), own.clone());
+        while let Some(now) = mdns.poll_timeout() {
+            mdns.timeout(now);
+        }
+        while mdns.poll_transmit().is_some() {}
+        mdns.want(BTreeMap::new());
+        mdns.engine
+            .follow(Instant::now(), mdns.wanted.clone(), own.clone());
+        let goodbye = mdns.poll_transmit().unwrap();
+        let source = mdns.source(goodbye.device, goodbye.to);
+        assert_eq!(source, own.first().copied());
+    }
+
     // RFC 6762 9: A48
     #[test]
     fn a_name_that_one_interface_replaced_is_kept_though_another_uses_the_wanted_one() {
         let folder = tempfile::tempdir().unwrap();
         let [casa, other] = ["casa.local", "casa-2.local"].map(|text| Name::parse(text).unwrap());
-        let wanted = |last: u8, on_conflict, kept: Option<&Name>| {
-            let address = Ipv4Addr::new(10, 7, last, 1);
-            Wanted {
-                up: true,
-                mtu: 1500,
-                v4: Some(address),
-                v6: None,
-                addresses: [(address.into(), 24)].into(),
-                unicast: true,
-                hosts: vec![Host {
-                    name: casa.clone(),
-                    kept: kept.cloned(),
-                    addresses: [address.into()].into(),
-                    reverse: true,
-                }],
-                services: Vec::new(),
-                on_conflict,
-            }
-        };
         for [first, second] in [[1, 2], [2, 1]] {
+            let [mut renamed, mut withdrawn] = [wanted(), wanted()].map(|all| all[&2].clone());
+            renamed.hosts[0].kept = Some(other.clone());
+            withdrawn.on_conflict = OnConflict::Withdraw;
             let path = folder.path().join(format!("{first}.json"));
             let mut mdns = Mdns::new(StdRng::seed_from_u64(1), path);
-            mdns.wanted = BTreeMap::from([
-                (first, wanted(1, OnConflict::Rename, Some(&other))),
-                (second, wanted(2, OnConflict::Withdraw, None)),
-            ]);
-            let now = Instant::now();
+            mdns.want([(first, renamed), (second, withdrawn)].into());
             mdns.engine
-                .follow(now, mdns.wanted.clone(), BTreeSet::new());
+                .follow(Instant::now(), mdns.wanted.clone(), BTreeSet::new());
             mdns.keep();
             assert_eq!(mdns.kept.kept().of(&casa), Some(&other));
             mdns.wanted.remove(&first);

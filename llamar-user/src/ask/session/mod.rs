@@ -1,5 +1,5 @@
 //! Asking others by mDNS (RFC 6762 5.2): the sockets, the clock and the interfaces of an
-//! [`Engine`](crate::mdns::Engine) that offers nothing and only asks.
+//! [`Engine`] that offers nothing and only asks.
 //!
 //! It lives beside the responders of this host, which have the port too: it hears what is sent to the group, and never
 //! takes away what is sent to this host alone, which the kernel gives to one of them (RFC 6762 15.1).

@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use super::records;
 use super::rename::{number_of, numbered};
-use super::zone::{Draft, Id, Role};
-use crate::dns::{Name, Record};
+use super::zone::{Draft, Id, Role, is_same_data};
+use crate::dns::{Name, Rdata, Record, kind};
 use crate::mdns::{Host, Service};
 
 /// Culprits that are remembered of one name, so that each is told of once; a forger has as many as he likes.
@@ -136,8 +136,11 @@ impl Claim {
         self.culprits.clear();
     }
 
-    /// Counts an update of its records; when it may be announced.
+    /// Counts an update of its records; when it may be announced. Those that have to wait are announced as one.
     pub(super) fn update(&mut self, now: Instant) -> Instant {
+        if let Some(&waiting) = self.updates.back().filter(|at| **at > now) {
+            return waiting;
+        }
         while self.updates.front().is_some_and(|at| *at + MINUTE <= now) {
             self.updates.pop_front();
         }
@@ -324,6 +327,31 @@ impl Claims {
                 let host = self.host_of(service).map_or(&service.host, Claim::used);
                 records::of_service(service, &claim.used, Some(host))
             }
+        }
+    }
+
+    /// Whether a name is probed with a record, which has it as its owner.
+    pub(super) fn proposes(&self, claim: &Claim, record: &Record) -> bool {
+        let What::Host(host) = &claim.what else {
+            let proposed = self.proposed(claim);
+            return proposed.iter().any(|own| is_same_data(own, record));
+        };
+        // A host may have many addresses, and a message many records.
+        let address = match &record.data {
+            Rdata::A(address) => IpAddr::V4(*address),
+            Rdata::Aaaa(address) => IpAddr::V6(*address),
+            _ => return false,
+        };
+        record.class & !kind::CLASS_TOP == kind::IN && host.addresses.contains(&address)
+    }
+
+    /// Whether a name is probed with records of a type.
+    pub(super) fn proposes_kind(&self, claim: &Claim, kind: u16) -> bool {
+        match (&claim.what, kind) {
+            (What::Host(host), kind::A) => host.addresses.iter().any(IpAddr::is_ipv4),
+            (What::Host(host), kind::AAAA) => host.addresses.iter().any(IpAddr::is_ipv6),
+            (What::Host(_), _) => false,
+            (What::Service(_), kind) => self.proposed(claim).iter().any(|own| own.kind == kind),
         }
     }
 

@@ -7,7 +7,7 @@ use super::Responder;
 use super::announce::Urgency;
 use super::answer::random_delay;
 use super::claims::{ClaimId, Stage};
-use super::zone::{AGAIN, Id, is_same_data};
+use super::zone::{AGAIN, Id};
 use crate::dns::{Message, Rdata, Record, kind};
 use crate::mdns::{Arrival, Family, Rule, Turn};
 
@@ -78,17 +78,16 @@ impl Responder {
         }
         let id = self.claims.using(&record.owner)?;
         let claim = self.claims.get(id)?;
-        let own = self.claims.proposed(claim);
-        let is_kind = |kind| own.iter().any(|own| own.kind == kind);
-        let is_ours = match &record.data {
+        let is_kind = |kind| self.claims.proposes_kind(claim, kind);
+        let is_ours = || match &record.data {
             Rdata::Nsec(nsec) => nsec.kinds().all(is_kind),
-            _ => own.iter().any(|own| is_same_data(own, record)),
+            _ => self.claims.proposes(claim, record),
         };
         let conflicts = match claim.stage() {
             // RFC 6762 9: the same name, type and class.
-            Stage::Held => !is_ours && is_kind(record.kind),
+            Stage::Held => is_kind(record.kind) && !is_ours(),
             // RFC 6762 8.1: any type of the name, from the first probe on.
-            Stage::Probing { .. } => !is_ours,
+            Stage::Probing { .. } => !is_ours(),
             Stage::Down | Stage::Waiting { .. } | Stage::Withdrawn { .. } => false,
         };
         conflicts.then_some(id)

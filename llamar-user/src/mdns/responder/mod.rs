@@ -1,8 +1,8 @@
 //! Our records on one interface (RFC 6762 6 to 10): names are probed and announced, defended and given up, questions are
 //! answered, and what ends is told.
 //!
-//! A [`Claims`](claims::Claims) entry is a name that is wanted, and how far it is; when it is ours, its records are put into the
-//! [`Zone`](zone::Zone), and only what is in there is ever answered. Of the names of addresses (reverse PTR) nobody else can
+//! A `Claims` entry is a name that is wanted, and how far it is; when it is ours, its records are put into the
+//! `Zone`, and only what is in there is ever answered. Of the names of addresses (reverse PTR) nobody else can
 //! be the owner, so they are not probed and come and go with their host (RFC 6762 8.1).
 //!
 //! What the RFC leaves open:
@@ -172,10 +172,7 @@ impl Responder {
         let claim = self.claims.using(&record.owner);
         claim
             .and_then(|id| self.claims.get(id))
-            .is_some_and(|claim| {
-                let proposed = self.claims.proposed(claim);
-                proposed.iter().any(|own| zone::is_same_data(own, record))
-            })
+            .is_some_and(|claim| self.claims.proposes(claim, record))
     }
 }
 

@@ -162,7 +162,11 @@ impl Responder {
         let claim = self.claims.using(&record.owner);
         let claim = claim.and_then(|id| self.claims.get(id));
         let is_open = claim.is_some_and(|claim| claim.stage() != Stage::Held);
-        is_open || !self.zone.set(&record.owner, record.kind).is_empty()
+        let is_told = match record.kind {
+            kind::NSEC => self.zone.absent(&record.owner).is_some(),
+            kind => !self.zone.set(&record.owner, kind).is_empty(),
+        };
+        is_open || is_told
     }
 }
 

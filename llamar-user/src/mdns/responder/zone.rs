@@ -62,8 +62,8 @@ pub(super) struct Zone {
 #[derive(Debug, Default)]
 struct Node {
     ids: BTreeSet<Id>,
-    /// Those of type PTR by what they point to: a type of service may have hundreds.
-    targets: HashMap<Name, Id>,
+    /// By what they say: a type of service may have hundreds, and a host many addresses.
+    data: HashMap<Rdata, Id>,
 }
 
 impl Entry {
@@ -125,9 +125,7 @@ impl Zone {
         let id = Id(self.count);
         let node = self.names.entry(record.owner.clone()).or_default();
         node.ids.insert(id);
-        if let Rdata::Ptr(target) = &record.data {
-            node.targets.insert(target.clone(), id);
-        }
+        node.data.insert(record.data.clone(), id);
         let told = self.recall(&record);
         self.entries.insert(
             id,
@@ -153,9 +151,7 @@ impl Zone {
         let owner = &entry.record.owner;
         if let Some(node) = self.names.get_mut(owner) {
             node.ids.remove(&id);
-            if let Rdata::Ptr(target) = &entry.record.data {
-                node.targets.remove(target);
-            }
+            node.data.remove(&entry.record.data);
             if node.ids.is_empty() {
                 self.names.remove(owner);
             }
@@ -190,14 +186,9 @@ impl Zone {
             return None;
         }
         let node = self.names.get(&record.owner)?;
-        if let Rdata::Ptr(target) = &record.data {
-            return node.targets.get(target).copied();
-        }
-        let same = |id: &&Id| {
-            let entry = self.entries.get(id);
-            entry.is_some_and(|entry| is_same_data(&entry.record, record))
-        };
-        node.ids.iter().find(same).copied()
+        let id = node.data.get(&record.data).copied()?;
+        let entry = self.entries.get(&id)?;
+        is_same_data(&entry.record, record).then_some(id)
     }
 
     /// What answers a question.

@@ -246,6 +246,31 @@ fn what_came_back_or_may_be_anothers_gets_no_second_goodbye() {
     assert!((1..60).contains(&probed));
 }
 
+// RFC 6762 6.1, 10.1: A16, A30
+#[test]
+fn denial_that_came_back_gets_no_second_goodbye() {
+    let mut verified = 0;
+    for seed in 0..60 {
+        let mut bench = Bench::web().seeded(seed);
+        bench.ask(&query(&[question(WEB, 28)]), from(PEER));
+        bench.run(secs(2));
+        bench.forget();
+        let services = std::mem::take(&mut bench.wanted.services);
+        bench.follow();
+        bench.wanted.services = services;
+        bench.follow();
+        bench.run(ms(990));
+        let state = bench.state(WEB);
+        bench.run(secs(10));
+        let sent = bench.v4();
+        let records = sent.iter().flat_map(|sent| &sent.message.answers);
+        let denials = records.filter(|record| record.ttl == 0 && record.kind == 47);
+        assert_eq!(denials.count(), 1);
+        verified += usize::from(state == State::Verified);
+    }
+    assert!((1..60).contains(&verified));
+}
+
 // RFC 6762 10.1, 10.2: A30. A goodbye flushes, so it is not said again to what has come in the meantime.
 #[test]
 fn goodbye_is_not_repeated_into_a_new_set() {
@@ -337,6 +362,21 @@ fn more_than_ten_updates_a_minute_are_announced_later() {
     bench.forget();
     bench.ask(&query(&[question(WEB, 16)]), from(PEER));
     assert_eq!(bench.v4()[0].message.answers, [flush(txt(WEB, "n=40"))]);
+}
+
+// RFC 6762 8.4: A27
+#[test]
+fn last_of_hundreds_of_updates_is_announced_within_a_minute() {
+    let mut bench = Bench::web();
+    for n in 0..300 {
+        let text = format!("n={n}");
+        bench.wanted.services[0].txt = vec![Txt::new([text.as_bytes()]).unwrap()];
+        bench.follow();
+        bench.run(secs(1));
+    }
+    bench.run(secs(60));
+    let last = &bench.responses().last().unwrap().message.answers;
+    assert_eq!(*last, [flush(txt(WEB, "n=299"))]);
 }
 
 // RFC 6762 8.3: A27. What was probed anew is no update.
