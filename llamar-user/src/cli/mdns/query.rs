@@ -364,7 +364,7 @@ mod tests {
                 ttl: 120,
                 data: Rdata::Nsec(Nsec::new(casa.clone(), [kind::A])),
             };
-            let mut gathered = Gathered::new(&[question.clone()], PATIENCE);
+            let mut gathered = Gathered::new(std::slice::from_ref(&question), PATIENCE);
             let reply = Reply {
                 device: 2,
                 from: [192, 0, 2, 1].into(),
