@@ -1,7 +1,7 @@
 //! What a part of the engine has at hand while it does something.
 
 use std::collections::VecDeque;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::Instant;
 
 use rand::rngs::StdRng;
@@ -15,6 +15,8 @@ pub struct Transmit {
     pub device: u32,
     /// [`Family::everybody`], or one host.
     pub to: SocketAddr,
+    /// The address of ours that it goes out from, if one was asked: who asks it hears no other.
+    pub from: Option<IpAddr>,
     /// The message.
     pub message: Vec<u8>,
 }
@@ -55,14 +57,15 @@ impl Turn<'_> {
 
     /// Sends a message to everybody of a family.
     pub fn multicast(&mut self, family: Family, message: Vec<u8>) {
-        self.send(family.everybody(), message);
+        self.send(family.everybody(), None, message);
     }
 
-    /// Sends a message to one host.
-    pub fn send(&mut self, to: SocketAddr, message: Vec<u8>) {
+    /// Sends a message to one host, from the address of ours that it asked.
+    pub fn send(&mut self, to: SocketAddr, from: Option<IpAddr>, message: Vec<u8>) {
         self.transmits.push_back(Transmit {
             device: self.device,
             to,
+            from,
             message,
         });
     }

@@ -15,7 +15,7 @@ use super::members::Members;
 use crate::config::{Config, share_prefix};
 use crate::dns::Header;
 use crate::link::Links;
-use crate::mdns::{Arrival, Engine, Event, Handled, Ignored, Transmit, Wanted};
+use crate::mdns::{Arrival, Engine, Event, Handled, Ignored, PORT, Transmit, Wanted};
 use crate::net::udp::MDNS;
 use crate::net::{Datagram, Groups, Holders};
 use crate::state::mdns;
@@ -162,9 +162,10 @@ impl Mdns {
         let Transmit {
             device,
             to,
+            from,
             message,
         } = transmit;
-        let source = self.source(*device, *to);
+        let source = self.source(*device, *to, *from);
         let source = source.ok_or(io::ErrorKind::AddrNotAvailable)?;
         match &self.groups {
             Some(groups) => groups.send(message, *to, source, *device),
@@ -192,8 +193,9 @@ impl Mdns {
         self.kept.keep(kept);
     }
 
-    /// The address that a datagram goes out from: for one host one of its network, which it checks (RFC 6762 11).
-    fn source(&self, device: u32, to: SocketAddr) -> Option<IpAddr> {
+    /// The address that a datagram goes out from: the one that was asked, or for one host one of its network, which it
+    /// checks (RFC 6762 11).
+    fn source(&self, device: u32, to: SocketAddr, asked: Option<IpAddr>) -> Option<IpAddr> {
         let wanted = self.wanted.get(&device);
         let wanted = wanted.or_else(|| self.former.get(&device))?;
         let near = wanted
@@ -204,7 +206,14 @@ impl Mdns {
             SocketAddr::V4(_) => wanted.v4.map(IpAddr::V4),
             SocketAddr::V6(_) => wanted.v6.map(IpAddr::V6),
         };
-        near.map(|(own, _)| *own).or(family)
+        // Who takes part in mDNS takes it from his network only, who asks as one asks a DNS server from whom he asked.
+        let is_taken =
+            |own: IpAddr, length: u8| to.port() != PORT || share_prefix(to.ip(), own, length);
+        let asked = asked.filter(|asked| {
+            let mut addresses = wanted.addresses.iter();
+            addresses.any(|(own, length)| own == asked && is_taken(*own, *length))
+        });
+        asked.or(near.map(|(own, _)| *own)).or(family)
     }
 
     /// Takes note of what is wanted of each interface.
@@ -286,12 +295,56 @@ fn tells(message: &[u8]) -> bool {
 
 #[cfg(test)]
 mod tests {
+    use std::net::Ipv4Addr;
+
     use rand::SeedableRng as _;
 
     use super::*;
     use crate::config::OnConflict;
     use crate::dns::Name;
     use crate::mdns::Host;
+
+    // RFC 6762 9: A48
+    #[test]
+    fn a_name_that_one_interface_replaced_is_kept_though_another_uses_the_wanted_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let [casa, other] = ["casa.local", "casa-2.local"].map(|text| Name::parse(text).unwrap());
+        let wanted = |last: u8, on_conflict, kept: Option<&Name>| {
+            let address = Ipv4Addr::new(10, 7, last, 1);
+            Wanted {
+                up: true,
+                mtu: 1500,
+                v4: Some(address),
+                v6: None,
+                addresses: [(address.into(), 24)].into(),
+                unicast: true,
+                hosts: vec![Host {
+                    name: casa.clone(),
+                    kept: kept.cloned(),
+                    addresses: [address.into()].into(),
+                    reverse: true,
+                }],
+                services: Vec::new(),
+                on_conflict,
+            }
+        };
+        for [first, second] in [[1, 2], [2, 1]] {
+            let path = folder.path().join(format!("{first}.json"));
+            let mut mdns = Mdns::new(StdRng::seed_from_u64(1), path);
+            mdns.wanted = BTreeMap::from([
+                (first, wanted(1, OnConflict::Rename, Some(&other))),
+                (second, wanted(2, OnConflict::Withdraw, None)),
+            ]);
+            let now = Instant::now();
+            mdns.engine
+                .follow(now, mdns.wanted.clone(), BTreeSet::new());
+            mdns.keep();
+            assert_eq!(mdns.kept.kept().of(&casa), Some(&other));
+            mdns.wanted.remove(&first);
+            mdns.keep();
+            assert_eq!(mdns.kept.kept().of(&casa), None);
+        }
+    }
 
     fn wanted() -> BTreeMap<u32, Wanted> {
         let address = [10, 0, 0, 1].into();
@@ -332,29 +385,28 @@ mod tests {
         mdns.engine
             .follow(Instant::now(), mdns.wanted.clone(), own.clone());
         let goodbye = mdns.poll_transmit().unwrap();
-        let source = mdns.source(goodbye.device, goodbye.to);
+        let source = mdns.source(goodbye.device, goodbye.to, goodbye.from);
         assert_eq!(source, own.first().copied());
     }
 
-    // RFC 6762 9: A48
+    // RFC 6762 5.5, 11: A7, A33
     #[test]
-    fn a_name_that_one_interface_replaced_is_kept_though_another_uses_the_wanted_one() {
+    fn response_goes_out_from_the_address_that_was_asked_while_we_have_it() {
         let folder = tempfile::tempdir().unwrap();
-        let [casa, other] = ["casa.local", "casa-2.local"].map(|text| Name::parse(text).unwrap());
-        for [first, second] in [[1, 2], [2, 1]] {
-            let [mut renamed, mut withdrawn] = [wanted(), wanted()].map(|all| all[&2].clone());
-            renamed.hosts[0].kept = Some(other.clone());
-            withdrawn.on_conflict = OnConflict::Withdraw;
-            let path = folder.path().join(format!("{first}.json"));
-            let mut mdns = Mdns::new(StdRng::seed_from_u64(1), path);
-            mdns.want([(first, renamed), (second, withdrawn)].into());
-            mdns.engine
-                .follow(Instant::now(), mdns.wanted.clone(), BTreeSet::new());
-            mdns.keep();
-            assert_eq!(mdns.kept.kept().of(&casa), Some(&other));
-            mdns.wanted.remove(&first);
-            mdns.keep();
-            assert_eq!(mdns.kept.kept().of(&casa), None);
-        }
+        let mut mdns = Mdns::new(StdRng::seed_from_u64(1), folder.path().join("kept"));
+        let mut wanted = wanted();
+        let own = [[10, 0, 0, 1], [10, 0, 0, 5], [192, 0, 2, 1]].map(IpAddr::from);
+        let one = wanted.get_mut(&2).unwrap();
+        one.addresses.extend(own.map(|address| (address, 24)));
+        mdns.want(wanted);
+        let to = SocketAddr::from(([10, 0, 0, 9], 40_000));
+        let full = SocketAddr::new(to.ip(), PORT);
+        let source = |to, asked: [u8; 4]| mdns.source(2, to, Some(asked.into()));
+        assert_eq!(source(to, [10, 0, 0, 5]), Some(own[1]));
+        assert_eq!(source(full, [10, 0, 0, 5]), Some(own[1]));
+        assert_eq!(source(to, [10, 0, 0, 7]), Some(own[0]));
+        assert_eq!(source(to, [192, 0, 2, 1]), Some(own[2]));
+        assert_eq!(source(full, [192, 0, 2, 1]), Some(own[0]));
+        assert_eq!(mdns.source(2, to, None), Some(own[0]));
     }
 }

@@ -100,6 +100,7 @@ mod tests {
         Transmit {
             device: 2,
             to: Family::V4.everybody(),
+            from: None,
             message: message.write(Compression::Multicast).unwrap(),
         }
     }

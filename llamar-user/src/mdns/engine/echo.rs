@@ -100,6 +100,7 @@ mod tests {
         Transmit {
             device,
             to: family.everybody(),
+            from: None,
             message: message.to_vec(),
         }
     }

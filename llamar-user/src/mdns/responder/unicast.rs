@@ -1,7 +1,7 @@
 //! Responses to one host (RFC 6762 5.4, 5.5, 6.7).
 
 use std::collections::BTreeSet;
-use std::net::SocketAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use super::Responder;
@@ -20,6 +20,8 @@ const PAYLOAD: usize = 512;
 #[derive(Clone, Debug)]
 pub(super) struct Unicast {
     to: SocketAddr,
+    /// RFC 2181 4.1: a response comes from the address that was asked.
+    from: Option<IpAddr>,
     family: Family,
     id: u16,
     legacy: Option<Legacy>,
@@ -48,6 +50,7 @@ impl Unicast {
         });
         Self {
             to: arrival.from,
+            from: (!arrival.is_multicast()).then_some(arrival.to),
             family: arrival.family(),
             id: query.id,
             legacy,
@@ -120,7 +123,7 @@ impl Responder {
         for mut message in messages {
             message.id = unicast.id;
             if let Some(bytes) = speak::bytes(&message, unicast.family, compression) {
-                turn.send(unicast.to, bytes);
+                turn.send(unicast.to, unicast.from, bytes);
             }
         }
     }

@@ -380,6 +380,7 @@ mod checks {
         let transmit = Transmit {
             device: scene::ETH,
             to: to.parse().unwrap(),
+            from: None,
             message: message.write(compression).unwrap(),
         };
         let host = &scene.hosts[0];

@@ -17,6 +17,7 @@ pub struct Sent {
     /// How long after the clock's start.
     pub at: Duration,
     pub to: SocketAddr,
+    pub from: Option<IpAddr>,
     pub message: Message,
     pub bytes: Vec<u8>,
 }
@@ -376,6 +377,7 @@ impl Bench {
         let Transmit {
             device,
             to,
+            from,
             message: bytes,
         } = transmit;
         assert_eq!(device, 2);
@@ -386,6 +388,7 @@ impl Bench {
         let sent = Sent {
             at: self.now - self.start,
             to,
+            from,
             message,
             bytes,
         };

@@ -140,6 +140,21 @@ fn direct_unicast_query_is_answered_as_qu() {
     assert_eq!(counts(&bench, from(PEER)), (0, 1));
 }
 
+// RFC 6762 5.5, 6.7: A7, A20
+#[test]
+fn response_comes_from_the_address_that_was_asked() {
+    let mut bench = Bench::web();
+    let asked = query(&[question("casa.local", A)]);
+    let second = ip("10.0.0.5");
+    for arrival in [from(PEER), from_legacy(PEER)] {
+        for (to, source) in [(second, Some(second)), (arrival.to, None)] {
+            bench.forget();
+            bench.ask(&asked, Arrival { to, ..arrival });
+            assert_eq!(bench.sent[0].from, source);
+        }
+    }
+}
+
 // RFC 6762 5.5, 11: A7, A46
 #[test]
 fn who_is_not_of_the_link_gets_no_unicast_response() {
