@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use tracing::{debug, info};
 
-use crate::ask::session::{Happened, Legacy, Session, Where};
+use crate::ask::session::{Happened, Legacy, Reply, Session, Where};
 use crate::ask::{Family, Options};
 use crate::cli::asked;
 use crate::cli::dnssd::PATIENCE;
@@ -202,16 +202,24 @@ impl Gathered {
                 reply = legacy.next() => reply,
             };
             let interface = legacy.interface(reply.device);
-            for record in &reply.answers {
-                match &record.data {
-                    Rdata::Nsec(_) => {
-                        self.deny(reply.device, &interface, reply.from, reply.question.kind)
-                    }
-                    _ => self.take(reply.device, &interface, reply.from, record),
-                }
-            }
+            self.take_reply(&interface, &reply);
         }
         Ok(())
+    }
+
+    fn take_reply(&mut self, interface: &str, reply: &Reply) {
+        let asked = reply.question.kind;
+        for record in &reply.answers {
+            match &record.data {
+                // RFC 6762 6.1: it denies the types that it does not list.
+                Rdata::Nsec(nsec) if ![kind::NSEC, kind::ANY].contains(&asked) => {
+                    if !nsec.has(asked) {
+                        self.deny(reply.device, interface, reply.from, asked);
+                    }
+                }
+                _ => self.take(reply.device, interface, reply.from, record),
+            }
+        }
     }
 
     fn take(&mut self, device: u32, interface: &str, from: IpAddr, record: &Record) {
@@ -286,6 +294,7 @@ mod tests {
     use clap::Parser as _;
 
     use super::*;
+    use crate::dns::Nsec;
 
     #[derive(clap::Parser)]
     struct Cli {
@@ -336,5 +345,37 @@ mod tests {
         for wrong in ["a..b", ".local", "\\"] {
             assert!(!planned(wrong).ends_with(']'), "{wrong}");
         }
+    }
+
+    // RFC 6762 6.1: A45
+    #[test]
+    fn negative_answer_denies_only_the_types_that_it_does_not_list() {
+        let casa = Name::parse("casa.local").unwrap();
+        let told = |asked: u16| {
+            let question = Question {
+                name: casa.clone(),
+                kind: asked,
+                class: kind::IN,
+            };
+            let nsec = Record {
+                owner: casa.clone(),
+                kind: kind::NSEC,
+                class: kind::IN,
+                ttl: 120,
+                data: Rdata::Nsec(Nsec::new(casa.clone(), [kind::A])),
+            };
+            let mut gathered = Gathered::new(std::slice::from_ref(&question), PATIENCE);
+            let reply = Reply {
+                device: 2,
+                from: [192, 0, 2, 1].into(),
+                question,
+                answers: vec![nsec],
+            };
+            gathered.take_reply("eth0", &reply);
+            (gathered.report.found, gathered.report.denied.len())
+        };
+        assert_eq!(told(kind::AAAA), (false, 1));
+        assert_eq!(told(kind::A), (false, 0));
+        assert_eq!((told(kind::NSEC), told(kind::ANY)), ((true, 0), (true, 0)));
     }
 }
