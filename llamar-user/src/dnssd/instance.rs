@@ -143,7 +143,7 @@ mod tests {
         }
     }
 
-    // RFC 6763 4.1.1, 7.2: B1, B18
+    // RFC 6763 4.1.1, 7.2, RFC 6762 16: B1, B18, A35
     #[test]
     fn text_that_names_no_instance_says_why() {
         let error = |text: &str| {
@@ -157,8 +157,11 @@ mod tests {
         assert!(error(&"x".repeat(64)).contains("64 bytes, expected at most 63"));
         assert!(error(&"ä".repeat(32)).contains("64 bytes"));
         instance(&"x".repeat(63));
-        // Printable, though they may look like controls.
-        instance("\u{80}\u{feff}");
+        // Printable, though they may look like controls, and not stripped.
+        assert_eq!(
+            instance("\u{feff}a\u{80}\u{feff}").text(),
+            "\u{feff}a\u{80}\u{feff}"
+        );
         // RFC 6763 7.2: names of 255 bytes besides the root's.
         let far = |length| {
             Name::parse(&[&"d".repeat(59)[..], &"d".repeat(59), &"d".repeat(length)].join("."))

@@ -151,7 +151,7 @@ mod tests {
         Name::parse(text).unwrap()
     }
 
-    // RFC 6763 4.1.2, 7, RFC 6335 5.1: B2
+    // RFC 6763 4.1.2, 7, RFC 6335 5.1: B2, B18
     #[test]
     fn a_type_is_a_service_name_and_a_protocol() {
         for good in [
@@ -209,7 +209,7 @@ mod tests {
         );
     }
 
-    // RFC 6763 4.1, 7.1: B3, B5
+    // RFC 6763 4.1, 7.1, 7.2: B3, B5, B18
     #[test]
     fn instances_are_found_by_the_name_of_their_type_or_subtype() {
         let kind = ServiceType::parse("_http._tcp").unwrap();

@@ -101,7 +101,7 @@ fn types_instances_and_hosts_are_asked_for_one_after_the_other() {
     assert_eq!(live.wait().code(), Some(0));
 }
 
-// RFC 6763 F: B16
+// RFC 6763 F, RFC 6762 10.3: B16, A39
 #[test]
 fn services_of_several_interfaces_are_kept_apart_and_go_with_them() {
     let net = or_skip!(Net::new());

@@ -177,7 +177,7 @@ fn a_prefix_counts_where_it_tells_what_is_on_the_link() {
     }
 }
 
-// RFC 6762 6.2, 8.4: A17, A27
+// RFC 6762 6.2, 8.4: A17, A27; RFC 6763 4.1.1: B14
 #[test]
 fn addresses_come_and_go_with_the_interface() {
     let toml = "[interface.eth0]\n[[service]]\ntype = \"_http._tcp\"\nport = 80\n";

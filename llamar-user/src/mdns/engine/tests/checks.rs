@@ -89,6 +89,46 @@ fn query_for_our_name_is_answered_and_one_for_another_is_not() {
     assert_eq!(scene.sent.len(), 1);
 }
 
+// RFC 6762 6: A42
+#[test]
+fn what_others_said_is_told_to_nobody() {
+    let mut scene = host();
+    let theirs = response(vec![
+        unique("other.local", 120, Rdata::A([10, 0, 0, 250].into())),
+        unique("casa.local", 120, Rdata::Ptr(name("other.local"))),
+    ]);
+    let handled = hand(&mut scene, OTHER, "group", &theirs);
+    assert_eq!(handled, Ok(Handled::Response));
+    assert_eq!(scene.hosts[0].engine.cache(ETH).unwrap().len(), 2);
+    for kind in [kind::A, kind::ANY] {
+        let asked = query("other.local", kind);
+        assert_eq!(hand(&mut scene, OTHER, "group", &asked), NOT_OURS);
+    }
+    assert!(scene.sent.is_empty());
+    // Of a name that is ours too, only what we have.
+    let asked = query("casa.local", kind::ANY);
+    assert_eq!(hand(&mut scene, OTHER, "group", &asked), ANSWERED);
+    assert!(!scene.sent.is_empty());
+    for sent in &scene.sent {
+        let message = Message::read(&sent.transmit.message).unwrap();
+        assert!(message.records().all(|record| record.kind != kind::PTR));
+    }
+}
+
+// RFC 6762 18.2: A53
+#[test]
+fn one_bit_tells_responses_from_queries() {
+    let mut scene = host();
+    let mut message = a();
+    message.flags = 0x8000;
+    let handled = hand(&mut scene, OTHER, "group", &message);
+    assert_eq!(handled, Ok(Handled::Response));
+    let mut message = theirs();
+    message.flags = 0;
+    assert_eq!(hand(&mut scene, OTHER, "group", &message), NOT_OURS);
+    assert!(scene.sent.is_empty());
+}
+
 // RFC 6762 18.3, 18.11: A10
 #[test]
 fn message_with_an_opcode_or_rcode_is_ignored() {
@@ -162,7 +202,7 @@ fn unicast_response_that_nobody_asked_for_is_ignored() {
     assert!(!conflicts(&scene));
 }
 
-// RFC 6762 5.4, 6, 8.1: A15, A24
+// RFC 6762 5, 5.4, 6, 8.1: A15, A24, A41
 #[test]
 fn unicast_response_to_a_probe_is_heard() {
     let mut scene = Scene::new(1, None);

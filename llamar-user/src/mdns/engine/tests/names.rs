@@ -150,7 +150,7 @@ fn undisturbed(scene: &Scene, holder: usize, since: std::time::Instant) -> Resul
     }
 }
 
-// RFC 6762 9: A28, A42
+// RFC 6762 9: A28
 #[test]
 fn hosts_whose_links_are_joined_notice_when_somebody_asks() {
     let property = |seed, without| {

@@ -65,7 +65,7 @@ fn answers_to_several_questions_wait_20_to_120_ms() {
     );
 }
 
-// RFC 6762 6, 7.2: A11, A22
+// RFC 6762 6, 7.2, 18.5: A11, A22, A53
 #[test]
 fn answers_to_a_query_with_more_to_come_wait_400_to_500_ms() {
     between(waits(&[question(HTTP, PTR)], TC), 400, 500);
