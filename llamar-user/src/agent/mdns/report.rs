@@ -15,9 +15,10 @@ impl Mdns {
         for (&device, wanted) in &self.wanted {
             let interface = links.by_index.get(&device);
             let interface = interface.map_or_else(String::new, |link| link.name.clone());
-            let standings: BTreeMap<Name, Standing> = self
-                .engine
-                .standings(device)
+            // Where nothing can be said nothing is verified either, whatever stands in wait for it.
+            let speaks = wanted.up && (wanted.v4.is_some() || wanted.v6.is_some());
+            let standings = self.engine.standings(device).filter(|_| speaks);
+            let standings: BTreeMap<Name, Standing> = standings
                 .map(|standing| (standing.wanted.clone(), standing))
                 .collect();
             let row = |name: &Name| row(device, &interface, name, standings.get(name));
@@ -95,4 +96,54 @@ fn state(standing: Option<&Standing>) -> ClaimedState {
 fn used(standings: &BTreeMap<Name, Standing>, host: &Name) -> String {
     let standing = standings.get(host);
     standing.map_or(host, |standing| &standing.used).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::time::Instant;
+
+    use rand::SeedableRng as _;
+    use rand::rngs::StdRng;
+
+    use super::*;
+    use crate::config::OnConflict;
+    use crate::mdns::{Host, Wanted};
+
+    fn host(name: &str) -> Host {
+        Host {
+            name: Name::parse(name).unwrap(),
+            kept: None,
+            addresses: [[192, 0, 2, 1].into()].into(),
+            reverse: true,
+        }
+    }
+
+    fn states(up: bool, v4: bool) -> Vec<ClaimedState> {
+        let folder = tempfile::tempdir().unwrap();
+        let mut mdns = Mdns::new(StdRng::seed_from_u64(1), folder.path().join("names.json"));
+        let wanted = Wanted {
+            up,
+            mtu: 1500,
+            v4: v4.then(|| [192, 0, 2, 1].into()),
+            v6: None,
+            addresses: BTreeSet::new(),
+            unicast: true,
+            hosts: vec![host("casa.local")],
+            services: Vec::new(),
+            on_conflict: OnConflict::Rename,
+        };
+        mdns.wanted.insert(2, wanted);
+        mdns.engine
+            .follow(Instant::now(), mdns.wanted.clone(), BTreeSet::new());
+        let report = mdns.report(&Links::default());
+        report.names.iter().map(|row| row.state).collect()
+    }
+
+    #[test]
+    fn a_name_is_down_where_nothing_can_be_said() {
+        assert_eq!(states(true, true), [ClaimedState::Probing]);
+        assert_eq!(states(false, true), [ClaimedState::Down]);
+        assert_eq!(states(true, false), [ClaimedState::Down]);
+    }
 }
