@@ -52,6 +52,9 @@ impl Mdns {
 
     /// What keeps mDNS from working, or limits it.
     fn notes(&self) -> Vec<String> {
+        let off = self.groups.is_none() && self.failure.is_none();
+        let off =
+            off.then(|| "mDNS is spoken on no interface (mdns = false, or --no-mdns)".to_owned());
         let failure = self
             .failure
             .iter()
@@ -66,7 +69,11 @@ impl Mdns {
         let failed = failed.map(|(device, _)| {
             format!("interface {device}: the groups of mDNS could not be joined")
         });
-        failure.chain(shared).chain(failed).collect()
+        off.into_iter()
+            .chain(failure)
+            .chain(shared)
+            .chain(failed)
+            .collect()
     }
 }
 
@@ -145,5 +152,16 @@ mod tests {
         assert_eq!(states(true, true), [ClaimedState::Probing]);
         assert_eq!(states(false, true), [ClaimedState::Down]);
         assert_eq!(states(true, false), [ClaimedState::Down]);
+    }
+
+    #[test]
+    fn that_mdns_is_switched_off_is_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let mdns = Mdns::new(StdRng::seed_from_u64(1), folder.path().join("names.json"));
+        let report = mdns.report(&Links::default());
+        assert_eq!(
+            report.notes,
+            ["mDNS is spoken on no interface (mdns = false, or --no-mdns)"]
+        );
     }
 }
