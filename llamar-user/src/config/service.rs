@@ -107,6 +107,7 @@ impl fmt::Display for ServiceName {
 mod tests {
     use super::*;
 
+    // RFC 6763 4.1.1: B14
     #[test]
     fn the_hosts_name_stands_where_it_is_asked_for() {
         let on = |text: &str| ServiceName::parse(text).unwrap().on("casa");
