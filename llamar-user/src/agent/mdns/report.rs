@@ -14,9 +14,10 @@ impl Mdns {
         let mut names = Vec::new();
         for (&device, wanted) in &self.wanted {
             let interface = name_of(links, device);
-            let standings: BTreeMap<Name, Standing> = self
-                .engine
-                .standings(device)
+            // Where nothing can be said nothing is verified either, whatever stands in wait for it.
+            let speaks = wanted.up && (wanted.v4.is_some() || wanted.v6.is_some());
+            let standings = self.engine.standings(device).filter(|_| speaks);
+            let standings: BTreeMap<Name, Standing> = standings
                 .map(|standing| (standing.wanted.clone(), standing))
                 .collect();
             let row = |name: &Name| row(device, &interface, name, standings.get(name));
@@ -50,6 +51,9 @@ impl Mdns {
 
     /// What keeps mDNS from working, or limits it.
     fn notes(&self, links: &Links) -> Vec<String> {
+        let off = self.groups.is_none() && self.failure.is_none();
+        let off =
+            off.then(|| "mDNS is spoken on no interface (mdns = false, or --no-mdns)".to_owned());
         let failure = self
             .failure
             .iter()
@@ -65,7 +69,11 @@ impl Mdns {
             let interface = name_of(links, *device);
             format!("{interface}: the groups of mDNS could not be joined")
         });
-        failure.chain(shared).chain(failed).collect()
+        off.into_iter()
+            .chain(failure)
+            .chain(shared)
+            .chain(failed)
+            .collect()
     }
 }
 
@@ -101,4 +109,65 @@ fn state(standing: Option<&Standing>) -> ClaimedState {
 fn used(standings: &BTreeMap<Name, Standing>, host: &Name) -> String {
     let standing = standings.get(host);
     standing.map_or(host, |standing| &standing.used).to_string()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::time::Instant;
+
+    use rand::SeedableRng as _;
+    use rand::rngs::StdRng;
+
+    use super::*;
+    use crate::config::OnConflict;
+    use crate::mdns::{Host, Wanted};
+
+    fn host(name: &str) -> Host {
+        Host {
+            name: Name::parse(name).unwrap(),
+            kept: None,
+            addresses: [[192, 0, 2, 1].into()].into(),
+            reverse: true,
+        }
+    }
+
+    fn states(up: bool, v4: bool) -> Vec<ClaimedState> {
+        let folder = tempfile::tempdir().unwrap();
+        let mut mdns = Mdns::new(StdRng::seed_from_u64(1), folder.path().join("names.json"));
+        let wanted = Wanted {
+            up,
+            mtu: 1500,
+            v4: v4.then(|| [192, 0, 2, 1].into()),
+            v6: None,
+            addresses: BTreeSet::new(),
+            unicast: true,
+            hosts: vec![host("casa.local")],
+            services: Vec::new(),
+            on_conflict: OnConflict::Rename,
+        };
+        mdns.wanted.insert(2, wanted);
+        mdns.engine
+            .follow(Instant::now(), mdns.wanted.clone(), BTreeSet::new());
+        let report = mdns.report(&Links::default());
+        report.names.iter().map(|row| row.state).collect()
+    }
+
+    #[test]
+    fn a_name_is_down_where_nothing_can_be_said() {
+        assert_eq!(states(true, true), [ClaimedState::Probing]);
+        assert_eq!(states(false, true), [ClaimedState::Down]);
+        assert_eq!(states(true, false), [ClaimedState::Down]);
+    }
+
+    #[test]
+    fn that_mdns_is_switched_off_is_said() {
+        let folder = tempfile::tempdir().unwrap();
+        let mdns = Mdns::new(StdRng::seed_from_u64(1), folder.path().join("names.json"));
+        let report = mdns.report(&Links::default());
+        assert_eq!(
+            report.notes,
+            ["mDNS is spoken on no interface (mdns = false, or --no-mdns)"]
+        );
+    }
 }

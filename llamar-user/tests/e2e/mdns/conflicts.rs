@@ -87,7 +87,7 @@ fn a_name_that_is_taken_is_changed_for_good_and_the_culprit_is_named() {
     assert!(!probed.contains(&"casa.local".to_owned()), "{probed:?}");
 }
 
-// RFC 6762 9: A28, A48
+// RFC 6762 5, 9: A28, A41, A48
 #[test]
 fn a_claim_to_a_name_in_use_makes_us_probe_and_lose_it_only_to_who_defends_it() {
     let lan = or_skip!(Lan::new(2));
