@@ -220,7 +220,7 @@ fn queries_after_an_answer_count_anew() {
     assert_eq!(scene.events(), ["- casa.local. 1000 IN A 192.0.2.1"]);
 }
 
-// RFC 6762 6.1, 10.5: A16, A32
+// RFC 6762 6.1, 10.5: A32
 // A responder that has records of the name gives those, and no NSEC, to a question for all.
 #[test]
 fn denial_is_not_expected_as_an_answer() {
@@ -327,7 +327,7 @@ fn record_whose_teller_asks_for_it_himself_is_not_waited_for() {
     assert_eq!(scene.querier.cache().len(), 2);
 }
 
-// RFC 6762 6, 10.5: A13, A32
+// RFC 6762 6, 10.5: A32
 // Who has just answered must not answer again within a second.
 #[test]
 fn record_that_was_heard_within_the_second_is_not_waited_for() {

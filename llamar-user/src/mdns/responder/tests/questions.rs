@@ -302,7 +302,7 @@ fn known_and_unknown_questions_of_one_message_are_answered_together() {
     assert_eq!(sorted(&responses[0].message.answers), sorted(&expected));
 }
 
-// RFC 6762 6: A10. The answer goes to whom the question went: over its family.
+// RFC 6762 6: the answer goes to whom the question went: over its family.
 #[test]
 fn answer_goes_out_over_the_family_of_the_question() {
     let mut bench = Bench::casa();
