@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
-use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::io::{AsyncBufReadExt as _, AsyncReadExt as _, AsyncWriteExt as _, copy, sink};
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::{Semaphore, mpsc, oneshot};
 use tokio::time::timeout;
@@ -70,6 +70,8 @@ const CLIENT_PATIENCE: Duration = Duration::from_secs(30);
 const CLIENTS_MAX: usize = 8;
 /// Longest request in bytes: a name of any length and some hundreds of addresses.
 const REQUEST_MAX: u64 = 16 << 10;
+/// How much more of one that is longer is taken in, and thrown away.
+const REST_MAX: u64 = 1 << 20;
 /// Requests that wait for the agent.
 const WAITING_MAX: usize = 16;
 
@@ -153,10 +155,9 @@ async fn serve(
     let mut reader = tokio::io::BufReader::new(reader.take(REQUEST_MAX));
     let asking = timeout(patience, reader.read_line(&mut line)).await;
     asking.context("receive the request")??;
+    let is_too_long = line.len() as u64 == REQUEST_MAX;
     let answer = match serde_json::from_str(&line) {
-        _ if line.len() as u64 == REQUEST_MAX => {
-            Err(format!("the request is longer than {REQUEST_MAX} bytes"))
-        }
+        _ if is_too_long => Err(format!("the request is longer than {REQUEST_MAX} bytes")),
         Ok(request) => {
             let (answer, answered) = oneshot::channel();
             sender.send(Asked { request, answer }).await?;
@@ -171,6 +172,12 @@ async fn serve(
     // A client that does not read must not hold a long answer for good.
     let answering = timeout(patience, writer.write_all(reply.as_bytes())).await;
     answering.context("send the answer")??;
+    if is_too_long {
+        // Closed with something unread, the connection would break before the client has its answer.
+        reader.get_mut().set_limit(REST_MAX);
+        let rest = timeout(patience, copy(&mut reader, &mut sink())).await;
+        rest.context("receive the rest")??;
+    }
     Ok(())
 }
 
