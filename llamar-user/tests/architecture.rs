@@ -17,12 +17,15 @@ const IO: [&str; 9] = [
 ];
 
 /// Folders and files of `src` that hold logic.
-const LOGIC: [&str; 9] = [
+const LOGIC: [&str; 12] = [
+    "arp",
     "config",
     "dns",
     "dnssd",
+    "ether",
     "llmnr",
     "mdns",
+    "ndp",
     "state",
     "datapath/diff.rs",
     "datapath/places.rs",
@@ -78,8 +81,8 @@ fn logic_names_no_io() {
 fn nothing_below_names_the_command_line() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let below = [
-        "agent", "ask", "config", "datapath", "dns", "dnssd", "link", "llmnr", "mdns", "net",
-        "report", "state",
+        "agent", "arp", "ask", "config", "datapath", "dns", "dnssd", "ether", "link", "llmnr",
+        "mdns", "ndp", "net", "report", "state",
     ];
     check(&below.map(|path| src.join(path)), &["crate::cli", "clap"]);
 }

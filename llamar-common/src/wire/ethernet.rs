@@ -45,6 +45,13 @@ pub const fn word([m0, m1, m2, m3, m4, m5]: Mac) -> u64 {
     u64::from_le_bytes([m0, m1, m2, m3, m4, m5, 0, 0])
 }
 
+/// The group address to which an IPv6 group is sent (RFC 2464 7).
+#[inline(always)]
+pub const fn group6(group: [u8; 16]) -> Mac {
+    let [.., a, b, c, d] = group;
+    [0x33, 0x33, a, b, c, d]
+}
+
 /// Whether an address, as a little-endian word, names more than one station.
 #[inline(always)]
 pub const fn is_group(mac: u64) -> bool {

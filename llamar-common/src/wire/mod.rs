@@ -7,6 +7,7 @@ pub mod dns;
 pub mod ethernet;
 pub mod ip;
 pub mod name;
+pub mod ndp;
 pub mod udp;
 
 /// The two bytes at `at` as a big-endian integer.

@@ -20,7 +20,7 @@ use crate::link::{Change, Watch, WatchError};
 use crate::llmnr::Ignored;
 use crate::llmnr::engine::Engine;
 use crate::mdns::PACKET_MAX;
-use crate::net::{Datagram, Groups, Listeners, StreamMessage};
+use crate::net::{Datagram, Groups, Listeners, StreamMessage, until};
 use crate::state::{Desired, desired};
 
 mod claims;
@@ -375,14 +375,6 @@ fn members(desired: &Desired) -> BTreeMap<u32, (String, bool)> {
         Some((served.device?, (interface, served.up)))
     });
     served.collect()
-}
-
-/// Waits until a deadline; for ever without one.
-async fn until(deadline: Option<Instant>) {
-    match deadline {
-        Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
-        None => std::future::pending().await,
-    }
 }
 
 /// What an unanswered message is counted as: the same as in the kernel where that has a word for it.

@@ -1,5 +1,5 @@
 //! Asking others: the sockets and the clocks of engines, for tools and as a library. By LLMNR that is [`ask`], by mDNS
-//! [`session`].
+//! [`session`], by whole frames [`raw`].
 //!
 //! ```no_run
 //! # async fn example() -> Result<(), Box<dyn std::error::Error>> {
@@ -25,6 +25,7 @@ use crate::llmnr::sender::{Answer, Ask, Collect, Path};
 
 mod paths;
 mod query;
+pub mod raw;
 pub mod session;
 mod socket;
 

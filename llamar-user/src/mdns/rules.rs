@@ -1,5 +1,4 @@
-//! The rules that a test of the engine can switch off, to see that its assertions notice. Everywhere else each of them
-//! holds, and asking for it costs nothing.
+//! The rules that a test of the engine can switch off.
 
 /// A rule of mDNS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,29 +33,5 @@ pub enum Rule {
     Pace,
 }
 
-/// Which rules hold.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Rules {
-    #[cfg(test)]
-    off: Option<Rule>,
-}
-
-impl Rules {
-    /// All but one.
-    #[cfg(test)]
-    pub const fn without(rule: Rule) -> Self {
-        Self { off: Some(rule) }
-    }
-
-    /// Whether a rule holds.
-    #[inline]
-    pub fn hold(self, rule: Rule) -> bool {
-        #[cfg(test)]
-        return self.off != Some(rule);
-        #[cfg(not(test))]
-        {
-            let _ = rule;
-            true
-        }
-    }
-}
+/// Which of them hold.
+pub type Rules = crate::rules::Rules<Rule>;

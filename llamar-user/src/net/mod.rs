@@ -17,3 +17,11 @@ pub(crate) use packet::register;
 pub use packet::{PacketSocket, Received};
 pub use tcp::{ListenError, Listeners, StreamMessage};
 pub use udp::{BindError, Datagram, Groups, MDNS};
+
+/// Waits until a deadline; for ever without one.
+pub async fn until(deadline: Option<std::time::Instant>) {
+    match deadline {
+        Some(deadline) => tokio::time::sleep_until(deadline.into()).await,
+        None => std::future::pending().await,
+    }
+}
