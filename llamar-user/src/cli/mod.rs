@@ -14,6 +14,7 @@ mod busco;
 mod check;
 mod detach;
 mod dnssd;
+mod family;
 mod host;
 mod links;
 mod log;
