@@ -10,6 +10,7 @@ use tracing::error;
 
 use crate::config::ConfigError;
 
+mod arpsend;
 mod busco;
 mod check;
 mod detach;
@@ -70,7 +71,7 @@ enum Command {
 type Main = fn() -> ExitCode;
 
 /// What the binary is under another name, which a link to it has.
-const LINKS: [(&str, Main); 1] = [("busco", busco::main)];
+const LINKS: [(&str, Main); 2] = [("arpsend", arpsend::main), ("busco", busco::main)];
 
 /// How a command failed, which decides the exit code.
 enum Failure {
