@@ -4,6 +4,7 @@
 pub mod capture;
 pub mod filter;
 pub mod firewall;
+pub mod groups;
 pub mod holder;
 pub mod packet;
 #[cfg(test)]
@@ -12,6 +13,7 @@ pub mod tcp;
 pub mod udp;
 
 pub use filter::{arp_and_llmnr_filter, arp_filter};
+pub use groups::Membership;
 pub use holder::{Holder, Holders};
 pub(crate) use packet::register;
 pub use packet::{PacketSocket, Received};
