@@ -14,7 +14,9 @@ mod busco;
 mod check;
 mod detach;
 mod dnssd;
+mod family;
 mod host;
+mod links;
 mod log;
 mod mdns;
 mod names;
@@ -60,6 +62,8 @@ enum Command {
     Detach(detach::Args),
     /// Judges a configuration without serving anything
     Check(check::Args),
+    /// Shows the names of older programs that this one takes the place of, or makes links under them
+    Links(links::Args),
 }
 
 /// What a program does from its arguments to its exit code.
@@ -111,6 +115,7 @@ fn llamar() -> ExitCode {
         Command::Why(args) => return why::why(&args),
         Command::Detach(args) => detach::detach(&args),
         Command::Check(args) => check::check(&args),
+        Command::Links(args) => links::links(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
