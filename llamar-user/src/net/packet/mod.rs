@@ -1,23 +1,24 @@
 //! Raw Ethernet frames of one interface, filtered in the kernel.
 
-#![expect(
-    unsafe_code,
-    reason = "packet sockets are bound and set up by calls that no crate wraps"
-)]
-
-use std::io::{self, IoSliceMut};
-use std::mem::{size_of, size_of_val};
+use std::io;
 use std::os::fd::{AsRawFd, OwnedFd};
+use std::time::SystemTime;
 
-use libc::{c_int, sock_filter};
-use nix::sys::socket::{ControlMessageOwned, MsgFlags, recvmsg};
+use libc::sock_filter;
+use nix::sys::socket::{MsgFlags, setsockopt, sockopt};
 use socket2::{Domain, SockFilter, Socket, Type};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
-use super::filter::ETHERTYPE;
+mod receive;
+mod system;
+#[cfg(test)]
+mod tests;
 
-const TAG: usize = 4;
+pub(crate) use system::register;
+
+use receive::receive;
+use system::{bind, dropped, promiscuous, set_option};
 
 /// Sends and receives the frames of one interface.
 #[derive(Debug)]
@@ -25,13 +26,45 @@ pub struct PacketSocket {
     socket: AsyncFd<OwnedFd>,
 }
 
+/// What else a socket receives, and with what.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// Frames that this host sends too, except by this socket.
+    pub outgoing: bool,
+    /// Frames to other stations too: the interface is promiscuous until the socket is closed.
+    pub promiscuous: bool,
+    /// The time at which the kernel saw each frame.
+    pub times: bool,
+}
+
 /// A frame that was received.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Received {
-    /// Its length in bytes, with the tag.
+    /// Its length in the buffer in bytes, with the tag.
     pub length: usize,
+    /// How many more bytes it had, which did not fit into the buffer.
+    pub cut: usize,
     /// The tag (priority and VLAN id) that the kernel had taken off and that is in the buffer again.
     pub vlan: Option<u16>,
+    /// Whose it is.
+    pub direction: Direction,
+    /// When the kernel saw it, if that was asked for.
+    pub at: Option<SystemTime>,
+}
+
+/// To whom a frame was sent, as the kernel sees it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Direction {
+    /// To this interface's address.
+    ToUs,
+    /// To everybody.
+    Broadcast,
+    /// To a group.
+    Multicast,
+    /// To another station.
+    ToOthers,
+    /// By this host.
+    Outgoing,
 }
 
 impl PacketSocket {
@@ -39,6 +72,11 @@ impl PacketSocket {
     ///
     /// It outlives the interface's going down and up, not its being deleted.
     pub fn open(device: u32, filter: &[sock_filter]) -> io::Result<Self> {
+        Self::with(device, filter, Options::default())
+    }
+
+    /// The same with more frames than those.
+    pub fn with(device: u32, filter: &[sock_filter], options: Options) -> io::Result<Self> {
         let context = |what: &str, error: &io::Error| {
             io::Error::new(
                 error.kind(),
@@ -56,10 +94,11 @@ impl PacketSocket {
             .attach_filter(&filter)
             .map_err(|error| context("filter", &error))?;
         let socket = OwnedFd::from(socket);
-        set_option(&socket, libc::PACKET_AUXDATA, 1).map_err(|error| context("set up", &error))?;
-        set_option(&socket, libc::PACKET_IGNORE_OUTGOING, 1)
-            .map_err(|error| context("set up", &error))?;
+        set_up(&socket, options).map_err(|error| context("set up", &error))?;
         bind(&socket, device).map_err(|error| context("bind", &error))?;
+        if options.promiscuous {
+            promiscuous(&socket, device).map_err(|error| context("make promiscuous", &error))?;
+        }
         let socket = register(socket, Interest::READABLE | Interest::ERROR)?;
         Ok(Self { socket })
     }
@@ -67,6 +106,16 @@ impl PacketSocket {
     /// Waits for a frame. One that is longer than the buffer less four bytes is dropped. Nothing is lost if the future
     /// is dropped before it is ready.
     pub async fn recv(&self, buffer: &mut [u8]) -> io::Result<Received> {
+        loop {
+            let received = self.recv_cut(buffer).await?;
+            if received.cut == 0 {
+                return Ok(received);
+            }
+        }
+    }
+
+    /// The same, but of a frame that is longer its beginning is received.
+    pub async fn recv_cut(&self, buffer: &mut [u8]) -> io::Result<Received> {
         loop {
             let mut guard = self
                 .socket
@@ -89,140 +138,20 @@ impl PacketSocket {
         nix::sys::socket::send(self.socket.as_raw_fd(), frame, MsgFlags::MSG_DONTWAIT)?;
         Ok(())
     }
-}
 
-/// Hands a socket to tokio, which waits for it.
-pub(crate) fn register(socket: OwnedFd, interest: Interest) -> io::Result<AsyncFd<OwnedFd>> {
-    // SAFETY: an `OwnedFd` is open, names the same descriptor at every call, and is closed only when it is dropped.
-    unsafe { AsyncFd::register_with_interest(socket, interest) }
-        .map_err(|error| error.into_parts().1)
-}
-
-/// Receives a frame with its tag; none if it was cut.
-fn receive(socket: &OwnedFd, buffer: &mut [u8]) -> io::Result<Option<Received>> {
-    // Room for a tag that is put back.
-    let room = buffer.len().saturating_sub(TAG);
-    let mut parts = [IoSliceMut::new(&mut buffer[..room])];
-    let mut control = nix::cmsg_space!(libc::tpacket_auxdata);
-    let message = recvmsg::<()>(
-        socket.as_raw_fd(),
-        &mut parts,
-        Some(&mut control),
-        MsgFlags::empty(),
-    )?;
-    if message.flags.contains(MsgFlags::MSG_TRUNC) {
-        return Ok(None);
-    }
-    let length = message.bytes;
-    let tag = message.cmsgs()?.find_map(|control| match control {
-        ControlMessageOwned::Unknown(control) => {
-            let level = (
-                control.cmsg_header.cmsg_level,
-                control.cmsg_header.cmsg_type,
-            );
-            (level == (libc::SOL_PACKET, libc::PACKET_AUXDATA))
-                .then(|| tag(&control.data_bytes))
-                .flatten()
-        }
-        _ => None,
-    });
-    match tag {
-        Some(tag) => Ok(put_back(tag, buffer, length)),
-        None => Ok(Some(Received { length, vlan: None })),
+    /// How many frames passed the filter and were lost, since this was asked last, because nobody took them in time.
+    pub fn dropped(&self) -> io::Result<u32> {
+        dropped(self.socket.get_ref())
     }
 }
 
-/// A VLAN tag.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Tag {
-    protocol: u16,
-    control: u16,
-}
-
-/// The tag in a `tpacket_auxdata`, if the frame had one.
-fn tag(auxdata: &[u8]) -> Option<Tag> {
-    let word = |at: usize| {
-        Some(u32::from_ne_bytes(
-            auxdata.get(at..at + 4)?.try_into().ok()?,
-        ))
-    };
-    let half = |at: usize| {
-        Some(u16::from_ne_bytes(
-            auxdata.get(at..at + 2)?.try_into().ok()?,
-        ))
-    };
-    let status = word(std::mem::offset_of!(libc::tpacket_auxdata, tp_status))?;
-    let control = half(std::mem::offset_of!(libc::tpacket_auxdata, tp_vlan_tci))?;
-    let protocol = half(std::mem::offset_of!(libc::tpacket_auxdata, tp_vlan_tpid))?;
-    if status & libc::TP_STATUS_VLAN_VALID == 0 {
-        return None;
+fn set_up(socket: &OwnedFd, options: Options) -> io::Result<()> {
+    set_option(socket, libc::PACKET_AUXDATA, 1)?;
+    if !options.outgoing {
+        set_option(socket, libc::PACKET_IGNORE_OUTGOING, 1)?;
     }
-    let known = status & libc::TP_STATUS_VLAN_TPID_VALID != 0;
-    Some(Tag {
-        protocol: if known {
-            protocol
-        } else {
-            libc::ETH_P_8021Q as u16
-        },
-        control,
-    })
-}
-
-/// Puts a tag back behind the two addresses of a frame; none if that is no frame.
-fn put_back(tag: Tag, buffer: &mut [u8], length: usize) -> Option<Received> {
-    let at = ETHERTYPE as usize;
-    if length < at || buffer.len() < length + TAG {
-        return None;
+    if options.times {
+        setsockopt(socket, sockopt::ReceiveTimestampns, &true)?;
     }
-    buffer.copy_within(at..length, at + TAG);
-    buffer[at..at + 2].copy_from_slice(&tag.protocol.to_be_bytes());
-    buffer[at + 2..at + TAG].copy_from_slice(&tag.control.to_be_bytes());
-    Some(Received {
-        length: length + TAG,
-        vlan: Some(tag.control),
-    })
+    Ok(())
 }
-
-fn set_option(socket: &OwnedFd, option: c_int, value: c_int) -> io::Result<()> {
-    let length = size_of_val(&value) as libc::socklen_t;
-    // SAFETY: the pointer is to a c_int that outlives the call, and the length is its size.
-    let result = unsafe {
-        libc::setsockopt(
-            socket.as_raw_fd(),
-            libc::SOL_PACKET,
-            option,
-            (&raw const value).cast(),
-            length,
-        )
-    };
-    if result == 0 {
-        Ok(())
-    } else {
-        Err(io::Error::last_os_error())
-    }
-}
-
-/// All protocols, not ARP's: by then the kernel has taken a VLAN's tag off and forgotten it.
-fn bind(socket: &OwnedFd, device: u32) -> io::Result<()> {
-    let address = libc::sockaddr_ll {
-        sll_family: libc::AF_PACKET as u16,
-        sll_protocol: (libc::ETH_P_ALL as u16).to_be(),
-        sll_ifindex: i32::try_from(device)
-            .map_err(|_| io::Error::from(io::ErrorKind::InvalidInput))?,
-        sll_hatype: 0,
-        sll_pkttype: 0,
-        sll_halen: 0,
-        sll_addr: [0; 8],
-    };
-    let length = size_of::<libc::sockaddr_ll>() as libc::socklen_t;
-    // SAFETY: the pointer is to a whole sockaddr_ll that outlives the call, and the length is its size.
-    let result = unsafe { libc::bind(socket.as_raw_fd(), (&raw const address).cast(), length) };
-    if result == 0 {
-        Ok(())
-    } else {
-        Err(io::Error::last_os_error())
-    }
-}
-
-#[cfg(test)]
-mod tests;

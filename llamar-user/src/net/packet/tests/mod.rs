@@ -1,11 +1,17 @@
+//! Packet sockets over a veth pair.
+
+mod filters;
+
 use std::time::Duration;
 
 use tokio::time::timeout;
 
+use super::receive::{put_back, tag};
 use super::*;
+use crate::ether::Tag;
 use crate::link::space::{in_namespace, ip, until_up};
 use crate::net::pair::{SOON, bare_pair};
-use crate::net::{arp_and_llmnr_filter, arp_filter};
+use crate::net::{all_filter, arp_and_llmnr_filter, arp_filter};
 
 const WHILE: Duration = Duration::from_millis(150);
 
@@ -288,6 +294,16 @@ fn a_tag_is_read_where_the_kernel_says_that_there_is_one() {
     }
 }
 
+fn received(length: usize) -> Received {
+    Received {
+        length,
+        cut: 0,
+        vlan: None,
+        direction: Direction::ToUs,
+        at: None,
+    }
+}
+
 #[test]
 fn a_tag_is_put_back_only_into_a_frame_with_room() {
     let tag = Tag {
@@ -296,21 +312,139 @@ fn a_tag_is_put_back_only_into_a_frame_with_room() {
     };
     for (size, length) in [(11, 11), (20, 11), (17, 14), (0, 0)] {
         assert_eq!(
-            put_back(tag, &mut vec![0; size], length),
+            put_back(tag, &mut vec![0; size], received(length)),
             None,
             "{length} bytes in {size}"
         );
     }
     let mut buffer: Vec<u8> = (0..18).collect();
     assert_eq!(
-        put_back(tag, &mut buffer, 14),
+        put_back(tag, &mut buffer, received(14)),
         Some(Received {
-            length: 18,
-            vlan: Some(5)
+            vlan: Some(5),
+            ..received(18)
         })
     );
     assert_eq!(
         buffer,
         [0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 0x81, 0, 0, 5, 12, 13]
     );
+}
+
+/// A frame with everything that is told of it.
+async fn whole(socket: &PacketSocket, buffer: &mut [u8]) -> Received {
+    timeout(SOON, socket.recv_cut(buffer))
+        .await
+        .expect("no frame came")
+        .unwrap()
+}
+
+#[test]
+fn frames_come_with_their_direction_and_those_to_others_only_if_wanted() {
+    in_namespace(async || {
+        let (ours, theirs) = bare_pair().await;
+        ip("link set v0 address 02:00:00:00:00:01");
+        let quiet = PacketSocket::open(ours, &all_filter()).unwrap();
+        let options = Options {
+            outgoing: true,
+            promiscuous: true,
+            times: true,
+        };
+        let socket = PacketSocket::with(ours, &all_filter(), options).unwrap();
+        let peer = PacketSocket::open(theirs, &all_filter()).unwrap();
+        let to = |mac: [u8; 6]| [&mac[..], &frame(&[], 0x88b5, b"Hi")[6..]].concat();
+        let mut buffer = [0; 100];
+        let before = SystemTime::now();
+        for (mac, direction) in [
+            ([2, 0, 0, 0, 0, 1], Direction::ToUs),
+            ([0xff; 6], Direction::Broadcast),
+            ([0x33, 0x33, 0, 0, 0, 1], Direction::Multicast),
+            ([2, 0, 0, 0, 0, 7], Direction::ToOthers),
+        ] {
+            peer.send(&to(mac)).unwrap();
+            let received = whole(&socket, &mut buffer).await;
+            assert_eq!(
+                (&buffer[..received.length], received.direction),
+                (&to(mac)[..], direction)
+            );
+            let at = received.at.unwrap();
+            assert!(at >= before && at <= SystemTime::now());
+            // On a veth everything comes in, promiscuous or not.
+            let received = whole(&quiet, &mut buffer).await;
+            assert_eq!((received.direction, received.at), (direction, None));
+        }
+        for sender in [&socket, &quiet] {
+            sender.send(&to([2, 0, 0, 0, 0, 7])).unwrap();
+        }
+        let received = whole(&socket, &mut buffer).await;
+        assert_eq!(received.direction, Direction::Outgoing);
+        // The kernel gives a frame to every socket but the one that sent it.
+        assert!(receives_nothing(&socket).await);
+        assert!(receives_nothing(&quiet).await);
+    });
+}
+
+#[test]
+fn an_interface_is_promiscuous_as_long_as_the_socket_is_open() {
+    in_namespace(async || {
+        let promiscuity = || {
+            let shown = std::process::Command::new("ip")
+                .args(["-d", "link", "show", "v0"])
+                .output()
+                .unwrap();
+            let shown = String::from_utf8(shown.stdout).unwrap();
+            let (_, rest) = shown.split_once("promiscuity ").unwrap();
+            rest.split(' ').next().unwrap().parse::<u32>().unwrap()
+        };
+        let (ours, _) = bare_pair().await;
+        assert_eq!(promiscuity(), 0);
+        let options = Options {
+            promiscuous: true,
+            ..Options::default()
+        };
+        let socket = PacketSocket::with(ours, &all_filter(), options).unwrap();
+        assert_eq!(promiscuity(), 1);
+        drop(socket);
+        assert_eq!(promiscuity(), 0);
+    });
+}
+
+#[test]
+fn of_a_frame_that_is_longer_than_the_buffer_the_beginning_comes_in_with_what_is_missing() {
+    in_namespace(async || {
+        let (ours, theirs) = bare_pair().await;
+        let socket = PacketSocket::open(ours, &all_filter()).unwrap();
+        let peer = PacketSocket::open(theirs, &all_filter()).unwrap();
+        let untagged = frame(&[], 0x88b5, &[7; 100]);
+        let tagged = frame(&[(0x8100, 5)], 0x88b5, &[7; 100]);
+        let mut buffer = [0; 64];
+        peer.send(&untagged).unwrap();
+        let received = whole(&socket, &mut buffer).await;
+        assert_eq!((received.length, received.cut), (60, 114 - 60));
+        assert_eq!(buffer[..60], untagged[..60]);
+        peer.send(&tagged).unwrap();
+        let received = whole(&socket, &mut buffer).await;
+        assert_eq!((received.length, received.cut), (64, 118 - 64));
+        assert_eq!(buffer[..64], tagged[..64]);
+        // None is missing.
+        peer.send(&untagged).unwrap();
+        let received = whole(&socket, &mut [0; 118]).await;
+        assert_eq!((received.length, received.cut), (114, 0));
+    });
+}
+
+#[test]
+fn frames_that_nobody_took_in_time_are_counted_once() {
+    in_namespace(async || {
+        let (ours, theirs) = bare_pair().await;
+        let socket = PacketSocket::open(ours, &all_filter()).unwrap();
+        let peer = PacketSocket::open(theirs, &all_filter()).unwrap();
+        nix::sys::socket::setsockopt(socket.socket.get_ref(), sockopt::RcvBuf, &4096).unwrap();
+        assert_eq!(socket.dropped().unwrap(), 0);
+        for _ in 0..100 {
+            peer.send(&frame(&[], 0x88b5, &[0; 1000])).unwrap();
+        }
+        assert!(socket.dropped().unwrap() > 50);
+        assert_eq!(socket.dropped().unwrap(), 0);
+    });
 }
