@@ -4,6 +4,7 @@
 pub mod capture;
 pub mod filter;
 pub mod firewall;
+pub mod groups;
 pub mod holder;
 pub mod packet;
 #[cfg(test)]
@@ -15,6 +16,7 @@ pub use filter::{
     address_conflict_filter, all_filter, arp_and_llmnr_filter, arp_filter, ether_type_filter,
     neighbour_discovery_filter,
 };
+pub use groups::Membership;
 pub use holder::{Holder, Holders};
 pub(crate) use packet::register;
 pub use packet::{Direction, Options, PacketSocket, Received};
