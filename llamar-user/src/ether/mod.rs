@@ -5,6 +5,7 @@ mod engine;
 mod frame;
 mod mac;
 mod statistics;
+pub mod vendor;
 
 pub use engine::Engine;
 pub use frame::{FRAME_MIN, Frame, Tag};
