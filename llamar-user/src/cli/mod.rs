@@ -10,6 +10,7 @@ use tracing::error;
 
 use crate::config::ConfigError;
 
+mod arp;
 mod arpsend;
 mod busco;
 mod check;
@@ -53,6 +54,8 @@ enum Command {
     Dnssd(dnssd::Args),
     /// Asks by multicast DNS, and shows what is told of by it
     Mdns(mdns::Args),
+    /// Asks for IPv4 addresses on the link, tells of them, and makes them ours
+    Arp(arp::Args),
     /// Shows the names that are answered for, and changes them
     Names(names::Args),
     /// Shows the links and what became of the frames on them
@@ -111,6 +114,7 @@ fn llamar() -> ExitCode {
         Command::Query(args) => return query::query(&args),
         Command::Dnssd(args) => return dnssd::dnssd(&args),
         Command::Mdns(args) => return mdns::mdns(&args),
+        Command::Arp(args) => return arp::arp(&args),
         Command::Names(args) => names::names(args),
         Command::Status(args) => status::status(&args),
         Command::Why(args) => return why::why(&args),

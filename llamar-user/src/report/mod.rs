@@ -19,6 +19,7 @@ pub use self::layout::print;
 use self::layout::{aligned, json, span, table};
 pub use self::why::{Reason, WhyReport, WhyRow};
 
+pub mod arp;
 mod asked;
 mod claimed;
 mod dnssd;
