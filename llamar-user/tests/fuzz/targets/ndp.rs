@@ -270,7 +270,10 @@ impl Scene {
             1 => self.engines.dad.settle(now),
             2 => announcer.remove(now, address(0)),
             _ => {
-                announcer.add(now, Announce::own(address(usize::from(second / 32)), OWN));
+                announcer.add(
+                    now,
+                    Announce::own(address(usize::from(second / 32) % 6), OWN),
+                );
                 announcer.restart(now);
             }
         }
