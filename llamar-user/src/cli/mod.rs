@@ -10,14 +10,20 @@ use tracing::error;
 
 use crate::config::ConfigError;
 
+mod arp;
+mod arpsend;
 mod busco;
 mod check;
 mod detach;
 mod dnssd;
+mod family;
 mod host;
+mod links;
 mod log;
 mod mdns;
 mod names;
+mod nd;
+mod ndsend;
 mod pinned;
 mod query;
 mod run;
@@ -50,6 +56,10 @@ enum Command {
     Dnssd(dnssd::Args),
     /// Asks by multicast DNS, and shows what is told of by it
     Mdns(mdns::Args),
+    /// Asks for IPv4 addresses on the link, tells of them, and makes them ours
+    Arp(arp::Args),
+    /// Speaks Neighbor Discovery: asks for IPv6 addresses, announces them, finds out whether they are free
+    Nd(nd::Args),
     /// Shows the names that are answered for, and changes them
     Names(names::Args),
     /// Shows the links and what became of the frames on them
@@ -60,13 +70,19 @@ enum Command {
     Detach(detach::Args),
     /// Judges a configuration without serving anything
     Check(check::Args),
+    /// Shows the names of older programs that this one takes the place of, or makes links under them
+    Links(links::Args),
 }
 
 /// What a program does from its arguments to its exit code.
 type Main = fn() -> ExitCode;
 
 /// What the binary is under another name, which a link to it has.
-const LINKS: [(&str, Main); 1] = [("busco", busco::main)];
+const LINKS: [(&str, Main); 3] = [
+    ("arpsend", arpsend::main),
+    ("busco", busco::main),
+    ("ndsend", ndsend::main),
+];
 
 /// How a command failed, which decides the exit code.
 enum Failure {
@@ -106,11 +122,14 @@ fn llamar() -> ExitCode {
         Command::Query(args) => return query::query(&args),
         Command::Dnssd(args) => return dnssd::dnssd(&args),
         Command::Mdns(args) => return mdns::mdns(&args),
+        Command::Arp(args) => return arp::arp(&args),
+        Command::Nd(args) => return nd::nd(&args),
         Command::Names(args) => names::names(args),
         Command::Status(args) => status::status(&args),
         Command::Why(args) => return why::why(&args),
         Command::Detach(args) => detach::detach(&args),
         Command::Check(args) => check::check(&args),
+        Command::Links(args) => links::links(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,
