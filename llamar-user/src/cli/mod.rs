@@ -25,6 +25,7 @@ mod names;
 mod pinned;
 mod query;
 mod run;
+mod stations;
 mod status;
 mod why;
 

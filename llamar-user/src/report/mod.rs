@@ -24,6 +24,7 @@ mod asked;
 mod claimed;
 mod dnssd;
 mod layout;
+pub mod stations;
 mod why;
 
 /// Rows up to which a table is drawn; it is held in memory cell by cell, and there may be a million names.
