@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv6Addr;
 use std::time::{Duration, Instant};
 
+use super::budget::Budget;
 use super::outbox::Outbox;
 use super::port::Heard;
 use super::rules::{Rule, Rules};
@@ -85,14 +86,17 @@ impl Engine for Defence {
         let Some(heard) = self.port.hear(frame) else {
             return;
         };
-        let conflict = conflict(&heard).filter(|conflict| {
-            let foreign = |mac| !self.own.contains(&mac);
-            // RFC 4862 5.4.3: what comes from ourselves is no conflict. One of both is enough: a station that tells our
-            // hardware address from another one is not ours.
-            let is_foreign = foreign(conflict.mac) || foreign(conflict.ether_source);
-            is_foreign && self.addresses.contains(&conflict.address)
-        });
-        if let Some(conflict) = conflict.and_then(|conflict| self.reports.admit(now, conflict)) {
+        if heard.resolves() || !self.addresses.contains(&heard.target()) {
+            return;
+        }
+        let conflict = conflict(&heard);
+        // RFC 4862 5.4.3: what comes from ourselves is no conflict. Who tells our hardware address but sends from another
+        // is not ourselves, nor is who does it the other way round.
+        let is_own = |mac| self.own.contains(&mac);
+        if is_own(conflict.mac) && is_own(conflict.ether_source) {
+            return;
+        }
+        if let Some(conflict) = self.reports.admit(now, conflict) {
             self.outbox.tell(conflict);
         }
     }
@@ -113,26 +117,23 @@ impl Engine for Defence {
     }
 }
 
-/// What a message says about the holder of an address, if it is from anybody but us.
+/// What a message that is not ours does to the address that it is about.
 // RFC 4862 5.4.4: D14. An advertisement by another, or another's detection of a duplicate (5.4.3).
-pub(super) fn conflict(heard: &Heard) -> Option<Conflict> {
-    let (address, mac, how) = match &heard.packet.message {
+pub(super) fn conflict(heard: &Heard) -> Conflict {
+    let (mac, how) = match &heard.packet.message {
         Message::Advertisement(advertisement) => {
             let mac = advertisement.target_mac.unwrap_or(heard.source);
-            (advertisement.target, mac, How::Advertised)
+            (mac, How::Advertised)
         }
-        Message::Solicitation(solicitation) if heard.packet.source.is_unspecified() => {
-            (solicitation.target, heard.source, How::Checked)
-        }
-        Message::Solicitation(_) => return None,
+        Message::Solicitation(_) => (heard.source, How::Checked),
     };
-    Some(Conflict {
-        address,
+    Conflict {
+        address: heard.target(),
         mac,
         ether_source: heard.source,
         how,
         times: 1,
-    })
+    }
 }
 
 /// Which conflicts are told: each station once in a while, all together not too often.
@@ -140,9 +141,7 @@ pub(super) fn conflict(heard: &Heard) -> Option<Conflict> {
 pub(super) struct Reports {
     rules: Rules,
     known: BTreeMap<Key, Known>,
-    /// Reports that may be made at once, and when their number was last right.
-    budget: u32,
-    since: Instant,
+    budget: Budget,
 }
 
 type Key = (Ipv6Addr, MacAddr, How);
@@ -158,8 +157,7 @@ impl Reports {
         Self {
             rules,
             known: BTreeMap::new(),
-            budget: BURST,
-            since: now,
+            budget: Budget::new(now, BURST, PACE),
         }
     }
 
@@ -175,8 +173,9 @@ impl Reports {
                 return None;
             }
         }
-        self.refill(now);
-        self.budget = self.budget.checked_sub(1)?;
+        if !self.budget.take(now) {
+            return None;
+        }
         let times = self.known.get(&key).map_or(1, |known| known.times);
         let fresh = |known: &Known| now.saturating_duration_since(known.reported) < REPEAT;
         if self.known.len() >= REMEMBERED_MAX {
@@ -185,15 +184,5 @@ impl Reports {
         let reported = now;
         self.known.insert(key, Known { reported, times: 0 });
         Some(Conflict { times, ..conflict })
-    }
-
-    fn refill(&mut self, now: Instant) {
-        while self.budget < BURST && now.saturating_duration_since(self.since) >= PACE {
-            self.budget += 1;
-            self.since += PACE;
-        }
-        if self.budget == BURST {
-            self.since = now;
-        }
     }
 }
