@@ -7,6 +7,8 @@
 mod announcer;
 mod arrival;
 mod asker;
+#[cfg(test)]
+mod bench;
 mod claim;
 mod conflict;
 mod defence;

@@ -22,6 +22,8 @@ mod links;
 mod log;
 mod mdns;
 mod names;
+mod nd;
+mod ndsend;
 mod pinned;
 mod query;
 mod run;
@@ -57,6 +59,8 @@ enum Command {
     Mdns(mdns::Args),
     /// Asks for IPv4 addresses on the link, tells of them, and makes them ours
     Arp(arp::Args),
+    /// Speaks Neighbor Discovery: asks for IPv6 addresses, announces them, finds out whether they are free
+    Nd(nd::Args),
     /// Shows the names that are answered for, and changes them
     Names(names::Args),
     /// Shows the links and what became of the frames on them
@@ -75,7 +79,11 @@ enum Command {
 type Main = fn() -> ExitCode;
 
 /// What the binary is under another name, which a link to it has.
-const LINKS: [(&str, Main); 2] = [("arpsend", arpsend::main), ("busco", busco::main)];
+const LINKS: [(&str, Main); 3] = [
+    ("arpsend", arpsend::main),
+    ("busco", busco::main),
+    ("ndsend", ndsend::main),
+];
 
 /// How a command failed, which decides the exit code.
 enum Failure {
@@ -116,6 +124,7 @@ fn llamar() -> ExitCode {
         Command::Dnssd(args) => return dnssd::dnssd(&args),
         Command::Mdns(args) => return mdns::mdns(&args),
         Command::Arp(args) => return arp::arp(&args),
+        Command::Nd(args) => return nd::nd(&args),
         Command::Names(args) => names::names(args),
         Command::Status(args) => status::status(&args),
         Command::Why(args) => return why::why(&args),

@@ -39,7 +39,8 @@ pub struct Ask {
     pub hasty: bool,
     /// How long answers are waited for after the last solicitation.
     pub wait: Duration,
-    /// Whether a target is asked for no more once it has answered.
+    /// Whether a target is asked for no more once it has answered. Others who have it are still heard, as long as the
+    /// last solicitation waits.
     pub at_once: bool,
 }
 
@@ -173,7 +174,8 @@ impl Asker {
         let Some(asked) = self.targets.get_mut(&target) else {
             return;
         };
-        if self.ask.count.is_some_and(|count| asked.times >= count) {
+        let is_enough = self.ask.at_once && !asked.answerers.is_empty();
+        if is_enough || self.ask.count.is_some_and(|count| asked.times >= count) {
             asked.due = None;
             if asked.answerers.is_empty() {
                 self.outbox.tell(Event::Silent { target });
@@ -264,9 +266,6 @@ impl Asker {
         }
         // From `::` nobody can be answered but by an advertisement to all nodes (RFC 4861 7.2.4).
         let answers = advertisement.solicited || self.ask.sources.is_empty();
-        if self.ask.at_once {
-            asked.due = None;
-        }
         self.outbox.tell(Event::Answer(Answer {
             target,
             mac,

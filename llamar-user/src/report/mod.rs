@@ -17,6 +17,7 @@ pub use self::dnssd::{
 };
 pub use self::layout::print;
 use self::layout::{aligned, json, span, table};
+pub use self::nd::{NdAnswer, NdFinding, NdReport};
 pub use self::why::{Reason, WhyReport, WhyRow};
 
 pub mod arp;
@@ -24,6 +25,7 @@ mod asked;
 mod claimed;
 mod dnssd;
 mod layout;
+mod nd;
 pub mod stations;
 mod why;
 

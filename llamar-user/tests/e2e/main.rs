@@ -21,6 +21,7 @@ mod llmnr_end_to_end;
 mod mdns;
 mod mending;
 mod names;
+mod nd_tools;
 mod other_types;
 mod query;
 mod readme;

@@ -141,9 +141,11 @@ impl Claim {
     /// Gives the address back, without a word to the link: ARP has none for it.
     pub fn release(&mut self) {
         self.outbox.unsend();
-        self.stage = Stage::Released;
         let address = self.address;
-        self.outbox.tell(Event::Released { address });
+        if self.state() != State::Released {
+            self.outbox.tell(Event::Released { address });
+        }
+        self.stage = Stage::Released;
     }
 
     fn begin(&mut self, now: Instant) {
