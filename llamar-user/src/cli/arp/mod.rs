@@ -13,6 +13,7 @@ mod fields;
 pub(super) mod place;
 mod reply;
 mod request;
+mod scan;
 mod tell;
 mod update;
 mod values;
@@ -37,6 +38,8 @@ enum Command {
     Reply(reply::Args),
     /// Makes others learn that an address is here now, if nobody else has it
     Update(update::Args),
+    /// Asks for all addresses of a network, and shows who is there
+    Scan(scan::Args),
     /// Tells who has which address, and what changes
     Watch(watch::Args),
     /// Makes an address ours: asks whether it is free, announces it, and defends it
@@ -51,6 +54,7 @@ pub fn arp(args: &Args) -> ExitCode {
         Command::Announce(args) => told(block_on(announce::announce(args))),
         Command::Reply(args) => told(block_on(reply::reply(args))),
         Command::Update(args) => told(block_on(update::update(args))),
+        Command::Scan(args) => super::asked(block_on(scan::scan(args))),
         Command::Watch(args) => told(watch::watch(args)),
         Command::Claim(args) => super::asked(block_on(claim::claim(args))),
     }
