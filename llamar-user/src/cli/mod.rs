@@ -27,6 +27,7 @@ mod ndsend;
 mod pinned;
 mod query;
 mod run;
+mod stations;
 mod status;
 mod why;
 

@@ -26,6 +26,7 @@ mod claimed;
 mod dnssd;
 mod layout;
 mod nd;
+pub mod stations;
 mod why;
 
 /// Rows up to which a table is drawn; it is held in memory cell by cell, and there may be a million names.
