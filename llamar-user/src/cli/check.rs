@@ -9,8 +9,8 @@ use tracing::info;
 
 use super::{Failure, misconfigured};
 use crate::config::{
-    self, Config, Defaults, Flags, Interface, LIMIT_DEFAULT, MDNS_ON_CONFLICT_DEFAULT, OnConflict,
-    Provider, Service, ServiceName,
+    self, Config, Defaults, Flags, Interface, LIMIT_DEFAULT, MDNS_ON_CONFLICT_DEFAULT,
+    OnAddressConflict, OnConflict, Presence, Provider, Service, ServiceName,
 };
 use crate::dns::{Name, Rdata};
 use crate::dnssd::txt::KEY_GOOD_MAX;
@@ -119,6 +119,21 @@ fn unusual(interface: &Interface) -> String {
         unusual += "mdns off, ";
     } else if interface.mdns_on_conflict != MDNS_ON_CONFLICT_DEFAULT {
         unusual += &format!("mdns-on-conflict {}, ", interface.mdns_on_conflict);
+    }
+    unusual += &of_addresses(&interface.presence);
+    unusual
+}
+
+/// The same of its addresses.
+fn of_addresses(presence: &Presence) -> String {
+    let mut unusual = String::new();
+    if !presence.announce {
+        unusual += "announce off, ";
+    } else if let Some(every) = presence.every {
+        unusual += &format!("announce every {} s, ", every.as_secs());
+    }
+    if presence.on_conflict != OnAddressConflict::default() {
+        unusual += &format!("on-address-conflict {}, ", presence.on_conflict);
     }
     unusual
 }

@@ -13,7 +13,7 @@ use super::file::{File, InterfaceTable, VlanTable};
 use super::hosts::Entries;
 use super::{
     Config, ConfigError, Defaults, Flags, Interface, LIMIT_DEFAULT, MDNS_ON_CONFLICT_DEFAULT,
-    Place, TTL_DEFAULT, Vlan, hosts, ini, offers, toml, value,
+    Place, TTL_DEFAULT, Vlan, hosts, ini, offers, presence, toml, value,
 };
 use crate::dns::Name;
 use crate::dnssd;
@@ -171,6 +171,10 @@ fn overlay(flags: &Flags, file: &mut File, error: &mut ConfigError) {
         file.xdp = Some(mode);
         on_all(file, |table| table.xdp = None);
     }
+    if flags.no_announce {
+        file.presence.announce = Some(false);
+        on_all(file, |table| table.presence.announce = None);
+    }
     if flags.no_mdns {
         file.mdns = Some(false);
         on_all(file, |table| table.mdns = None);
@@ -269,6 +273,7 @@ fn complete(path: Option<PathBuf>, file: File, entries: Entries) -> Config {
             on_conflict: table.on_conflict.unwrap_or(on_conflict),
             mdns: table.mdns.or(file.mdns).unwrap_or(true),
             mdns_on_conflict: table.mdns_on_conflict.unwrap_or(mdns_on_conflict),
+            presence: presence::complete(table.presence, file.presence),
             services: Vec::new(),
             hosts: with_everywhere(table.hosts, &file.hosts),
             shared: shared.clone(),
