@@ -7,6 +7,7 @@ mod bench;
 mod bpf;
 mod btf;
 mod build;
+mod dist;
 mod fuzz;
 mod linker;
 mod peers;
@@ -47,6 +48,8 @@ enum Command {
     },
     /// Build target/release/llamar with the eBPF object inside
     Build(build::Options),
+    /// Build what is to be installed: the program, links under the names of older ones, licences, as a folder and a tar
+    Dist(dist::Options),
     /// Build, then start `llamar run` with the arguments; as non-root by sudo
     Run {
         #[command(flatten)]
@@ -98,6 +101,7 @@ fn run(command: Command) -> Result<ExitCode> {
     match command {
         Command::Setup { peers } => setup::command(&workspace, peers)?,
         Command::Build(options) => build::command(&workspace, options)?,
+        Command::Dist(options) => dist::command(&workspace, &options)?,
         Command::Run { options, arguments } => run::command(&workspace, options, &arguments)?,
         Command::Test { arguments } => test::command(&workspace, &arguments)?,
         Command::Fuzz(options) => fuzz::command(&workspace, &options)?,

@@ -53,6 +53,11 @@ impl Workspace {
         self.root.join("target/peers")
     }
 
+    /// What `cargo xtask dist` makes.
+    pub fn dist(&self) -> PathBuf {
+        self.root.join("target/dist")
+    }
+
     /// Where apt keeps its state and what it downloads.
     pub fn apt(&self) -> PathBuf {
         self.root.join("target/apt")

@@ -10,11 +10,14 @@ use tracing::error;
 
 use crate::config::ConfigError;
 
+mod arpsend;
 mod busco;
 mod check;
 mod detach;
 mod dnssd;
+mod family;
 mod host;
+mod links;
 mod log;
 mod mdns;
 mod names;
@@ -60,13 +63,15 @@ enum Command {
     Detach(detach::Args),
     /// Judges a configuration without serving anything
     Check(check::Args),
+    /// Shows the names of older programs that this one takes the place of, or makes links under them
+    Links(links::Args),
 }
 
 /// What a program does from its arguments to its exit code.
 type Main = fn() -> ExitCode;
 
 /// What the binary is under another name, which a link to it has.
-const LINKS: [(&str, Main); 1] = [("busco", busco::main)];
+const LINKS: [(&str, Main); 2] = [("arpsend", arpsend::main), ("busco", busco::main)];
 
 /// How a command failed, which decides the exit code.
 enum Failure {
@@ -111,6 +116,7 @@ fn llamar() -> ExitCode {
         Command::Why(args) => return why::why(&args),
         Command::Detach(args) => detach::detach(&args),
         Command::Check(args) => check::check(&args),
+        Command::Links(args) => links::links(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

@@ -4,7 +4,9 @@
 mod engine;
 mod frame;
 mod mac;
+mod statistics;
 
 pub use engine::Engine;
 pub use frame::{FRAME_MIN, Frame, Tag};
 pub use mac::{MacAddr, MacError};
+pub use statistics::{Milliseconds, RoundTrips, Statistics};

@@ -16,6 +16,7 @@ mod floods;
 mod ground;
 mod lifecycle;
 mod limiter;
+mod links;
 mod llmnr_end_to_end;
 mod mdns;
 mod mending;

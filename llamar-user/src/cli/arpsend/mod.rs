@@ -1,0 +1,177 @@
+//! OpenVZ's sender of ARP packets: the program that a link named `arpsend` is. It takes that program's options, prints its
+//! lines and ends with its exit codes: 0 done; 1 wrong usage; 2 failure; 3 somebody has the address (-D, -U); 4 nobody
+//! answered (-Q).
+
+use std::convert::Infallible;
+use std::fmt::Display;
+use std::io::Write as _;
+use std::net::{IpAddr, Ipv4Addr};
+use std::ops::ControlFlow;
+use std::os::unix::process::CommandExt as _;
+use std::process::{self, ExitCode};
+use std::time::Instant;
+
+use nix::errno::Errno;
+
+mod exchange;
+mod getopt;
+mod plan;
+
+use exchange::{Exchange, Line};
+use plan::{Command, Plan, Wrong};
+
+use crate::arp::Station;
+use crate::ask::raw::{Need, Raw, RawError};
+use crate::ether::MacAddr;
+use crate::link::{AddressState, Link, Links, Watch};
+use crate::net::arp_filter;
+
+const USAGE: u8 = 1;
+const FAILED: u8 = 2;
+
+/// Runs the command line of arpsend.
+pub fn main() -> ExitCode {
+    let mut arguments = std::env::args_os().map(|text| text.to_string_lossy().into_owned());
+    let program = arguments.next().unwrap_or_else(|| "arpsend".into());
+    let plan = match Plan::read(&program, arguments) {
+        Ok(plan) => plan,
+        Err(Wrong(said)) => {
+            if let Some(said) = said {
+                line(&said);
+            }
+            line(&format!("Usage: {program} {ARGUMENTS}"));
+            return ExitCode::from(USAGE);
+        }
+    };
+    match (&plan.ipv6, plan.command) {
+        (Some(address), Command::Update) => advertise(address, &plan.interface),
+        // It knew nothing to do about an IPv6 address.
+        (Some(_), _) => ExitCode::SUCCESS,
+        (None, _) => match run(&plan) {
+            Ok(code) => ExitCode::from(code),
+            Err(reason) => {
+                say(&reason);
+                ExitCode::from(FAILED)
+            }
+        },
+    }
+}
+
+const ARGUMENTS: &str = "<-U -i <src_ip_addr> | -D -e <trg_ip_addr> [-e <trg_ip_addr>] ...> [-c <count>] \
+                         [-w <timeout>] interface_name";
+
+/// A line on standard error; nobody to tell is no reason not to go on.
+fn line(text: &str) {
+    let _ = writeln!(std::io::stderr(), "{text}");
+}
+
+fn say(text: &impl Display) {
+    line(&format!("arpsend: {text}"));
+}
+
+/// Becomes ndsend, as arpsend did.
+fn advertise(address: &str, interface: &str) -> ExitCode {
+    let error = process::Command::new("/proc/self/exe")
+        .arg0("ndsend")
+        .args([address, interface])
+        .exec();
+    say(&format!("ndsend : {error}"));
+    ExitCode::from(FAILED)
+}
+
+/// What went wrong, in its words.
+type Refused = String;
+
+/// The exit code.
+fn run(plan: &Plan) -> Result<u8, Refused> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .map_err(|error| error.to_string())?;
+    runtime.block_on(exchange(plan))
+}
+
+async fn exchange(plan: &Plan) -> Result<u8, Refused> {
+    let (_, links) = Watch::open().await.map_err(|error| error.to_string())?;
+    let own = own_addresses(plan, &links)?;
+    let raw = Raw::open(&plan.interface, Need::Arp, &arp_filter())
+        .await
+        .map_err(|error| told(&error))?;
+    let tell = |line: Line| match line {
+        Line::Said(text) => say(&text),
+        Line::Detail(text) if plan.is_verbose => say(&text),
+        Line::Detail(_) => {}
+    };
+    tell(Line::Detail(format!(
+        "got addresses hw='{}', ip='{}'",
+        own.mac, own.ip
+    )));
+    let mut exchange = Exchange::new(Instant::now(), plan, own);
+    let driven = raw.drive(&mut exchange, false, |line| {
+        tell(line);
+        ControlFlow::<Infallible>::Continue(())
+    });
+    driven.await.map_err(|error| told(&error))?;
+    Ok(exchange.exit_code())
+}
+
+/// The interface's addresses, if it can be used, in the order in which arpsend found fault with it.
+fn own_addresses(plan: &Plan, links: &Links) -> Result<Station, Refused> {
+    let name = &plan.interface;
+    let Some(link) = links.by_name(name) else {
+        return Err(format!("unknown iface {name} : {}", Errno::ENODEV.desc()));
+    };
+    let wrong = if !link.up {
+        "down"
+    } else if !link.ethernet || link.noarp || link.mac.is_none() {
+        "not ARPable"
+    } else if is_slave(link, links) {
+        "slave"
+    } else {
+        return station(plan, link);
+    };
+    Err(format!("iface '{name}' is {wrong}"))
+}
+
+/// Whether an interface belongs to a bond, which has the addresses.
+fn is_slave(link: &Link, links: &Links) -> bool {
+    let master = link.master.and_then(|index| links.by_index.get(&index));
+    master.is_some_and(|master| master.kind.as_deref() == Some("bond"))
+}
+
+fn station(plan: &Plan, link: &Link) -> Result<Station, Refused> {
+    let usable = link.addresses.iter();
+    let mut usable = usable.filter(|address| address.state == AddressState::Usable);
+    let own = usable.find_map(|address| match address.ip {
+        IpAddr::V4(ip) => Some(ip),
+        IpAddr::V6(_) => None,
+    });
+    let ip = match own {
+        Some(ip) => ip,
+        None if plan.force => Ipv4Addr::UNSPECIFIED,
+        None => {
+            return Err(format!(
+                "can't get iface '{}' address : {}",
+                link.name,
+                Errno::EADDRNOTAVAIL.desc()
+            ));
+        }
+    };
+    let mac = MacAddr(link.mac.unwrap_or_default());
+    Ok(Station { mac, ip })
+}
+
+/// A failure in its words: the call, and what the system says of it.
+fn told(error: &RawError) -> Refused {
+    let (call, source) = match error {
+        RawError::Open { source, .. } => ("socket", source),
+        RawError::Send { source, .. } => ("sendto", source),
+        RawError::Receive { source, .. } => ("recvfrom", source),
+        other => return other.to_string(),
+    };
+    let reason = match source.raw_os_error() {
+        Some(number) => Errno::from_raw(number).desc().to_owned(),
+        None => source.to_string(),
+    };
+    format!("{call} : {reason}")
+}
