@@ -230,6 +230,21 @@ mod tests {
     }
 
     #[test]
+    fn announcements_are_shown_where_they_are_not_the_default() {
+        let toml = "names = \"casa\"\nannounce-every = 60\non-address-conflict = \"report\"\n[interface.a]\n[interface.b]\n\
+                    announce = false\non-address-conflict = \"withdraw\"\n[interface.c]\nannounce-every = \"off\"\n\
+                    on-address-conflict = \"defend\"\n";
+        let lines = shown(toml, "");
+        for (line, words) in lines.iter().zip([
+            ", xdp auto, announce every 60 s, on-address-conflict report, 0 names",
+            ", xdp auto, announce off, on-address-conflict withdraw, 0 names",
+            ", xdp auto, 0 names",
+        ]) {
+            assert!(line.contains(words), "{line}");
+        }
+    }
+
+    #[test]
     fn the_limit_is_shown_where_it_is_not_the_default() {
         let toml = "names = \"casa\"\nlimit = \"50/s\"\n[interface.a]\n[interface.b]\nlimit = \"off\"\n\
                     [interface.c]\nlimit = \"10000/s\"\n";

@@ -4,7 +4,9 @@ use std::fmt;
 use std::str::FromStr;
 use std::time::Duration;
 
+use super::Config;
 use super::file::PresenceKeys;
+use crate::presence::PROXIED_MAX;
 
 /// Least seconds between two periodic announcements of an address: DEFEND_INTERVAL of RFC 5227 1.1, within which even
 /// one who defends an address must not announce it twice. Each is a broadcast that every station has to look at.
@@ -89,4 +91,32 @@ pub(super) fn complete(own: PresenceKeys, all: PresenceKeys) -> Presence {
         every: every.map(|seconds| Duration::from_secs(seconds.into())),
         on_conflict: own.on_conflict.or(all.on_conflict).unwrap_or_default(),
     }
+}
+
+/// What should be logged of what will not be announced though it may seem to be.
+pub(super) fn notes(config: &Config) -> Vec<String> {
+    let mut notes = Vec::new();
+    for (name, interface) in &config.interfaces {
+        let presence = interface.presence;
+        if !presence.announce {
+            if presence.every.is_some() {
+                notes.push(format!(
+                    "{name}: announce-every is not used: nothing is announced there"
+                ));
+            }
+            continue;
+        }
+        let vlans = interface.vlans.iter();
+        let vlans = vlans.map(|(id, vlan)| (format!("{name} VLAN {id}"), vlan.proxy_arp.len()));
+        let own = (name.clone(), interface.proxy_arp.len());
+        for (place, count) in [own].into_iter().chain(vlans) {
+            if count > PROXIED_MAX {
+                notes.push(format!(
+                    "{place}: {count} addresses on proxy-arp are answered for but not announced: of more than {PROXIED_MAX} \
+                     others would hear for too long"
+                ));
+            }
+        }
+    }
+    notes
 }

@@ -274,6 +274,14 @@ impl Reader<'_> {
                     continue;
                 }
             }
+            if value::is_all_link_local(&proxied) {
+                let message = format!(
+                    "with {text:?} all of 169.254/16 is on the list, for which nobody may answer (RFC 3927 2.7), expected \
+                     single addresses"
+                );
+                self.problem(at, message);
+                return BTreeSet::new();
+            }
             let total = self.proxied + proxied.len();
             if total > ARP_MAX as usize {
                 let message = format!(
