@@ -10,7 +10,9 @@ mod announce;
 mod dad;
 mod detect;
 pub(super) mod place;
+mod scan;
 mod tell;
+mod watch;
 
 /// Arguments of `llamar nd`.
 #[derive(Debug, clap::Args)]
@@ -29,6 +31,10 @@ enum Command {
     Announce(announce::Args),
     /// Finds out whether an address can be had, and holds it if it is to be kept
     Dad(dad::Args),
+    /// Shows who is there
+    Scan(scan::Args),
+    /// Tells who has which address, and what changes
+    Watch(watch::Args),
 }
 
 /// Does what is asked.
@@ -37,6 +43,8 @@ pub fn nd(args: &Args) -> ExitCode {
         Command::Detect(args) => detect::detect(args),
         Command::Announce(args) => announce::announce(args),
         Command::Dad(args) => dad::dad(args),
+        Command::Scan(args) => super::asked(block_on(scan::scan(args))),
+        Command::Watch(args) => super::asked(watch::watch(args).map(|()| true)),
     }
 }
 
