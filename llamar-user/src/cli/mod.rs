@@ -15,6 +15,8 @@ mod busco;
 mod check;
 mod detach;
 mod dnssd;
+mod eterm;
+mod ether;
 mod family;
 mod host;
 mod links;
@@ -22,6 +24,8 @@ mod log;
 mod mdns;
 mod names;
 mod pinned;
+mod pyng;
+mod pyngd;
 mod query;
 mod run;
 mod status;
@@ -53,6 +57,8 @@ enum Command {
     Dnssd(dnssd::Args),
     /// Asks by multicast DNS, and shows what is told of by it
     Mdns(mdns::Args),
+    /// Sends and shows raw Ethernet frames, and pings hardware addresses
+    Ether(ether::Args),
     /// Shows the names that are answered for, and changes them
     Names(names::Args),
     /// Shows the links and what became of the frames on them
@@ -71,7 +77,13 @@ enum Command {
 type Main = fn() -> ExitCode;
 
 /// What the binary is under another name, which a link to it has.
-const LINKS: [(&str, Main); 2] = [("arpsend", arpsend::main), ("busco", busco::main)];
+const LINKS: [(&str, Main); 5] = [
+    ("arpsend", arpsend::main),
+    ("busco", busco::main),
+    ("eterm", eterm::main),
+    ("pyng", pyng::main),
+    ("pyngd", pyngd::main),
+];
 
 /// How a command failed, which decides the exit code.
 enum Failure {
@@ -111,6 +123,7 @@ fn llamar() -> ExitCode {
         Command::Query(args) => return query::query(&args),
         Command::Dnssd(args) => return dnssd::dnssd(&args),
         Command::Mdns(args) => return mdns::mdns(&args),
+        Command::Ether(args) => return ether::ether(&args),
         Command::Names(args) => names::names(args),
         Command::Status(args) => status::status(&args),
         Command::Why(args) => return why::why(&args),

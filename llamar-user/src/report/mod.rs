@@ -22,6 +22,7 @@ pub use self::why::{Reason, WhyReport, WhyRow};
 mod asked;
 mod claimed;
 mod dnssd;
+pub mod ether;
 mod layout;
 mod why;
 
