@@ -26,6 +26,7 @@ pub mod arp;
 mod asked;
 mod claimed;
 mod dnssd;
+pub mod ether;
 mod layout;
 mod nd;
 mod prometheus;
