@@ -10,6 +10,7 @@ use tracing::error;
 
 use crate::config::ConfigError;
 
+mod arp;
 mod arpsend;
 mod busco;
 mod check;
@@ -55,6 +56,8 @@ enum Command {
     Dnssd(dnssd::Args),
     /// Asks by multicast DNS, and shows what is told of by it
     Mdns(mdns::Args),
+    /// Asks for IPv4 addresses on the link, tells of them, and makes them ours
+    Arp(arp::Args),
     /// Speaks Neighbor Discovery: asks for IPv6 addresses, announces them, finds out whether they are free
     Nd(nd::Args),
     /// Shows the names that are answered for, and changes them
@@ -119,6 +122,7 @@ fn llamar() -> ExitCode {
         Command::Query(args) => return query::query(&args),
         Command::Dnssd(args) => return dnssd::dnssd(&args),
         Command::Mdns(args) => return mdns::mdns(&args),
+        Command::Arp(args) => return arp::arp(&args),
         Command::Nd(args) => return nd::nd(&args),
         Command::Names(args) => names::names(args),
         Command::Status(args) => status::status(&args),

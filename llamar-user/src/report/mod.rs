@@ -20,6 +20,7 @@ use self::layout::{aligned, json, span, table};
 pub use self::nd::{NdAnswer, NdFinding, NdReport};
 pub use self::why::{Reason, WhyReport, WhyRow};
 
+pub mod arp;
 mod asked;
 mod claimed;
 mod dnssd;

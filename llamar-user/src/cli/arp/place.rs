@@ -33,14 +33,18 @@ impl Place {
             let others = links.filter(|other| other.index != link.index);
             others.cloned().collect()
         };
-        let own: Vec<Own> = usable(&link).map(own_of).collect();
+        let own = own_addresses(&link);
         let elsewhere = others.iter().flat_map(usable).map(|address| Own {
             prefix: 32,
             ..own_of(address)
         });
         Ok(Self {
             all: own.iter().copied().chain(elsewhere).collect(),
-            other_macs: others.iter().filter_map(|link| link.mac).map(MacAddr).collect(),
+            other_macs: others
+                .iter()
+                .filter_map(|link| link.mac)
+                .map(MacAddr)
+                .collect(),
             raw,
             own,
         })
@@ -112,6 +116,11 @@ fn usable(link: &Link) -> impl Iterator<Item = &Address> {
     addresses.filter(|address| address.ip.is_ipv4() && address.state == AddressState::Usable)
 }
 
+/// Our IPv4 addresses on an interface, in the kernel's order.
+pub fn own_addresses(link: &Link) -> Vec<Own> {
+    usable(link).map(own_of).collect()
+}
+
 fn own_of(address: &Address) -> Own {
     let ip = match address.ip {
         IpAddr::V4(ip) => ip,
@@ -175,7 +184,10 @@ mod tests {
     #[test]
     fn the_interface_is_the_one_on_whose_network_the_address_is() {
         let all = links(&[
-            link(1, &[address("10.1.0.1", 24, None), address("fe80::1", 64, None)]),
+            link(
+                1,
+                &[address("10.1.0.1", 24, None), address("fe80::1", 64, None)],
+            ),
             link(2, &[address("10.2.0.1", 24, None)]),
             link(3, &[address("10.9.0.1", 32, Some("10.3.0.2"))]),
             link(4, &[address("10.4.0.1", 0, None)]),
@@ -186,7 +198,11 @@ mod tests {
         let unclear = "which interface? it may be eth1 or eth2 or eth3: name one with --iface";
         assert_eq!(chosen(&without_default, "10.8.0.1"), Err(unclear.into()));
         assert_eq!(chosen(&all, "10.8.0.1"), Ok(4));
-        assert!(chosen(&all, "10.1.0.1").unwrap_err().contains("eth1 or eth4"));
+        assert!(
+            chosen(&all, "10.1.0.1")
+                .unwrap_err()
+                .contains("eth1 or eth4")
+        );
     }
 
     #[test]
@@ -194,10 +210,22 @@ mod tests {
         let mut bridge = link(9, &[]);
         bridge.kind = Some("bridge".into());
         let unfit = [
-            Link { up: false, ..link(2, &[]) },
-            Link { noarp: true, ..link(3, &[]) },
-            Link { ethernet: false, ..link(4, &[]) },
-            Link { master: Some(9), ..link(5, &[address("10.0.0.1", 24, None)]) },
+            Link {
+                up: false,
+                ..link(2, &[])
+            },
+            Link {
+                noarp: true,
+                ..link(3, &[])
+            },
+            Link {
+                ethernet: false,
+                ..link(4, &[])
+            },
+            Link {
+                master: Some(9),
+                ..link(5, &[address("10.0.0.1", 24, None)])
+            },
         ];
         let mut all = unfit.to_vec();
         all.push(bridge);

@@ -5,7 +5,7 @@
 use std::convert::Infallible;
 use std::fmt::Display;
 use std::io::Write as _;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::Ipv4Addr;
 use std::ops::ControlFlow;
 use std::os::unix::process::CommandExt as _;
 use std::process::{self, ExitCode};
@@ -21,9 +21,11 @@ use exchange::{Exchange, Line};
 use plan::{Command, Plan, Wrong};
 
 use crate::arp::Station;
+use crate::arp::refusal::{self, Own, Refusal};
 use crate::ask::raw::{Need, Raw, RawError};
+use crate::cli::arp::place;
 use crate::ether::MacAddr;
-use crate::link::{AddressState, Link, Links, Watch};
+use crate::link::{Link, Links, Watch};
 use crate::net::arp_filter;
 
 const USAGE: u8 = 1;
@@ -140,14 +142,9 @@ fn is_slave(link: &Link, links: &Links) -> bool {
 }
 
 fn station(plan: &Plan, link: &Link) -> Result<Station, Refused> {
-    let usable = link.addresses.iter();
-    let mut usable = usable.filter(|address| address.state == AddressState::Usable);
-    let own = usable.find_map(|address| match address.ip {
-        IpAddr::V4(ip) => Some(ip),
-        IpAddr::V6(_) => None,
-    });
-    let ip = match own {
-        Some(ip) => ip,
+    let all = place::own_addresses(link);
+    let ip = match all.first() {
+        Some(own) => own.ip,
         None if plan.force => Ipv4Addr::UNSPECIFIED,
         None => {
             return Err(format!(
@@ -158,7 +155,28 @@ fn station(plan: &Plan, link: &Link) -> Result<Station, Refused> {
         }
     };
     let mac = MacAddr(link.mac.unwrap_or_default());
-    Ok(Station { mac, ip })
+    let own = Station { mac, ip };
+    match judge(plan, own, &all) {
+        Err(refusal) if !plan.force => Err(format!("{refusal}; -f does it nevertheless")),
+        _ => Ok(own),
+    }
+}
+
+/// Refuses what would hurt the link, as it did not.
+fn judge(plan: &Plan, own: Station, all: &[Own]) -> Result<(), Refusal> {
+    let source = plan.source.unwrap_or(own.mac);
+    let sender = Station {
+        mac: plan.sender_mac.unwrap_or(source),
+        ip: plan.sender.unwrap_or(own.ip),
+    };
+    refusal::source(source)?;
+    refusal::source(sender.mac)?;
+    match plan.command {
+        Command::Update | Command::Reply => refusal::announced(sender, own.mac, all)?,
+        Command::Detect | Command::Request => refusal::sender(sender.ip, all)?,
+    }
+    let mut targets = plan.targets.iter();
+    targets.try_for_each(|target| refusal::target(*target, all))
 }
 
 /// A failure in its words: the call, and what the system says of it.
