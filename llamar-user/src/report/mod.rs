@@ -17,7 +17,6 @@ pub use self::dnssd::{
 };
 pub use self::layout::print;
 use self::layout::{aligned, json, span, table};
-pub use self::nd::{NdAnswer, NdFinding, NdReport};
 pub use self::why::{Reason, WhyReport, WhyRow};
 
 pub mod arp;
@@ -25,7 +24,7 @@ mod asked;
 mod claimed;
 mod dnssd;
 mod layout;
-mod nd;
+pub mod nd;
 mod why;
 
 /// Rows up to which a table is drawn; it is held in memory cell by cell, and there may be a million names.

@@ -8,14 +8,13 @@ mod announce;
 mod ask;
 mod claim;
 mod detect;
-mod drive;
 mod fields;
 pub(super) mod place;
 mod reply;
 mod request;
 mod tell;
 mod update;
-mod values;
+pub(super) mod values;
 
 /// Arguments of `llamar arp`.
 #[derive(Debug, clap::Args)]
