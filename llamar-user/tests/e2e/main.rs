@@ -7,10 +7,12 @@ mod support;
 
 mod addresses;
 mod agreement;
+mod announce;
 mod arp;
 mod bad_input;
 mod beside;
 mod claims;
+mod conflict;
 mod dnssd;
 mod floods;
 mod ground;
