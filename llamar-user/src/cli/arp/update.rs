@@ -8,12 +8,12 @@ use anyhow::bail;
 
 use super::announce::{AsForm, stations};
 use super::ask;
-use super::drive::drive;
 use super::fields::{OutputArgs, PlaceArgs, SourceArgs};
 use super::place::Place;
 use super::tell::Teller;
 use super::values;
 use crate::arp::{Announcing, Ask, AskEvent, Asker, Station, refusal};
+use crate::cli::drive::drive;
 
 /// Arguments of `llamar arp update`.
 #[derive(Debug, clap::Args)]
