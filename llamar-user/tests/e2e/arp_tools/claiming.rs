@@ -212,7 +212,7 @@ fn an_address_is_kept_if_told_so_and_probed_for_anew_when_the_link_is_up_again()
     claim.signal(Signal::SIGTERM);
     assert_eq!(code_of(&mut claim), 2);
     let said = claim.said();
-    assert!(said.contains("ended before 10.7.0.9 was ours"), "{said}");
+    assert!(said.contains("ended while 10.7.0.9 was not ours"), "{said}");
 }
 
 // RFC 3927 2.1, 2.2.1: C7, C21
