@@ -58,6 +58,8 @@ enum Target {
     Hosts,
     /// Capture files, and the linter for what they hold
     Capture,
+    /// The table of who has which address: packets at any time, what was kept, lists of vendors
+    Stations,
 }
 
 impl Target {

@@ -13,6 +13,7 @@ mod ndp;
 mod respond;
 mod script;
 mod sender;
+mod stations;
 mod stream;
 
 /// Whole DNS messages: the codec, against other implementations and against itself.
@@ -91,4 +92,10 @@ fn ndp() {
 #[test]
 fn capture() {
     fuzz::<capture::Captures>();
+}
+
+/// The table of who has which address, and what it is read from: packets, what was kept, lists of vendors.
+#[test]
+fn stations() {
+    fuzz::<stations::Stations>();
 }
