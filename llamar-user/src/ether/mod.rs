@@ -9,6 +9,7 @@ mod mac;
 pub mod payload;
 pub mod refusal;
 mod statistics;
+pub mod vendor;
 
 pub use engine::Engine;
 pub use frame::{FRAME_MIN, Frame, Tag};

@@ -3,7 +3,7 @@
 use anyhow::bail;
 
 use super::values;
-use crate::arp::refusal::{self, Refusal};
+use crate::arp::refusal::Refusal;
 use crate::ether::{MacAddr, Tag};
 
 /// Highest VLAN id; 4095 is reserved (802.1Q 9.6).
@@ -47,35 +47,41 @@ impl PlaceArgs {
     }
 }
 
-/// Fields of the frames and packets that are not as usual.
+/// Who the frames and packets say they are from.
 #[derive(Clone, Debug, clap::Args)]
-pub struct FieldArgs {
+pub struct SourceArgs {
     /// Ethernet source [default: the interface's address]
     #[arg(short = 's', long, value_name = "MAC", value_parser = values::mac)]
     pub src_hw: Option<MacAddr>,
-    /// Ethernet destination; broadcast is a word for all [default: all]
-    #[arg(short = 't', long, value_name = "MAC", value_parser = values::mac)]
-    pub trg_hw: Option<MacAddr>,
     /// Hardware address of the sender in the packet [default: the Ethernet source]
     #[arg(short = 'S', long, value_name = "MAC", value_parser = values::mac)]
     pub src_arp: Option<MacAddr>,
-    /// Hardware address of the target in the packet [default: zeros]
-    #[arg(short = 'T', long, value_name = "MAC", value_parser = values::mac)]
-    pub trg_arp: Option<MacAddr>,
     /// Pads frames to 60 bytes, as hardware does
     #[arg(long)]
     pub pad: bool,
 }
 
-impl FieldArgs {
-    /// Refuses addresses that no frame may have.
-    pub fn check(&self, place: &PlaceArgs) -> anyhow::Result<()> {
-        for source in [self.src_hw, self.src_arp].into_iter().flatten() {
-            place.unless_forced(refusal::source(source))?;
-        }
-        let destination = self.trg_hw.map_or(Ok(()), refusal::destination);
-        place.unless_forced(destination)
+impl SourceArgs {
+    /// The Ethernet source; `own` is the interface's address.
+    pub fn ether(&self, own: MacAddr) -> MacAddr {
+        self.src_hw.unwrap_or(own)
     }
+
+    /// The sender in the packet.
+    pub fn packet(&self, own: MacAddr) -> MacAddr {
+        self.src_arp.unwrap_or(self.ether(own))
+    }
+}
+
+/// To whom the frames and packets say they go.
+#[derive(Clone, Debug, clap::Args)]
+pub struct TargetArgs {
+    /// Ethernet destination; broadcast is a word for all [default: all]
+    #[arg(short = 't', long, value_name = "MAC", value_parser = values::mac)]
+    pub trg_hw: Option<MacAddr>,
+    /// Hardware address of the target in the packet
+    #[arg(short = 'T', long, value_name = "MAC", value_parser = values::mac)]
+    pub trg_arp: Option<MacAddr>,
 }
 
 /// What is printed.

@@ -33,14 +33,18 @@ impl Place {
             let others = links.filter(|other| other.index != link.index);
             others.cloned().collect()
         };
-        let own: Vec<Own> = usable(&link).map(own_of).collect();
+        let own = own_addresses(&link);
         let elsewhere = others.iter().flat_map(usable).map(|address| Own {
             prefix: 32,
             ..own_of(address)
         });
         Ok(Self {
             all: own.iter().copied().chain(elsewhere).collect(),
-            other_macs: others.iter().filter_map(|link| link.mac).map(MacAddr).collect(),
+            other_macs: others
+                .iter()
+                .filter_map(|link| link.mac)
+                .map(MacAddr)
+                .collect(),
             raw,
             own,
         })
@@ -71,7 +75,7 @@ impl Place {
             return None;
         }
         let networks: Vec<_> = addresses
-            .map(|address| format!("{}/{}", address.peer.unwrap_or(address.ip), address.prefix))
+            .filter_map(|own| Some(format!("{}/{}", network(own)?, own.prefix)))
             .collect();
         Some(networks.join(", "))
     }
@@ -112,6 +116,11 @@ fn usable(link: &Link) -> impl Iterator<Item = &Address> {
     addresses.filter(|address| address.ip.is_ipv4() && address.state == AddressState::Usable)
 }
 
+/// Our IPv4 addresses on an interface, in the kernel's order.
+pub fn own_addresses(link: &Link) -> Vec<Own> {
+    usable(link).map(own_of).collect()
+}
+
 fn own_of(address: &Address) -> Own {
     let ip = match address.ip {
         IpAddr::V4(ip) => ip,
@@ -127,11 +136,20 @@ fn own_of(address: &Address) -> Own {
 
 /// Whether an address is on the network of one of ours.
 fn is_near(own: &Address, target: Ipv4Addr) -> bool {
-    let IpAddr::V4(network) = own.peer.unwrap_or(own.ip) else {
-        return false;
-    };
-    let hosts = u32::MAX.checked_shr(own.prefix.into()).unwrap_or(0);
-    network.to_bits() & !hosts == target.to_bits() & !hosts
+    let target = Ipv4Addr::from_bits(target.to_bits() & mask(own.prefix));
+    network(own) == Some(target)
+}
+
+/// The first address of the network of one of ours.
+fn network(own: &Address) -> Option<Ipv4Addr> {
+    match own.peer.unwrap_or(own.ip) {
+        IpAddr::V4(ip) => Some(Ipv4Addr::from_bits(ip.to_bits() & mask(own.prefix))),
+        IpAddr::V6(_) => None,
+    }
+}
+
+fn mask(prefix: u8) -> u32 {
+    !u32::MAX.checked_shr(prefix.into()).unwrap_or(0)
 }
 
 #[cfg(test)]
@@ -175,7 +193,10 @@ mod tests {
     #[test]
     fn the_interface_is_the_one_on_whose_network_the_address_is() {
         let all = links(&[
-            link(1, &[address("10.1.0.1", 24, None), address("fe80::1", 64, None)]),
+            link(
+                1,
+                &[address("10.1.0.1", 24, None), address("fe80::1", 64, None)],
+            ),
             link(2, &[address("10.2.0.1", 24, None)]),
             link(3, &[address("10.9.0.1", 32, Some("10.3.0.2"))]),
             link(4, &[address("10.4.0.1", 0, None)]),
@@ -186,7 +207,11 @@ mod tests {
         let unclear = "which interface? it may be eth1 or eth2 or eth3: name one with --iface";
         assert_eq!(chosen(&without_default, "10.8.0.1"), Err(unclear.into()));
         assert_eq!(chosen(&all, "10.8.0.1"), Ok(4));
-        assert!(chosen(&all, "10.1.0.1").unwrap_err().contains("eth1 or eth4"));
+        assert!(
+            chosen(&all, "10.1.0.1")
+                .unwrap_err()
+                .contains("eth1 or eth4")
+        );
     }
 
     #[test]
@@ -194,10 +219,22 @@ mod tests {
         let mut bridge = link(9, &[]);
         bridge.kind = Some("bridge".into());
         let unfit = [
-            Link { up: false, ..link(2, &[]) },
-            Link { noarp: true, ..link(3, &[]) },
-            Link { ethernet: false, ..link(4, &[]) },
-            Link { master: Some(9), ..link(5, &[address("10.0.0.1", 24, None)]) },
+            Link {
+                up: false,
+                ..link(2, &[])
+            },
+            Link {
+                noarp: true,
+                ..link(3, &[])
+            },
+            Link {
+                ethernet: false,
+                ..link(4, &[])
+            },
+            Link {
+                master: Some(9),
+                ..link(5, &[address("10.0.0.1", 24, None)])
+            },
         ];
         let mut all = unfit.to_vec();
         all.push(bridge);

@@ -78,15 +78,30 @@ mod tests {
         assert_eq!(ip("nd")("10.0.0.1"), Ok([10, 0, 0, 1].into()));
         for (text, why) in [
             ("fe80::1", "fe80::1 is an IPv6 address: llamar nd detect"),
-            ("fe80::1%eth0", "fe80::1 is an IPv6 address: llamar nd detect"),
-            ("10.0.0.0/24", "a network: llamar arp scan asks for all of 10.0.0.0/24"),
+            (
+                "fe80::1%eth0",
+                "fe80::1 is an IPv6 address: llamar nd detect",
+            ),
+            (
+                "10.0.0.0/24",
+                "a network: llamar arp scan asks for all of 10.0.0.0/24",
+            ),
             (
                 "02:00:00:00:00:01",
                 "a hardware address, for which ARP has no question: llamar ether ping",
             ),
-            ("casa", "no IPv4 address: an address is expected, as 10.0.0.1"),
-            ("10.0.0", "no IPv4 address: an address is expected, as 10.0.0.1"),
-            ("010.0.0.1", "no IPv4 address: an address is expected, as 10.0.0.1"),
+            (
+                "casa",
+                "no IPv4 address: an address is expected, as 10.0.0.1",
+            ),
+            (
+                "10.0.0",
+                "no IPv4 address: an address is expected, as 10.0.0.1",
+            ),
+            (
+                "010.0.0.1",
+                "no IPv4 address: an address is expected, as 10.0.0.1",
+            ),
             ("", "no IPv4 address: an address is expected, as 10.0.0.1"),
         ] {
             assert_eq!(ip("llamar nd detect")(text), Err(why.into()));
@@ -112,7 +127,11 @@ mod tests {
             assert_eq!(seconds(wrong), Err(why.into()), "{wrong}");
         }
         for wrong in ["", "1s", "one"] {
-            assert_eq!(seconds(wrong), Err("no number of seconds".into()), "{wrong}");
+            assert_eq!(
+                seconds(wrong),
+                Err("no number of seconds".into()),
+                "{wrong}"
+            );
         }
     }
 }

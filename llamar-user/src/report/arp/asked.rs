@@ -165,10 +165,22 @@ mod tests {
              (in a frame of 02:00:00:00:00:08)\n"
         );
         for (how, text) in [
-            (How::Probe, "10.0.0.1 is wanted by 02:00:00:00:00:01  (probe)\n"),
-            (How::Overheard, "10.0.0.1 is at 02:00:00:00:00:01  (reply to another host)\n"),
-            (How::Announcement, "10.0.0.1 is at 02:00:00:00:00:01  (announcement)\n"),
-            (How::Request, "10.0.0.1 is at 02:00:00:00:00:01  (request)\n"),
+            (
+                How::Probe,
+                "10.0.0.1 is wanted by 02:00:00:00:00:01  (probe)\n",
+            ),
+            (
+                How::Overheard,
+                "10.0.0.1 is at 02:00:00:00:00:01  (reply to another host)\n",
+            ),
+            (
+                How::Announcement,
+                "10.0.0.1 is at 02:00:00:00:00:01  (announcement)\n",
+            ),
+            (
+                How::Request,
+                "10.0.0.1 is at 02:00:00:00:00:01  (request)\n",
+            ),
         ] {
             let heard = Answer {
                 how,

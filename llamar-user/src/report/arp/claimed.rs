@@ -67,13 +67,6 @@ pub enum Stage {
         /// Whether it was ours before.
         was_held: bool,
     },
-    /// Somebody asked for it, and was answered.
-    Answered {
-        /// Who asked.
-        asker: MacAddr,
-        /// Its address; none if it probed.
-        asker_ip: Option<Ipv4Addr>,
-    },
     /// The interface went down.
     LinkDown,
     /// The interface is up again.
@@ -83,9 +76,10 @@ pub enum Stage {
 }
 
 impl Stage {
-    /// What an event of a claim is to people. `mac` is ours; `wait` is how long an attempt waits.
-    pub fn of(event: &ClaimEvent, mac: MacAddr, wait: Option<u64>) -> Self {
-        match *event {
+    /// What an event of a claim is to people; none is that a question was answered. `mac` is ours; `wait` is how many
+    /// seconds an attempt waits.
+    pub fn of(event: &ClaimEvent, mac: MacAddr, wait: Option<u64>) -> Option<Self> {
+        Some(match *event {
             ClaimEvent::Begun { .. } => Self::Claiming { wait_seconds: wait },
             ClaimEvent::Probed { number, .. } => Self::Probed { number },
             ClaimEvent::Held { .. } => Self::Held { mac },
@@ -95,12 +89,9 @@ impl Stage {
                 by: by.mac,
                 was_held,
             },
-            ClaimEvent::Answered { asker } => Self::Answered {
-                asker: asker.mac,
-                asker_ip: (!asker.ip.is_unspecified()).then_some(asker.ip),
-            },
+            ClaimEvent::Answered { .. } => return None,
             ClaimEvent::Released { .. } => Self::Released,
-        }
+        })
     }
 
     fn of_conflict(conflict: &Conflict) -> Self {
@@ -144,10 +135,6 @@ impl ClaimRow {
                 let before = if *was_held { "lost" } else { "taken" };
                 writeln!(out, "{address} is {before}: {by} has it")
             }
-            Stage::Answered { asker, asker_ip } => match asker_ip {
-                Some(ip) => writeln!(out, "{address}: answered {ip} at {asker}"),
-                None => writeln!(out, "{address}: answered a probe of {asker}"),
-            },
             Stage::LinkDown => writeln!(out, "{address}: {interface} is down"),
             Stage::LinkUp => writeln!(out, "{address}: {interface} is up again"),
             Stage::Released => writeln!(out, "{address} is given back"),
@@ -208,7 +195,7 @@ mod tests {
 
     fn row(event: &ClaimEvent, wait: Option<u64>) -> ClaimRow {
         ClaimRow {
-            stage: Stage::of(event, OURS, wait),
+            stage: Stage::of(event, OURS, wait).expect("a step"),
             address: ADDRESS,
             interface: "eth0".into(),
             vlan: None,
@@ -223,15 +210,15 @@ mod tests {
 
     #[test]
     fn each_step_is_a_line() {
-        let (address, other) = (ADDRESS, Station { mac: THEIRS, ip: ADDRESS });
-        let asker = Station {
-            mac: THEIRS,
-            ip: [10, 0, 0, 2].into(),
-        };
-        let prober = Station {
-            mac: THEIRS,
-            ip: Ipv4Addr::UNSPECIFIED,
-        };
+        let (address, other) = (
+            ADDRESS,
+            Station {
+                mac: THEIRS,
+                ip: ADDRESS,
+            },
+        );
+        let asker = other;
+        assert_eq!(Stage::of(&ClaimEvent::Answered { asker }, OURS, None), None);
         let used = Packet::announcement(other);
         let begun = ClaimEvent::Begun {
             address,
@@ -243,7 +230,10 @@ mod tests {
         );
         for (event, text) in [
             (begun, "10.0.0.1: asking on eth0 whether it is taken\n"),
-            (ClaimEvent::Probed { address, number: 1 }, "10.0.0.1: probe 1\n"),
+            (
+                ClaimEvent::Probed { address, number: 1 },
+                "10.0.0.1: probe 1\n",
+            ),
             (
                 ClaimEvent::Held { address },
                 "10.0.0.1 is ours on eth0, at 02:00:00:00:00:01\n",
@@ -265,20 +255,20 @@ mod tests {
                 "10.0.0.1: 02:00:00:00:00:02 wants it too\n",
             ),
             (
-                ClaimEvent::Lost { address, was_held: true, by: other },
+                ClaimEvent::Lost {
+                    address,
+                    was_held: true,
+                    by: other,
+                },
                 "10.0.0.1 is lost: 02:00:00:00:00:02 has it\n",
             ),
             (
-                ClaimEvent::Lost { address, was_held: false, by: other },
+                ClaimEvent::Lost {
+                    address,
+                    was_held: false,
+                    by: other,
+                },
                 "10.0.0.1 is taken: 02:00:00:00:00:02 has it\n",
-            ),
-            (
-                ClaimEvent::Answered { asker },
-                "10.0.0.1: answered 10.0.0.2 at 02:00:00:00:00:02\n",
-            ),
-            (
-                ClaimEvent::Answered { asker: prober },
-                "10.0.0.1: answered a probe of 02:00:00:00:00:02\n",
             ),
             (ClaimEvent::Released { address }, "10.0.0.1 is given back\n"),
         ] {
@@ -288,8 +278,12 @@ mod tests {
 
     #[test]
     fn a_conflict_tells_whoever_forwards_it_and_what_was_not_told() {
-        let forged = Station { mac: OURS, ip: ADDRESS };
-        let ClaimEvent::Conflict(mut conflict) = conflict(Packet::announcement(forged), Then::GiveUp)
+        let forged = Station {
+            mac: OURS,
+            ip: ADDRESS,
+        };
+        let ClaimEvent::Conflict(mut conflict) =
+            conflict(Packet::announcement(forged), Then::GiveUp)
         else {
             unreachable!("it is one");
         };

@@ -31,7 +31,11 @@ impl fmt::Display for Words<'_> {
                 write!(f, "{} is at {} (announcement)", sender.ip, sender.mac)
             }
             REQUEST => write!(f, "who has {}? tell {}", target.ip, sender.ip),
-            REPLY => write!(f, "{} is at {} (reply to {})", sender.ip, sender.mac, target.ip),
+            REPLY => write!(
+                f,
+                "{} is at {} (reply to {})",
+                sender.ip, sender.mac, target.ip
+            ),
             other => write!(f, "operation {other} from {} at {}", sender.ip, sender.mac),
         }
     }
@@ -53,8 +57,14 @@ mod tests {
         let mut other = Packet::request(holder, asked);
         other.operation = 8;
         for (packet, words) in [
-            (Packet::probe(holder.mac, asked), "who has 10.0.0.2? (probe)"),
-            (Packet::request(holder, asked), "who has 10.0.0.2? tell 10.0.0.1"),
+            (
+                Packet::probe(holder.mac, asked),
+                "who has 10.0.0.2? (probe)",
+            ),
+            (
+                Packet::request(holder, asked),
+                "who has 10.0.0.2? tell 10.0.0.1",
+            ),
             (
                 Packet::announcement(holder),
                 "10.0.0.1 is at 02:00:00:00:00:01 (announcement)",

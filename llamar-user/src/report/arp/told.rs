@@ -72,7 +72,10 @@ impl ToldRow {
             (true, operation) => write!(out, "announced {address} at {mac} by a {operation}")?,
             (false, operation) => {
                 let target = self.target;
-                write!(out, "told {target} by a {operation} that {address} is at {mac}")?;
+                write!(
+                    out,
+                    "told {target} by a {operation} that {address} is at {mac}"
+                )?;
             }
         }
         if self.destination != MacAddr::BROADCAST {
