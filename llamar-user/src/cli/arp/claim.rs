@@ -34,7 +34,7 @@ failure, or ended before it was ours."
 )]
 pub struct Args {
     /// Address to claim; with --link-local the one that is tried first
-    #[arg(value_name = "ADDRESS", required_unless_present = "link_local", value_parser = values::ip("llamar nd claim"))]
+    #[arg(value_name = "ADDRESS", required_unless_present = "link_local", value_parser = values::ip("llamar nd dad"))]
     address: Option<Ipv4Addr>,
     /// Claims any free address of 169.254.0.0/16, and another one whenever it is lost (RFC 3927)
     #[arg(long)]
@@ -81,7 +81,7 @@ impl From<OnConflict> for Policy {
 /// Whether it was ours to the end.
 pub async fn claim(args: &Args) -> anyhow::Result<bool> {
     let towards: Vec<Ipv4Addr> = args.address.into_iter().collect();
-    let place = Place::open(args.place.iface.as_deref(), &towards).await?;
+    let place = Place::open(&args.place, &towards).await?;
     check(args, &place)?;
     let claiming = Claiming {
         others: place.other_macs.clone(),

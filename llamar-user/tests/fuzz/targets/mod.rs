@@ -2,6 +2,7 @@
 
 use crate::run::fuzz;
 
+mod arp;
 mod capture;
 mod config;
 mod engine;
@@ -91,4 +92,10 @@ fn ndp() {
 #[test]
 fn capture() {
     fuzz::<capture::Captures>();
+}
+
+/// The engines of ARP: an address asked for, announced, claimed and scanned for, and whatever comes about it.
+#[test]
+fn arp() {
+    fuzz::<arp::Arp>();
 }
