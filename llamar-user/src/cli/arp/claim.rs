@@ -219,7 +219,14 @@ impl<'a> Steps<'a> {
         let (address, on) = (self.address, self.place.name());
         let has_it = self.place.own.iter().any(|own| own.ip == address);
         if self.args.output.tells() && self.held.is_none() && !has_it {
-            info!("{address} is not assigned to {on}: ip address add {address}/... dev {on}");
+            let prefix = self
+                .place
+                .prefix_of(address)
+                .unwrap_or(match address.is_link_local() {
+                    true => 16,
+                    false => 32,
+                });
+            info!("{address} is not assigned to {on}: ip address add {address}/{prefix} dev {on}");
         }
         match self.held.replace(self.held.unwrap_or_else(Instant::now)) {
             None if self.args.time.is_some() => ControlFlow::Break(None),
