@@ -108,6 +108,25 @@ fn of_hosts_that_are_switched_on_one_after_the_other_one_at_most_gets_the_addres
     holds(property, &needs);
 }
 
+// RFC 4862 5.4.3, RFC 7527 4.2: D7, D8, D19. Older hosts know no nonces.
+#[test]
+fn hosts_with_and_without_nonces_hear_each_other() {
+    let property: Property = |seed, rules| {
+        let hosts = 2 + (seed % 5) as usize;
+        let mut link = Link::new(seed, FAIR, hosts);
+        for host in 0..hosts {
+            let check = Check {
+                nonces: link.dice(2) == 0,
+                ..held(host as u8 + 1)
+            };
+            link.switch_on(host, check, rules);
+        }
+        link.until(10_000);
+        one_at_most(&link)
+    };
+    holds(property, &[Rule::HeedSolicitations]);
+}
+
 // RFC 7527 4.1, 4.2, RFC 4862 5.4.3: D8, D10
 #[test]
 fn a_link_that_gives_back_frames_hides_no_duplicate() {
