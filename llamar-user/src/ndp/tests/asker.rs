@@ -226,7 +226,7 @@ fn of_several_who_answer_each_knows_its_rival() {
     assert!(rivals[4..].iter().all(|rival| *rival == Some(mac(7))));
 }
 
-// RFC 4861 7.2.5: solicited or not, an advertisement tells who has the address; only a solicited one tells a time.
+// RFC 4861 7.2.4, 7.2.5
 #[test]
 fn an_unsolicited_advertisement_tells_no_time_nor_does_an_answer_to_another() {
     let mut clock = clock(ask(vec![everybody(target())]));
