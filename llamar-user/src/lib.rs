@@ -17,6 +17,7 @@ pub mod llmnr;
 pub mod mdns;
 pub mod ndp;
 pub mod net;
+pub mod presence;
 pub mod report;
 pub mod rules;
 pub mod state;

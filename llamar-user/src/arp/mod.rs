@@ -18,6 +18,8 @@ mod packet;
 pub mod refusal;
 mod rules;
 mod scan;
+#[cfg(test)]
+mod tests;
 pub mod timing;
 
 pub use announcer::{Announcer, Announcing, Form, Told};

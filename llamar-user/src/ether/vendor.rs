@@ -149,6 +149,15 @@ impl Entry<'_> {
         number(mac) & mask(self.bits) == self.prefix
     }
 
+    /// The prefix alone, which outlives its line.
+    pub fn without_name(&self) -> Entry<'static> {
+        Entry {
+            prefix: self.prefix,
+            bits: self.bits,
+            name: Cow::Borrowed(""),
+        }
+    }
+
     /// The vendor's name as a terminal can show it, not too long.
     pub fn shown(&self) -> String {
         let shown = |char: char| match char.is_control() {

@@ -55,7 +55,7 @@ impl Askers {
             self.0.add(at, key, begin());
         }
         let asked = self.0.hear(at, key)?;
-        if at.saturating_sub(asked.since) > SCAN_TIME {
+        if at.abs_diff(asked.since) > SCAN_TIME {
             *asked = Asked {
                 told: asked.told,
                 ..begin()
@@ -68,7 +68,7 @@ impl Askers {
         let count = asked.seen.iter().map(|word| word.count_ones()).sum();
         let is_news = asked
             .told
-            .is_none_or(|told| at.saturating_sub(told) >= SCAN_AGAIN);
+            .is_none_or(|told| at.abs_diff(told) >= SCAN_AGAIN);
         (count >= SCAN_MIN && is_news).then(|| {
             asked.told = Some(at);
             count

@@ -165,7 +165,7 @@ impl History {
 
     /// Whether the holder and another have the address at the same time.
     fn is_duplicate(&self, at: Duration, mac: MacAddr, how: How) -> bool {
-        let within = |since: Duration, time| at.saturating_sub(since) <= time;
+        let within = |since: Duration, time| at.abs_diff(since) <= time;
         let both_answer = how.is_answer()
             && self
                 .answered
@@ -221,7 +221,7 @@ impl History {
         if let Some(contest) = same {
             contest.times += 1;
             let worse = duplicate && !contest.duplicate;
-            if at.saturating_sub(contest.told) < AGAIN && !worse {
+            if at.abs_diff(contest.told) < AGAIN && !worse {
                 return None;
             }
         } else if !duplicate && !returns {

@@ -25,6 +25,8 @@ const GAINERS_MAX: usize = 4096;
 const ODDITIES_MAX: usize = 1024;
 /// How long an oddity is not told again.
 const ODDITY_AGAIN: Duration = Duration::from_secs(86_400);
+/// The same where somebody has an address of ours.
+const OWN_AGAIN: Duration = Duration::from_secs(600);
 
 /// What is known of a link besides what is heard.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -33,6 +35,8 @@ pub struct Facts {
     pub prefixes: Vec<(IpAddr, u8)>,
     /// The routers that this host uses.
     pub routers: BTreeSet<IpAddr>,
+    /// This host's own addresses there, and the hardware address that it has.
+    pub own: BTreeMap<IpAddr, MacAddr>,
 }
 
 /// What is known of an address, to be kept between runs.
@@ -60,9 +64,7 @@ pub struct Table {
     pub(super) gains: Room<(Place, MacAddr), Gain>,
     askers: Askers,
     oddities: Room<Oddity, Duration>,
-    facts: BTreeMap<u32, Facts>,
-    /// The time does not go back.
-    latest: Duration,
+    facts: BTreeMap<Place, Facts>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -95,13 +97,12 @@ impl Table {
             askers: Askers::default(),
             oddities: Room::new(ODDITIES_MAX.min(capacity)),
             facts: BTreeMap::new(),
-            latest: Duration::ZERO,
         }
     }
 
-    /// Tells what is known of a link.
-    pub fn learn(&mut self, link: u32, facts: Facts) {
-        self.facts.insert(link, facts);
+    /// Tells what is known of some links, and nothing any more of all others.
+    pub fn learn(&mut self, facts: BTreeMap<Place, Facts>) {
+        self.facts = facts;
     }
 
     /// The number of addresses that are known.
@@ -123,8 +124,6 @@ impl Table {
 
     /// Takes note of what a packet tells at a time since the epoch. Gives what is worth telling: mostly nothing.
     pub fn hear(&mut self, at: Duration, sighting: &Sighting) -> Vec<News> {
-        self.latest = self.latest.max(at);
-        let at = self.latest;
         let found = [
             self.mismatch(at, sighting),
             self.holding(at, sighting),
@@ -164,7 +163,6 @@ impl Table {
             return;
         };
         let (key, last) = ((known.place, known.ip), history.now.last);
-        self.latest = self.latest.max(last);
         self.add(known.first, key, history);
         self.addresses.hear(last, key);
     }
@@ -177,7 +175,7 @@ impl Table {
             return None;
         }
         let oddity = Oddity::Mismatch(sighting.place, sighting.mac, source);
-        self.is_news(at, oddity)
+        self.is_news(at, oddity, ODDITY_AGAIN)
             .then_some(What::Mismatch { source })
     }
 
@@ -185,8 +183,12 @@ impl Table {
     fn holding(&mut self, at: Duration, sighting: &Sighting) -> Option<What> {
         let (place, mac) = (sighting.place, sighting.mac);
         let ip = sighting.ip?;
-        let prefixes = self.facts.get(&place.link);
-        let prefixes = prefixes.map_or(&[][..], |facts| &facts.prefixes);
+        let facts = self.facts.get(&place);
+        if let Some(own) = facts.and_then(|facts| facts.own.get(&ip)).copied() {
+            return self.own(at, sighting, ip, own);
+        }
+        let facts = self.facts.get(&place);
+        let prefixes = facts.map_or(&[][..], |facts| &facts.prefixes);
         let strange = Strange::of(ip, prefixes);
         let refused = match strange {
             _ if !mac.is_station() => Some(What::NoStation),
@@ -196,7 +198,7 @@ impl Table {
         // Nobody has these: they are told of, and not remembered as anybody's.
         if let Some(what) = refused {
             let oddity = Oddity::Address(place, mac, ip);
-            return self.is_news(at, oddity).then_some(what);
+            return self.is_news(at, oddity, ODDITY_AGAIN).then_some(what);
         }
         let key = (place, ip);
         if self.addresses.find(&key).is_some() {
@@ -214,6 +216,18 @@ impl Table {
             None if is_station => Some(What::NewAddress),
             None => Some(What::New),
         }
+    }
+
+    /// Somebody says to have an address of ours: that is a duplicate, unless it is an echo (RFC 5227 2.4, RFC 4862 5.4.4).
+    fn own(&mut self, at: Duration, sighting: &Sighting, ip: IpAddr, own: MacAddr) -> Option<What> {
+        let mac = sighting.mac;
+        let oddity = Oddity::Address(sighting.place, mac, ip);
+        let is_other = mac != own && !sighting.weak;
+        let duplicate = What::Duplicate {
+            other: own,
+            times: 1,
+        };
+        (is_other && self.is_news(at, oddity, OWN_AGAIN)).then_some(duplicate)
     }
 
     /// The same for an address that somebody has.
@@ -266,7 +280,7 @@ impl Table {
             told: 0,
         };
         match self.gains.hear(at, station) {
-            Some(gain) if at.saturating_sub(gain.since) <= MANY_TIME => gain.addresses += 1,
+            Some(gain) if at.abs_diff(gain.since) <= MANY_TIME => gain.addresses += 1,
             Some(gain) => *gain = fresh,
             None => drop(self.gains.add(at, station, fresh)),
         }
@@ -304,15 +318,15 @@ impl Table {
         let Some(ip) = sighting.ip else {
             return false;
         };
-        let facts = self.facts.get(&sighting.place.link);
+        let facts = self.facts.get(&sighting.place);
         let history = self.addresses.find(&(sighting.place, ip));
         facts.is_some_and(|facts| facts.routers.contains(&ip))
             || history.is_some_and(|history| history.router)
     }
 
-    fn is_news(&mut self, at: Duration, oddity: Oddity) -> bool {
+    fn is_news(&mut self, at: Duration, oddity: Oddity, again: Duration) -> bool {
         match self.oddities.hear(at, oddity) {
-            Some(told) if at.saturating_sub(*told) < ODDITY_AGAIN => false,
+            Some(told) if at.abs_diff(*told) < again => false,
             Some(told) => {
                 *told = at;
                 true

@@ -20,6 +20,8 @@ use crate::ether::{Engine, MacAddr};
 mod attempts;
 mod event;
 mod link_local;
+#[cfg(test)]
+mod tests;
 
 pub use event::{Candidate, Claiming, Conflict, Event, State};
 pub use link_local::Candidates;

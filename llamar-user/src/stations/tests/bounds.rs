@@ -107,7 +107,9 @@ proptest! {
     ) {
         let mut table = Table::new(capacity);
         let prefixes = [vec![], vec![(ip("10.0.0.1"), 24)]];
-        table.learn(1, Facts { prefixes: prefixes[1].clone(), ..Facts::default() });
+        let facts = Facts { prefixes: prefixes[1].clone(), ..Facts::default() };
+        let places = [None, Some(0), Some(1)].map(|vlan| Place { link: 1, vlan });
+        table.learn(places.into_iter().map(|place| (place, facts.clone())).collect());
         for (seconds, sighting) in heard {
             let news = table.hear(Duration::from_secs(seconds), &sighting);
             prop_assert!(news.len() <= 4);

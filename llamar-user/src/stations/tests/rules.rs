@@ -1,3 +1,5 @@
+use std::collections::BTreeMap;
+
 use super::How::*;
 use super::*;
 
@@ -217,13 +219,16 @@ fn an_address_of_no_prefix_of_the_link_is_told_instead_of_the_station() {
         prefixes: vec![(ip(prefix), 24)],
         ..Facts::default()
     };
-    table.learn(0, facts("10.0.0.9"));
-    table.learn(1, facts("192.168.1.1"));
+    let other = Place {
+        link: 1,
+        vlan: None,
+    };
+    table.learn(BTreeMap::from([
+        (Place::default(), facts("10.0.0.9")),
+        (other, facts("192.168.1.1")),
+    ]));
     let there = Sighting {
-        place: Place {
-            link: 1,
-            vlan: None,
-        },
+        place: other,
         ..says(Reply, 1)
     };
     let heard = [
@@ -322,7 +327,7 @@ fn what_happens_to_a_routers_address_is_marked() {
         routers,
         ..Facts::default()
     };
-    table.learn(0, facts);
+    table.learn([(Place::default(), facts)].into());
     assert!(table.hear(at(0.0), &says(Reply, 1))[0].router);
     assert!(table.hear(at(9.0), &says(Announcement, 2))[0].router);
     assert!(!table.hear(at(0.0), &has(Reply, 3, "10.0.0.3"))[0].router);
@@ -333,6 +338,31 @@ fn what_happens_to_a_routers_address_is_marked() {
     assert!(table.hear(at(0.0), &advertises)[0].router);
     // Whoever takes it does not call itself one.
     assert!(table.hear(at(9.0), &has(Announcement, 5, "fe80::4"))[0].router);
+}
+
+// RFC 5227 2.4, RFC 4862 5.4.4: C6, D14
+#[test]
+fn whoever_has_an_address_of_this_host_is_a_duplicate() {
+    let mut table = Table::default();
+    let own = [(ip("10.0.0.1"), mac(9))].into();
+    let facts = Facts {
+        own,
+        ..Facts::default()
+    };
+    table.learn([(Place::default(), facts)].into());
+    let heard = [
+        (0.0, says(Request, 1)),
+        (1.0, says(Reply, 1)),
+        (2.0, says(Request, 9)),
+        (700.0, says(Request, 1)),
+    ];
+    let duplicate = What::Duplicate {
+        other: mac(9),
+        times: 1,
+    };
+    let news = told(&mut table, &heard);
+    assert_eq!(news, [(0, duplicate), (3, duplicate)]);
+    assert!(table.is_empty());
 }
 
 #[test]
@@ -369,7 +399,9 @@ fn a_clock_that_is_set_back_does_no_harm() {
     let heard = [
         (1000.0, says(Reply, 1)),
         (0.0, says(Reply, 1)),
-        (-1000.0, says(Request, 2)),
+        (-1000.0, says(Reply, 2)),
+        (-500.0, says(Reply, 1)),
     ];
-    assert_eq!(names(&heard), [(0, "new"), (2, "changed")]);
+    let expected = [(0, "new"), (2, "changed"), (3, "flip-flop")];
+    assert_eq!(names(&heard), expected);
 }
