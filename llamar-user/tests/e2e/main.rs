@@ -7,11 +7,13 @@ mod support;
 
 mod addresses;
 mod agreement;
+mod announce;
 mod arp;
 mod arp_tools;
 mod bad_input;
 mod beside;
 mod claims;
+mod conflict;
 mod dnssd;
 mod floods;
 mod ground;

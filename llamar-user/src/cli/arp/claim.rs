@@ -9,12 +9,12 @@ use rand::SeedableRng as _;
 use rand::rngs::{StdRng, SysRng};
 use tracing::info;
 
-use super::drive::{Ended, Happened, Keeper, Restart, flow};
 use super::fields::{OutputArgs, PlaceArgs};
 use super::place::Place;
 use super::values;
 use crate::arp::{Candidate, Claim, ClaimEvent, ClaimState, Claiming, Policy, refusal, timing};
 use crate::cli::dnssd::output;
+use crate::cli::drive::{Ended, Happened, Keeper, Restart, flow};
 use crate::report::arp::{ClaimRow, Stage};
 
 /// Arguments of `llamar arp claim`.
@@ -34,7 +34,7 @@ failure, or ended before it was ours."
 )]
 pub struct Args {
     /// Address to claim; with --link-local the one that is tried first
-    #[arg(value_name = "ADDRESS", required_unless_present = "link_local", value_parser = values::ip("llamar nd claim"))]
+    #[arg(value_name = "ADDRESS", required_unless_present = "link_local", value_parser = values::ip("llamar nd dad --keep"))]
     address: Option<Ipv4Addr>,
     /// Claims any free address of 169.254.0.0/16, and another one whenever it is lost (RFC 3927)
     #[arg(long)]
@@ -81,7 +81,7 @@ impl From<OnConflict> for Policy {
 /// Whether it was ours to the end.
 pub async fn claim(args: &Args) -> anyhow::Result<bool> {
     let towards: Vec<Ipv4Addr> = args.address.into_iter().collect();
-    let place = Place::open(args.place.iface.as_deref(), &towards).await?;
+    let place = Place::open(&args.place, &towards).await?;
     check(args, &place)?;
     let claiming = Claiming {
         others: place.other_macs.clone(),
@@ -92,7 +92,7 @@ pub async fn claim(args: &Args) -> anyhow::Result<bool> {
     };
     let rng = StdRng::try_from_rng(&mut SysRng)?;
     let mut claim = Claim::new(rng, Instant::now(), claiming);
-    let mut keeper = Keeper::new(&place).await?;
+    let mut keeper = Keeper::new(&place.raw).await?;
     let mut steps = Steps::new(args, &place);
     let ended = steps.follow(&mut keeper, &mut claim).await?;
     steps.finish(ended, &mut claim)

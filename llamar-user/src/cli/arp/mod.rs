@@ -8,7 +8,6 @@ mod announce;
 mod ask;
 mod claim;
 mod detect;
-pub(super) mod drive;
 mod fields;
 pub(super) mod place;
 mod reply;
@@ -16,7 +15,7 @@ mod request;
 mod scan;
 mod tell;
 mod update;
-mod values;
+pub(super) mod values;
 mod watch;
 
 /// Arguments of `llamar arp`.

@@ -8,12 +8,12 @@ use anyhow::{Context as _, bail};
 use llamar_common::wire::arp::REPLY;
 
 use super::announce::stations;
-use super::drive::drive;
 use super::fields::{OutputArgs, PlaceArgs, SourceArgs, TargetArgs};
 use super::place::Place;
 use super::tell::Teller;
 use super::values;
 use crate::arp::{Ask, AskEvent, Asker, Station, refusal};
+use crate::cli::drive::drive;
 use crate::ether::MacAddr;
 
 /// Arguments of `llamar arp reply`.
@@ -58,7 +58,7 @@ pub struct Args {
 pub async fn reply(args: &Args) -> anyhow::Result<()> {
     let named = args.address.or(args.src_ip);
     let towards: Vec<Ipv4Addr> = named.or(args.trg_ip).into_iter().collect();
-    let place = Place::open(args.place.iface.as_deref(), &towards).await?;
+    let place = Place::open(&args.place, &towards).await?;
     let own = || place.own.first().map(|own| own.ip);
     let ip = named.or_else(own).with_context(|| {
         format!(

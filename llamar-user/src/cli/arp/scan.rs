@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::bail;
 
-use super::drive::drive;
 use super::fields::PlaceArgs;
 use super::place::Place;
 use super::values;
 use crate::arp::{self, Scan, ScanEvent, Span, Spans, refusal};
+use crate::cli::drive::drive;
 use crate::cli::stations::scan::{RATE_MAX, RETRIES_MAX, ScanArgs, Scanning, check_count, flow};
 use crate::report::stations::FoundRow;
 
@@ -59,7 +59,7 @@ pub struct Args {
 /// Whether anybody is there.
 pub async fn scan(args: &Args) -> anyhow::Result<bool> {
     let towards: Vec<Ipv4Addr> = args.ranges.iter().map(|span| span.first()).collect();
-    let place = Place::open(args.place.iface.as_deref(), &towards).await?;
+    let place = Place::open(&args.place, &towards).await?;
     let spans = spans(args, &place)?;
     check_count(spans.count(), args.rate, args.place.force)?;
     let mut scanning = Scanning::new(&args.scan, place.name(), args.place.vlan)?;

@@ -3,11 +3,11 @@
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use super::drive::{Ended, Happened, Keeper, Restart, drive};
 use super::fields::{OutputArgs, PlaceArgs};
 use super::place::Place;
 use crate::arp::{Announcer, Announcing, Packet, Station, Told};
 use crate::cli::dnssd::output;
+use crate::cli::drive::{Ended, Happened, Keeper, Restart, drive};
 use crate::ether::MacAddr;
 use crate::report::arp::ToldRow;
 
@@ -60,7 +60,7 @@ impl Teller<'_> {
             Happened::Event(told) => heed(told),
             Happened::LinkDown | Happened::LinkUp => ControlFlow::Continue(()),
         };
-        let mut keeper = Keeper::new(self.place).await?;
+        let mut keeper = Keeper::new(&self.place.raw).await?;
         match keeper.keep(&mut announcer, None, heed).await? {
             Ended::With(result) => result,
             Ended::Interrupted | Ended::Over => Ok(()),

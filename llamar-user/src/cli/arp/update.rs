@@ -8,12 +8,12 @@ use anyhow::bail;
 
 use super::announce::{AsForm, stations};
 use super::ask;
-use super::drive::drive;
 use super::fields::{OutputArgs, PlaceArgs, SourceArgs};
 use super::place::Place;
 use super::tell::Teller;
 use super::values;
 use crate::arp::{Announcing, Ask, AskEvent, Asker, Station, refusal};
+use crate::cli::drive::drive;
 
 /// Arguments of `llamar arp update`.
 #[derive(Debug, clap::Args)]
@@ -57,7 +57,7 @@ pub struct Args {
 /// Asks, and tells.
 pub async fn update(args: &Args) -> anyhow::Result<()> {
     let addresses = ask::once(args.addresses.iter().chain(&args.src_ip).copied());
-    let place = Place::open(args.place.iface.as_deref(), &addresses).await?;
+    let place = Place::open(&args.place, &addresses).await?;
     let stations = stations(&place, &args.place, &args.source, &addresses)?;
     for host in &args.trg_ip {
         args.place

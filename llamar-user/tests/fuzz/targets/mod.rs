@@ -2,6 +2,7 @@
 
 use crate::run::fuzz;
 
+mod arp;
 mod capture;
 mod config;
 mod engine;
@@ -92,6 +93,12 @@ fn ndp() {
 #[test]
 fn capture() {
     fuzz::<capture::Captures>();
+}
+
+/// The engines of ARP: an address asked for, announced, claimed and scanned for, and whatever comes about it.
+#[test]
+fn arp() {
+    fuzz::<arp::Arp>();
 }
 
 /// The table of who has which address, and what it is read from: packets, what was kept, lists of vendors.
