@@ -44,6 +44,8 @@ enum Target {
     Sender,
     /// The engine of mDNS: messages at any time, by two interfaces
     Mdns,
+    /// The engines of Neighbor Discovery: frames at any time
+    Ndp,
     /// The kernel path's logic on frames in memory, held against the responder
     Frame,
     /// Messages on a TCP connection

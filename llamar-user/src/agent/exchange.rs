@@ -8,8 +8,9 @@ use std::time::Instant;
 use llamar_common::abi::{LinkKey, Outcome};
 use tracing::debug;
 
-use super::proxy::{Clock, Heard, Received};
-use super::{Agent, claims};
+use super::proxy::{Clock, Heard};
+use super::tap::Received;
+use super::{Agent, settled};
 use crate::dns::Question;
 use crate::llmnr::engine::{Event, Handled, Transmit, Why};
 use crate::llmnr::{self, Asked, Ignored, Transport};
@@ -159,7 +160,7 @@ impl Agent {
 
     /// Makes what is answered follow the claims.
     pub(super) fn settle(&mut self) {
-        self.desired = Arc::new(claims::settle(&self.engine, &self.bare));
+        self.desired = Arc::new(settled(&self.engine, &self.presence, &self.bare));
         self.kernel.update(&self.desired);
         self.tell_standings();
     }

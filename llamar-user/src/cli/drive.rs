@@ -150,13 +150,14 @@ impl<'r> Keeper<'r> {
 }
 
 /// Ctrl-C, and what a service manager sends.
-struct Signals {
+pub struct Signals {
     interrupt: Signal,
     terminate: Signal,
 }
 
 impl Signals {
-    fn open() -> anyhow::Result<Self> {
+    /// Listens.
+    pub fn open() -> anyhow::Result<Self> {
         let open = |kind| -> io::Result<Signal> { signal(kind) };
         Ok(Self {
             interrupt: open(SignalKind::interrupt()).context("listen for signals")?,
@@ -164,7 +165,8 @@ impl Signals {
         })
     }
 
-    async fn received(&mut self) {
+    /// Waits for one.
+    pub async fn received(&mut self) {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}

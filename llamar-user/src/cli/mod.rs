@@ -28,6 +28,7 @@ mod ndsend;
 mod pinned;
 mod query;
 mod run;
+mod stations;
 mod status;
 mod why;
 
@@ -64,7 +65,7 @@ enum Command {
     /// Shows the names that are answered for, and changes them
     Names(names::Args),
     /// Shows the links and what became of the frames on them
-    Status(names::Shown),
+    Status(status::Args),
     /// Tells on which links a name is answered for, and what keeps it silent on the others
     Why(why::Args),
     /// Takes the kernel path of an agent that is gone off its interfaces

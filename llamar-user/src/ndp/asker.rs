@@ -11,7 +11,7 @@ use rand::rngs::StdRng;
 use super::outbox::Outbox;
 use super::port::Heard;
 use super::source::source_for;
-use super::timing::{MAX_MULTICAST_SOLICIT, RETRANS_TIMER, interval};
+use super::timing::{INTERVAL_MIN, MAX_MULTICAST_SOLICIT, RETRANS_TIMER, interval};
 use super::{Advertisement, Message, Packet, Port, Solicitation};
 use crate::ether::{Engine, MacAddr};
 
@@ -160,7 +160,11 @@ impl Asker {
         let interval = interval(ask.interval, ask.hasty);
         let mut asker = Self {
             rng,
-            ask: Ask { interval, ..ask },
+            ask: Ask {
+                interval,
+                wait: ask.wait.max(INTERVAL_MIN),
+                ..ask
+            },
             targets,
             is_over: false,
             outbox: Outbox::default(),

@@ -304,7 +304,7 @@ fn only6(assigned: &Assigned<IpAddr>) -> Option<Assigned<Ipv6Addr>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{OnConflict, Overlay, XdpMode};
+    use crate::config::{OnConflict, Overlay, Presence, XdpMode};
     use crate::link::testing::{address, link, links};
     use llamar_common::abi::{NameState, Prefix4};
 
@@ -343,6 +343,7 @@ mod tests {
             on_conflict: OnConflict::Withdraw,
             mdns: true,
             mdns_on_conflict: OnConflict::Rename,
+            presence: Presence::default(),
             services: Vec::new(),
             hosts: BTreeMap::new(),
             shared: Arc::default(),

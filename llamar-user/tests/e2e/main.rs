@@ -8,6 +8,7 @@ mod support;
 mod addresses;
 mod agreement;
 mod arp;
+mod arp_tools;
 mod bad_input;
 mod beside;
 mod claims;

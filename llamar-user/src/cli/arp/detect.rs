@@ -19,7 +19,7 @@ const COUNT: u32 = 3;
     after_help = "\
 Broadcasts probes (RFC 5227 2.1.1): requests that tell no address of ours, so that no host learns anything wrong from them. \
 Whoever has the address answers; whoever probes for it at the same time is heard too. A target is asked until it answers, \
-with --all to the end. A host that has nothing but a packet filter in front of it answers nevertheless.
+with --all to the end. A host answers even where its firewall drops everything else.
 
 Prints a line for each answer, like `10.0.0.1 is at 02:00:00:00:00:01  0.123 ms`. Everything else is said on standard error.
 

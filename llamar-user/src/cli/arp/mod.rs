@@ -12,9 +12,11 @@ mod fields;
 pub(super) mod place;
 mod reply;
 mod request;
+mod scan;
 mod tell;
 mod update;
 pub(super) mod values;
+mod watch;
 
 /// Arguments of `llamar arp`.
 #[derive(Debug, clap::Args)]
@@ -35,6 +37,10 @@ enum Command {
     Reply(reply::Args),
     /// Makes others learn that an address is here now, if nobody else has it
     Update(update::Args),
+    /// Asks for all addresses of a network, and shows who is there
+    Scan(scan::Args),
+    /// Tells who has which address, and what changes
+    Watch(watch::Args),
     /// Makes an address ours: asks whether it is free, announces it, and defends it
     Claim(claim::Args),
 }
@@ -47,6 +53,8 @@ pub fn arp(args: &Args) -> ExitCode {
         Command::Announce(args) => told(block_on(announce::announce(args))),
         Command::Reply(args) => told(block_on(reply::reply(args))),
         Command::Update(args) => told(block_on(update::update(args))),
+        Command::Scan(args) => super::asked(block_on(scan::scan(args))),
+        Command::Watch(args) => told(watch::watch(args)),
         Command::Claim(args) => super::asked(block_on(claim::claim(args))),
     }
 }

@@ -75,7 +75,7 @@ impl Place {
             return None;
         }
         let networks: Vec<_> = addresses
-            .map(|address| format!("{}/{}", address.peer.unwrap_or(address.ip), address.prefix))
+            .filter_map(|own| Some(format!("{}/{}", network(own)?, own.prefix)))
             .collect();
         Some(networks.join(", "))
     }
@@ -136,11 +136,20 @@ fn own_of(address: &Address) -> Own {
 
 /// Whether an address is on the network of one of ours.
 fn is_near(own: &Address, target: Ipv4Addr) -> bool {
-    let IpAddr::V4(network) = own.peer.unwrap_or(own.ip) else {
-        return false;
-    };
-    let hosts = u32::MAX.checked_shr(own.prefix.into()).unwrap_or(0);
-    network.to_bits() & !hosts == target.to_bits() & !hosts
+    let target = Ipv4Addr::from_bits(target.to_bits() & mask(own.prefix));
+    network(own) == Some(target)
+}
+
+/// The first address of the network of one of ours.
+fn network(own: &Address) -> Option<Ipv4Addr> {
+    match own.peer.unwrap_or(own.ip) {
+        IpAddr::V4(ip) => Some(Ipv4Addr::from_bits(ip.to_bits() & mask(own.prefix))),
+        IpAddr::V6(_) => None,
+    }
+}
+
+fn mask(prefix: u8) -> u32 {
+    !u32::MAX.checked_shr(prefix.into()).unwrap_or(0)
 }
 
 #[cfg(test)]

@@ -193,3 +193,131 @@ fn told(error: &RawError) -> Refused {
     };
     format!("{call} : {reason}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::link::{Address, AddressState};
+
+    fn link(index: u32, name: &str) -> Link {
+        let address = Address {
+            ip: [10, 0, 0, 1].into(),
+            peer: None,
+            prefix: 24,
+            state: AddressState::Usable,
+            secondary: false,
+            scope_link: false,
+        };
+        Link {
+            index,
+            name: name.into(),
+            mac: Some([2, 0, 0, 0, 0, 1]),
+            ethernet: true,
+            up: true,
+            addresses: vec![address],
+            ..Link::default()
+        }
+    }
+
+    fn found(arguments: &str, link: Link) -> Result<Station, Refused> {
+        let arguments = arguments.split_whitespace().map(String::from);
+        let plan = Plan::read("arpsend", arguments).unwrap();
+        let bond = Link {
+            kind: Some("bond".into()),
+            ..super::tests::link(9, "bond0")
+        };
+        let bridge = Link {
+            kind: Some("bridge".into()),
+            ..super::tests::link(8, "br0")
+        };
+        let by_index = [link, bond, bridge].map(|link| (link.index, link));
+        let links = Links {
+            by_index: by_index.into(),
+        };
+        own_addresses(&plan, &links)
+    }
+
+    #[test]
+    fn an_interface_that_cannot_be_used_is_told_in_the_words_of_arpsend() {
+        let eth0 = || link(1, "eth0");
+        let is = |reason: &str| Err(format!("iface 'eth0' is {reason}"));
+        for (link, expected) in [
+            (
+                Link {
+                    up: false,
+                    noarp: true,
+                    ..eth0()
+                },
+                is("down"),
+            ),
+            (
+                Link {
+                    ethernet: false,
+                    ..eth0()
+                },
+                is("not ARPable"),
+            ),
+            (
+                Link {
+                    noarp: true,
+                    ..eth0()
+                },
+                is("not ARPable"),
+            ),
+            (
+                Link {
+                    master: Some(9),
+                    ..eth0()
+                },
+                is("slave"),
+            ),
+            (
+                Link {
+                    addresses: Vec::new(),
+                    ..eth0()
+                },
+                Err("can't get iface 'eth0' address : Cannot assign requested address".into()),
+            ),
+            (
+                link(1, "eth1"),
+                Err("unknown iface eth0 : No such device".into()),
+            ),
+        ] {
+            assert_eq!(found("-Q eth0", link), expected);
+        }
+        let mac = MacAddr([2, 0, 0, 0, 0, 1]);
+        let port = Link {
+            master: Some(8),
+            ..eth0()
+        };
+        let ip = [10, 0, 0, 1].into();
+        assert_eq!(found("-Q eth0", port), Ok(Station { mac, ip }));
+        let bare = Link {
+            addresses: Vec::new(),
+            ..eth0()
+        };
+        let ip = Ipv4Addr::UNSPECIFIED;
+        assert_eq!(found("-Q -f eth0", bare), Ok(Station { mac, ip }));
+    }
+
+    #[test]
+    fn what_would_hurt_the_link_needs_force() {
+        for (arguments, why) in [
+            ("-U -i 224.0.0.1", "224.0.0.1 is a multicast address"),
+            ("-U -i 10.0.0.255", "10.0.0.255 is the broadcast address"),
+            ("-U -i 0.0.0.0", "0.0.0.0 is nobody's address"),
+            ("-U -i 10.0.0.1 -S 020000000002", "we would be cut off"),
+            ("-Q -s broadcast", "is a group of stations"),
+            ("-Q -S 010000000001", "is a group of stations"),
+            ("-D -e 127.0.0.1", "127.0.0.1 is a loopback address"),
+        ] {
+            let eth0 = || link(1, "eth0");
+            let refused = found(&format!("{arguments} eth0"), eth0()).unwrap_err();
+            assert!(refused.contains(why), "{refused}");
+            assert!(refused.ends_with("; -f does it nevertheless"), "{refused}");
+            found(&format!("{arguments} -f eth0"), eth0()).unwrap();
+        }
+        // A probe by hand tells no address.
+        found("-D -i 0.0.0.0 -e 10.0.0.9 eth0", link(1, "eth0")).unwrap();
+    }
+}

@@ -8,7 +8,9 @@ mod announce;
 mod dad;
 mod detect;
 pub(super) mod place;
+mod scan;
 mod tell;
+mod watch;
 
 /// Arguments of `llamar nd`.
 #[derive(Debug, clap::Args)]
@@ -25,6 +27,10 @@ enum Command {
     Announce(announce::Args),
     /// Finds out whether an address is free, and keeps it if it is wanted
     Dad(dad::Args),
+    /// Shows who is there
+    Scan(scan::Args),
+    /// Tells who has which address, and what changes
+    Watch(watch::Args),
 }
 
 /// Does what is asked.
@@ -33,6 +39,8 @@ pub fn nd(args: &Args) -> ExitCode {
         Command::Detect(args) => block_on(detect::detect(args)),
         Command::Announce(args) => block_on(announce::announce(args)).map(|()| true),
         Command::Dad(args) => block_on(dad::dad(args)),
+        Command::Scan(args) => block_on(scan::scan(args)),
+        Command::Watch(args) => watch::watch(args).map(|()| true),
     })
 }
 

@@ -12,7 +12,7 @@ use crate::ndp::budget::Budget;
 use crate::ndp::datagram::group_mac;
 use crate::ndp::port::Heard;
 use crate::ndp::rules::{Rule, Rules};
-use crate::ndp::{Advertisement, Message, Packet};
+use crate::ndp::{Advertisement, Message, Packet, Solicitation};
 
 /// Answers at once: a link of as many hosts may have lost its neighbour at the same time.
 const BURST: u32 = 256;
@@ -41,17 +41,8 @@ impl Hold {
         let Message::Solicitation(solicitation) = &heard.packet.message else {
             return None;
         };
-        let (destination, mac) = if heard.packet.source.is_unspecified() {
-            let all = Ipv6Addr::from(ALL_NODES);
-            (all, group_mac(all))
-        } else {
-            // RFC 4861 7.2.4: D12. Where no hardware address is told, the one it came from is as good as what a
-            // solicitation in return would find.
-            let mac = solicitation.source_mac.unwrap_or(heard.source);
-            (heard.packet.source, mac)
-        };
-        let reachable = destination.octets() == ALL_NODES || is_host(destination, mac);
-        if !reachable || !self.rules.hold(Rule::AnswerChecks) {
+        let (destination, mac) = to(heard, solicitation)?;
+        if !self.rules.hold(Rule::AnswerChecks) {
             return None;
         }
         if !self.budget.take(now) && self.rules.hold(Rule::Pace) {
@@ -73,7 +64,16 @@ impl Hold {
     }
 }
 
-/// Whether both are one station's: whoever asks from a group would have us answer a group.
-fn is_host(address: Ipv6Addr, mac: MacAddr) -> bool {
-    !address.is_multicast() && mac.is_station()
+/// To whom a solicitation is answered: all nodes, or who asks, by both addresses.
+fn to(heard: &Heard, solicitation: &Solicitation) -> Option<(Ipv6Addr, MacAddr)> {
+    let source = heard.packet.source;
+    if source.is_unspecified() {
+        let all = Ipv6Addr::from(ALL_NODES);
+        return Some((all, group_mac(all)));
+    }
+    // RFC 4861 7.2.4: D12. Where no hardware address is told, the one that the frame came from is as good as what a
+    // solicitation in return would find.
+    let mac = solicitation.source_mac.unwrap_or(heard.source);
+    // Who asks from a group would have us answer a group.
+    (!source.is_multicast() && mac.is_station()).then_some((source, mac))
 }

@@ -1,5 +1,6 @@
 //! What is asked in one round, in order, without a list of it.
 
+use std::collections::VecDeque;
 use std::net::Ipv6Addr;
 
 use super::Range;
@@ -18,7 +19,7 @@ pub(super) enum Item {
 pub(super) struct Plan {
     /// Sources that ask all nodes.
     sources: std::ops::Range<usize>,
-    ranges: std::vec::IntoIter<Range>,
+    ranges: VecDeque<Range>,
     current: Option<Range>,
 }
 
@@ -26,7 +27,7 @@ impl Plan {
     pub fn new(sources: usize, ranges: &[Range]) -> Self {
         Self {
             sources: 0..sources,
-            ranges: ranges.to_vec().into_iter(),
+            ranges: ranges.iter().copied().collect(),
             current: None,
         }
     }
@@ -45,7 +46,7 @@ impl Iterator for Plan {
             return Some(Item::AllNodes(source));
         }
         let range = loop {
-            let range = self.current.take().or_else(|| self.ranges.next())?;
+            let range = self.current.take().or_else(|| self.ranges.pop_front())?;
             if range.first <= range.last {
                 break range;
             }

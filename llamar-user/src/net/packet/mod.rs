@@ -6,7 +6,7 @@ use std::time::SystemTime;
 
 use libc::sock_filter;
 use nix::sys::socket::{MsgFlags, setsockopt, sockopt};
-use socket2::{Domain, SockFilter, Socket, Type};
+use socket2::{Domain, SockFilter, SockRef, Socket, Type};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
 
@@ -86,13 +86,7 @@ impl PacketSocket {
         // Protocol 0: nothing comes in before the filter is there.
         let socket = Socket::new(Domain::PACKET, Type::RAW.nonblocking(), None)
             .map_err(|error| context("open (needs CAP_NET_RAW)", &error))?;
-        let filter: Vec<SockFilter> = filter
-            .iter()
-            .map(|i| SockFilter::new(i.code, i.jt, i.jf, i.k))
-            .collect();
-        socket
-            .attach_filter(&filter)
-            .map_err(|error| context("filter", &error))?;
+        attach(SockRef::from(&socket), filter).map_err(|error| context("filter", &error))?;
         let socket = OwnedFd::from(socket);
         set_up(&socket, options).map_err(|error| context("set up", &error))?;
         bind(&socket, device).map_err(|error| context("bind", &error))?;
@@ -139,10 +133,21 @@ impl PacketSocket {
         Ok(())
     }
 
+    /// Puts another filter in the place of the one there is; no frame is lost between them.
+    pub fn refilter(&self, filter: &[sock_filter]) -> io::Result<()> {
+        attach(SockRef::from(self.socket.get_ref()), filter)
+    }
+
     /// How many frames passed the filter and were lost, since this was asked last, because nobody took them in time.
     pub fn dropped(&self) -> io::Result<u32> {
         dropped(self.socket.get_ref())
     }
+}
+
+fn attach(socket: SockRef<'_>, filter: &[sock_filter]) -> io::Result<()> {
+    let statements = filter.iter();
+    let statements = statements.map(|i| SockFilter::new(i.code, i.jt, i.jf, i.k));
+    socket.attach_filter(&statements.collect::<Vec<_>>())
 }
 
 fn set_up(socket: &OwnedFd, options: Options) -> io::Result<()> {

@@ -9,6 +9,7 @@ mod frame;
 mod mdns;
 mod message;
 mod name;
+mod ndp;
 mod respond;
 mod script;
 mod sender;
@@ -78,6 +79,12 @@ fn sender() {
 #[test]
 fn mdns() {
     fuzz::<mdns::Mdns>();
+}
+
+/// The engines of Neighbor Discovery: addresses asked for, told of, claimed and defended, and whatever comes about them.
+#[test]
+fn ndp() {
+    fuzz::<ndp::Ndp>();
 }
 
 /// Capture files, and the linter for what they hold.
