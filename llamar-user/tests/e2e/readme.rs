@@ -381,6 +381,18 @@ fn uniqueness_is_as_readme_tells() {
 }
 
 #[test]
+fn address_conflicts_are_as_readme_tells() {
+    let net = or_skip!(Net::new());
+    or_skip!(Peer::find("iputils-arping"));
+    let tour = Tour {
+        heading: "Addresses",
+        machines: CASA_AND_DESK,
+        running: None,
+    };
+    tour.take(&net);
+}
+
+#[test]
 fn names_come_and_go_as_readme_tells() {
     let net = or_skip!(Net::new());
     let tour = Tour {
