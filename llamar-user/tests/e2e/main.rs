@@ -29,6 +29,8 @@ mod other_types;
 mod query;
 mod readme;
 mod refusals;
+mod scan;
 mod service;
 mod tcp;
+mod watch;
 mod why;
