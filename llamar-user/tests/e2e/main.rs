@@ -13,6 +13,7 @@ mod bad_input;
 mod beside;
 mod claims;
 mod dnssd;
+mod ether;
 mod floods;
 mod ground;
 mod lifecycle;
