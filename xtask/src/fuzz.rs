@@ -56,8 +56,12 @@ enum Target {
     Ini,
     /// The hosts file
     Hosts,
+    /// The engines of ARP: frames at any time
+    Arp,
     /// Capture files, and the linter for what they hold
     Capture,
+    /// The table of who has which address: packets at any time, what was kept, lists of vendors
+    Stations,
 }
 
 impl Target {

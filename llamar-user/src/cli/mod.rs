@@ -17,6 +17,8 @@ mod check;
 mod detach;
 mod dnssd;
 mod drive;
+mod eterm;
+mod ether;
 mod family;
 mod host;
 mod links;
@@ -26,6 +28,8 @@ mod names;
 mod nd;
 mod ndsend;
 mod pinned;
+mod pyng;
+mod pyngd;
 mod query;
 mod run;
 mod stations;
@@ -62,6 +66,8 @@ enum Command {
     Arp(arp::Args),
     /// Speaks Neighbor Discovery: asks for IPv6 addresses, announces them, finds out whether they are free
     Nd(nd::Args),
+    /// Sends and shows raw Ethernet frames, and pings hardware addresses
+    Ether(ether::Args),
     /// Shows the names that are answered for, and changes them
     Names(names::Args),
     /// Shows the links and what became of the frames on them
@@ -80,10 +86,13 @@ enum Command {
 type Main = fn() -> ExitCode;
 
 /// What the binary is under another name, which a link to it has.
-const LINKS: [(&str, Main); 3] = [
+const LINKS: [(&str, Main); 6] = [
     ("arpsend", arpsend::main),
     ("busco", busco::main),
+    ("eterm", eterm::main),
     ("ndsend", ndsend::main),
+    ("pyng", pyng::main),
+    ("pyngd", pyngd::main),
 ];
 
 /// How a command failed, which decides the exit code.
@@ -126,6 +135,7 @@ fn llamar() -> ExitCode {
         Command::Mdns(args) => return mdns::mdns(&args),
         Command::Arp(args) => return arp::arp(&args),
         Command::Nd(args) => return nd::nd(&args),
+        Command::Ether(args) => return ether::ether(&args),
         Command::Names(args) => names::names(args),
         Command::Status(args) => status::status(&args),
         Command::Why(args) => return why::why(&args),

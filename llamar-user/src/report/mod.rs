@@ -25,6 +25,7 @@ pub mod arp;
 mod asked;
 mod claimed;
 mod dnssd;
+pub mod ether;
 mod layout;
 pub mod nd;
 mod prometheus;

@@ -18,6 +18,7 @@ pub mod net;
 pub mod nft;
 pub mod peers;
 pub mod process;
+pub mod prometheus;
 pub mod reply;
 pub mod resolvectl;
 pub mod resolved;

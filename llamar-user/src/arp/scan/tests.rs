@@ -109,9 +109,9 @@ fn with_everybody_there_one_pass_is_enough() {
     assert!(*at < millis(1100), "{at:?}");
 }
 
-// RFC 1122 2.3.2.1
 #[test]
 fn nobody_is_asked_twice_within_a_second() {
+    // RFC 1122 2.3.2.1: against floods of ARP, no more than one request to a host in a second.
     let mut bench = bench(Scanning {
         passes: 4,
         ..scanning(&["10.0.0.0/24"])

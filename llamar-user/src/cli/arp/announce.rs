@@ -76,7 +76,7 @@ impl From<AsForm> for Form {
 /// Announces.
 pub async fn announce(args: &Args) -> anyhow::Result<()> {
     let named = ask::once(args.addresses.iter().chain(&args.src_ip).copied());
-    let place = Place::open(args.place.iface.as_deref(), &named).await?;
+    let place = Place::open(&args.place, &named).await?;
     let addresses = match named.is_empty() {
         true => place.own.iter().map(|own| own.ip).collect(),
         false => named,

@@ -81,7 +81,7 @@ impl From<OnConflict> for Policy {
 /// Whether it was ours to the end.
 pub async fn claim(args: &Args) -> anyhow::Result<bool> {
     let towards: Vec<Ipv4Addr> = args.address.into_iter().collect();
-    let place = Place::open(args.place.iface.as_deref(), &towards).await?;
+    let place = Place::open(&args.place, &towards).await?;
     check(args, &place)?;
     let claiming = Claiming {
         others: place.other_macs.clone(),

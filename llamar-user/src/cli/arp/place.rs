@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
+use super::fields::PlaceArgs;
 use crate::arp::refusal::Own;
 use crate::ask::raw::{Need, Raw, RawError};
 use crate::ether::MacAddr;
@@ -11,6 +12,8 @@ use crate::net::arp_filter;
 /// An open interface.
 pub struct Place {
     pub raw: Raw,
+    /// Where our addresses are: the interface, or that of the VLAN.
+    spoken: Link,
     /// Our addresses on it.
     pub own: Vec<Own>,
     /// All our addresses: those on other interfaces too, whose networks are none here.
@@ -20,20 +23,21 @@ pub struct Place {
 }
 
 impl Place {
-    /// Opens the interface of this name, or the one on whose network some addresses are.
-    pub async fn open(name: Option<&str>, towards: &[Ipv4Addr]) -> Result<Self, RawError> {
+    /// Opens the interface that is named, or the one on whose network some addresses are.
+    pub async fn open(args: &PlaceArgs, towards: &[Ipv4Addr]) -> Result<Self, RawError> {
         let filter = arp_filter();
-        let mut raw = match name {
+        let mut raw = match &args.iface {
             Some(name) => Raw::open(name, Need::Arp, &filter).await?,
             None => Raw::choose(Need::Arp, &filter, |links| choose(links, towards)).await?,
         };
         let link = raw.link().clone();
+        let spoken = spoken(&link, args.vlan, raw.watch().links()).clone();
         let others: Vec<Link> = {
             let links = raw.watch().links().by_index.values();
-            let others = links.filter(|other| other.index != link.index);
+            let others = links.filter(|other| ![link.index, spoken.index].contains(&other.index));
             others.cloned().collect()
         };
-        let own = own_addresses(&link);
+        let own = own_addresses(&spoken);
         let elsewhere = others.iter().flat_map(usable).map(|address| Own {
             prefix: 32,
             ..own_of(address)
@@ -46,6 +50,7 @@ impl Place {
                 .map(MacAddr)
                 .collect(),
             raw,
+            spoken,
             own,
         })
     }
@@ -58,7 +63,7 @@ impl Place {
     /// The address from which to ask for others: one on the network of the first of them, or at least of its kind.
     pub fn source_for(&self, targets: &[Ipv4Addr]) -> Option<Ipv4Addr> {
         let target = targets.first()?;
-        let on_network = usable(self.raw.link()).find(|address| is_near(address, *target));
+        let on_network = usable(&self.spoken).find(|address| is_near(address, *target));
         let same_kind = |own: &&Own| own.ip.is_link_local() == target.is_link_local();
         on_network
             .map(own_of)
@@ -69,9 +74,9 @@ impl Place {
 
     /// The networks of our addresses, if an address is on none of them.
     pub fn off_link(&self, target: Ipv4Addr) -> Option<String> {
-        let mut addresses = usable(self.raw.link()).peekable();
+        let mut addresses = usable(&self.spoken).peekable();
         addresses.peek()?;
-        if usable(self.raw.link()).any(|address| is_near(address, target)) {
+        if usable(&self.spoken).any(|address| is_near(address, target)) {
             return None;
         }
         let networks: Vec<_> = addresses
@@ -108,6 +113,12 @@ fn is_fit(link: &Link, links: &Links) -> bool {
     let kind = master.and_then(|master| master.kind.as_deref());
     let is_port = matches!(kind, Some("bridge" | "bond" | "team"));
     link.ethernet && link.up && !link.noarp && link.mac.is_some() && !is_port
+}
+
+/// The interface that has our addresses: that of the VLAN, if there is one.
+fn spoken<'l>(link: &'l Link, vlan: Option<u16>, links: &'l Links) -> &'l Link {
+    let is_it = |other: &&Link| vlan.is_some_and(|id| other.vlan == Some((link.index, id)));
+    links.by_index.values().find(is_it).unwrap_or(link)
 }
 
 /// The IPv4 addresses of an interface that may be used.
@@ -212,6 +223,18 @@ mod tests {
                 .unwrap_err()
                 .contains("eth1 or eth4")
         );
+    }
+
+    #[test]
+    fn in_a_vlan_our_addresses_are_those_of_its_interface() {
+        let parent = link(1, &[address("10.1.0.1", 24, None)]);
+        let of_seven = Link {
+            vlan: Some((1, 7)),
+            ..link(2, &[address("10.7.0.1", 24, None)])
+        };
+        let all = links(&[parent.clone(), of_seven]);
+        let spoken = |vlan| spoken(&parent, vlan, &all).index;
+        assert_eq!([None, Some(7), Some(8)].map(spoken), [1, 2, 1]);
     }
 
     #[test]

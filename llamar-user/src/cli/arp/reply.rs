@@ -58,7 +58,7 @@ pub struct Args {
 pub async fn reply(args: &Args) -> anyhow::Result<()> {
     let named = args.address.or(args.src_ip);
     let towards: Vec<Ipv4Addr> = named.or(args.trg_ip).into_iter().collect();
-    let place = Place::open(args.place.iface.as_deref(), &towards).await?;
+    let place = Place::open(&args.place, &towards).await?;
     let own = || place.own.first().map(|own| own.ip);
     let ip = named.or_else(own).with_context(|| {
         format!(

@@ -56,7 +56,7 @@ pub struct Args {
 pub async fn request(args: &Args) -> anyhow::Result<bool> {
     let common = &args.common;
     let targets = ask::once(args.targets.iter().chain(&args.trg_ip).copied());
-    let place = Place::open(common.place.iface.as_deref(), &targets).await?;
+    let place = Place::open(&common.place, &targets).await?;
     for target in &targets {
         common
             .place

@@ -59,7 +59,7 @@ pub struct Args {
 /// Whether anybody is there.
 pub async fn scan(args: &Args) -> anyhow::Result<bool> {
     let towards: Vec<Ipv4Addr> = args.ranges.iter().map(|span| span.first()).collect();
-    let place = Place::open(args.place.iface.as_deref(), &towards).await?;
+    let place = Place::open(&args.place, &towards).await?;
     let spans = spans(args, &place)?;
     check_count(spans.count(), args.rate, args.place.force)?;
     let mut scanning = Scanning::new(&args.scan, place.name(), args.place.vlan)?;

@@ -57,7 +57,7 @@ pub struct Args {
 /// Asks, and tells.
 pub async fn update(args: &Args) -> anyhow::Result<()> {
     let addresses = ask::once(args.addresses.iter().chain(&args.src_ip).copied());
-    let place = Place::open(args.place.iface.as_deref(), &addresses).await?;
+    let place = Place::open(&args.place, &addresses).await?;
     let stations = stations(&place, &args.place, &args.source, &addresses)?;
     for host in &args.trg_ip {
         args.place

@@ -7,8 +7,7 @@ use std::fmt::Display;
 use std::io::Write as _;
 use std::net::Ipv4Addr;
 use std::ops::ControlFlow;
-use std::os::unix::process::CommandExt as _;
-use std::process::{self, ExitCode};
+use std::process::ExitCode;
 use std::time::Instant;
 
 use nix::errno::Errno;
@@ -24,6 +23,7 @@ use crate::arp::Station;
 use crate::arp::refusal::{self, Own, Refusal};
 use crate::ask::raw::{Need, Raw, RawError};
 use crate::cli::arp::place;
+use crate::cli::ndsend;
 use crate::ether::MacAddr;
 use crate::link::{Link, Links, Watch};
 use crate::net::arp_filter;
@@ -46,7 +46,8 @@ pub fn main() -> ExitCode {
         }
     };
     match (&plan.ipv6, plan.command) {
-        (Some(address), Command::Update) => advertise(address, &plan.interface),
+        // It became ndsend.
+        (Some(address), Command::Update) => ndsend::send(address, &plan.interface),
         // It knew nothing to do about an IPv6 address.
         (Some(_), _) => ExitCode::SUCCESS,
         (None, _) => match run(&plan) {
@@ -69,16 +70,6 @@ fn line(text: &str) {
 
 fn say(text: &impl Display) {
     line(&format!("arpsend: {text}"));
-}
-
-/// Becomes ndsend, as arpsend did.
-fn advertise(address: &str, interface: &str) -> ExitCode {
-    let error = process::Command::new("/proc/self/exe")
-        .arg0("ndsend")
-        .args([address, interface])
-        .exec();
-    say(&format!("ndsend : {error}"));
-    ExitCode::from(FAILED)
 }
 
 /// What went wrong, in its words.

@@ -108,7 +108,7 @@ pub async fn scan(args: &Args) -> anyhow::Result<bool> {
         survey,
     )?;
     let mut asked_last = 0;
-    let ended = drive(&raw, &mut engine, |event| {
+    let driven = drive(&raw, &mut engine, |event| {
         match event {
             Event::Found(found) => {
                 let row =
@@ -130,7 +130,7 @@ pub async fn scan(args: &Args) -> anyhow::Result<bool> {
         }
         ControlFlow::Continue(())
     });
-    ended.await?.unwrap_or(Ok(()))?;
+    driven.await?.unwrap_or(Ok(()))?;
     scanning.finish()
 }
 

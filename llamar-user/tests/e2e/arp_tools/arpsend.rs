@@ -1,5 +1,6 @@
 //! arpsend: its lines and exit codes, as they are recorded in seed 004.
 
+use crate::support::nd::{NA, Nd};
 use crate::support::net::{Namespace, Net};
 use crate::support::peers::Peer;
 use crate::support::process::Process;
@@ -233,8 +234,24 @@ fn unfit_interfaces_and_addresses_are_told_as_they_were() {
             silent
         );
     }
+    let (code, _, said) = arpsend.run(host, "-U -i fe80::1 nosuch");
+    let expected = "Unknown network interface nosuch: No such device\n";
+    assert_eq!((code, &*said), (2, expected));
     let (code, _, said) = arpsend.run(host, "-U -i 224.0.0.1 -c 1 -f off");
     assert_eq!((code, &*said), (2, "arpsend: iface 'off' is down\n"));
+}
+
+#[test]
+fn an_ipv6_address_is_told_as_by_ndsend() {
+    let scene = or_skip!(Scene::new(Path::Userspace));
+    let (arpsend, wire) = (Arpsend::new(), scene.wire());
+    let told = arpsend.run(&scene.host, "-U -i fd07::9 eth0");
+    assert_eq!(told, (0, String::new(), String::new()));
+    let told = wire.next(|frame| Nd::decode(frame).filter(|nd| nd.kind == NA));
+    assert_eq!(
+        told.expect("an advertisement").target.to_string(),
+        "fd07::9"
+    );
 }
 
 #[test]

@@ -30,60 +30,6 @@ fn scene() -> Option<Scene> {
     Some(scene)
 }
 
-// RFC 5227 2.1.1, 2.3: C7, C9, C16
-#[test]
-fn a_free_address_is_probed_for_and_announced() {
-    let scene = or_skip!(quiet_scene());
-    let wire = scene.wire();
-    let begin = Instant::now();
-    let mut claim = start(&scene.host, "claim 10.7.0.9 --once");
-    claim.wait_for_words(&["10.7.0.9 is ours on eth0, at 02:00:00:00:00:01"]);
-    let took = begin.elapsed();
-    assert!(took >= Duration::from_secs(4), "{took:?}");
-    assert_eq!(code_of(&mut claim), 0);
-    let said = claim.said();
-    let steps: Vec<_> = said
-        .lines()
-        .filter(|line| line.starts_with("10.7.0.9"))
-        .collect();
-    assert_eq!(
-        steps,
-        [
-            "10.7.0.9: asking on eth0 whether it is taken",
-            "10.7.0.9: probe 1",
-            "10.7.0.9: probe 2",
-            "10.7.0.9: probe 3",
-            "10.7.0.9 is ours on eth0, at 02:00:00:00:00:01",
-            "10.7.0.9: announcement 2",
-            "10.7.0.9 is given back",
-        ]
-    );
-    assert!(
-        said.contains("llamar: 10.7.0.9 is not assigned to eth0: ip address add"),
-        "{said}"
-    );
-    let frames = arp_frames(&wire);
-    let probe = Arp {
-        source_mac: HOST_MAC,
-        destination_mac: ALL,
-        vlan: None,
-        operation: 1,
-        sender: (HOST_MAC, NOBODY),
-        target: (ZERO, [10, 7, 0, 9].into()),
-    };
-    let announcement = Arp {
-        sender: (HOST_MAC, [10, 7, 0, 9].into()),
-        ..probe.clone()
-    };
-    let expected = [vec![probe; 3], vec![announcement; 2]].concat();
-    assert_eq!(packets(&frames), expected);
-    let (probed, announced) = (
-        "Who has 10.7.0.9? (ARP Probe)",
-        "ARP Announcement for 10.7.0.9",
-    );
-    assert_dissected(&frames, &[probed, probed, probed, announced, announced]);
-}
-
 // RFC 5227 2.1.1: C7
 #[test]
 fn an_address_that_another_host_has_is_lost_at_once() {
@@ -132,15 +78,41 @@ fn of_two_claims_of_one_address_one_wins() {
         let ours = said.contains("10.7.0.9 is ours on eth0");
         let taken = said.contains("10.7.0.9 is taken: 02:00:00:00:00:0");
         assert_eq!((ours, taken), (*code == 0, *code == 1), "{said}");
+        let given_back = said.ends_with("10.7.0.9: announcement 2\n10.7.0.9 is given back\n");
+        assert_eq!(given_back, ours, "{said}");
     }
 }
 
-// RFC 5227 2.4, 2.5: C2, C10
+// RFC 5227 2.1.1, 2.3, 2.4, 2.5: C2, C7, C9, C10, C16
 #[test]
-fn an_address_that_is_held_is_answered_for_defended_once_and_then_lost() {
+fn a_free_address_is_probed_for_announced_answered_for_defended_once_and_then_lost() {
     let scene = or_skip!(scene());
+    let wire = scene.wire();
+    let begin = Instant::now();
     let mut claim = start(&scene.host, "claim 10.7.0.9");
-    claim.wait_for_words(&["10.7.0.9 is ours"]);
+    claim.wait_for_words(&["10.7.0.9 is ours on eth0, at 02:00:00:00:00:01"]);
+    let took = begin.elapsed();
+    assert!(took >= Duration::from_secs(4), "{took:?}");
+    claim.wait_for_words(&["10.7.0.9: announcement 2"]);
+    assert_probed_and_announced(&arp_frames(&wire));
+    let said = claim.said();
+    let steps: Vec<_> = said
+        .lines()
+        .filter(|line| line.starts_with("10.7.0.9"))
+        .collect();
+    assert_eq!(
+        steps,
+        [
+            "10.7.0.9: asking on eth0 whether it is taken",
+            "10.7.0.9: probe 1",
+            "10.7.0.9: probe 2",
+            "10.7.0.9: probe 3",
+            "10.7.0.9 is ours on eth0, at 02:00:00:00:00:01",
+            "10.7.0.9: announcement 2",
+        ]
+    );
+    let hint = "llamar: 10.7.0.9 is not assigned to eth0: ip address add";
+    assert!(said.contains(hint), "{said}");
     // Others find it.
     let (code, out, _) = arp(&scene.peer, "detect 10.7.0.9");
     assert!(
@@ -184,6 +156,28 @@ fn an_address_that_is_held_is_answered_for_defended_once_and_then_lost() {
         said.ends_with("10.7.0.9 is lost: 02:00:00:00:00:02 has it\n"),
         "{said}"
     );
+}
+
+#[track_caller]
+fn assert_probed_and_announced(frames: &[Vec<u8>]) {
+    let address = [10, 7, 0, 9].into();
+    let probe = Arp {
+        source_mac: HOST_MAC,
+        destination_mac: ALL,
+        vlan: None,
+        operation: 1,
+        sender: (HOST_MAC, NOBODY),
+        target: (ZERO, address),
+    };
+    let announcement = Arp {
+        sender: (HOST_MAC, address),
+        ..probe.clone()
+    };
+    let expected = [vec![probe; 3], vec![announcement; 2]].concat();
+    assert_eq!(packets(frames), expected);
+    let probed = "Who has 10.7.0.9? (ARP Probe)";
+    let announced = "ARP Announcement for 10.7.0.9";
+    assert_dissected(frames, &[probed, probed, probed, announced, announced]);
 }
 
 // RFC 5227 2.1, 2.4: C10, C17

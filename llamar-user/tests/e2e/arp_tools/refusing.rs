@@ -31,7 +31,7 @@ fn what_is_no_ipv4_address_is_refused_with_what_to_do() {
             "announce 2001:db8::1",
             "2001:db8::1 is an IPv6 address: llamar nd announce",
         ),
-        ("claim ::1", "::1 is an IPv6 address: llamar nd claim"),
+        ("claim ::1", "::1 is an IPv6 address: llamar nd dad"),
         (
             "detect 10.0.0.0/24",
             "a network: llamar arp scan asks for all of 10.0.0.0/24",

@@ -207,7 +207,7 @@ fn an_address_that_another_host_has_is_not_taken_from_it() {
     assert_eq!(packets(&arp_frames(&wire)), [announcement(PEER_V4)]);
 }
 
-// RFC 826, RFC 5227 2.1: C11, C17
+// RFC 5227 2.1: C11, C17
 #[test]
 fn periodic_announcements_begin_anew_when_the_link_is_up_again() {
     let scene = or_skip!(quiet_scene());

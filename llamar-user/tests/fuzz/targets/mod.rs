@@ -2,6 +2,7 @@
 
 use crate::run::fuzz;
 
+mod arp;
 mod capture;
 mod config;
 mod engine;
@@ -13,6 +14,7 @@ mod ndp;
 mod respond;
 mod script;
 mod sender;
+mod stations;
 mod stream;
 
 /// Whole DNS messages: the codec, against other implementations and against itself.
@@ -91,4 +93,16 @@ fn ndp() {
 #[test]
 fn capture() {
     fuzz::<capture::Captures>();
+}
+
+/// The engines of ARP: an address asked for, announced, claimed and scanned for, and whatever comes about it.
+#[test]
+fn arp() {
+    fuzz::<arp::Arp>();
+}
+
+/// The table of who has which address, and what it is read from: packets, what was kept, lists of vendors.
+#[test]
+fn stations() {
+    fuzz::<stations::Stations>();
 }

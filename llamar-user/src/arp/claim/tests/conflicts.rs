@@ -247,7 +247,7 @@ fn attempts(candidate: Candidate, rules: Rules) -> Vec<Duration> {
     first_probes
 }
 
-// RFC 5227 2.1.1: C8; RFC 3927 2.2.1
+// RFC 5227 2.1.1: C8
 #[test]
 fn after_ten_conflicts_there_is_one_attempt_a_minute() {
     for candidate in [
