@@ -291,10 +291,7 @@ impl Agent {
                 Event::Stream(stream) => self.stream(stream),
                 Event::Culprit(found) => self.culprit(&found),
                 Event::Timeout => self.timeout(),
-                Event::Datagram(datagram) => {
-                    let message = buffer.get(..datagram.length).unwrap_or_default();
-                    self.datagram(&datagram, message);
-                }
+                Event::Datagram(datagram) => self.datagrams(datagram, &mut buffer),
                 Event::MdnsTimeout => self.mdns_timeout(),
                 Event::Mdns(datagram) => {
                     let message = other.get(..datagram.length).unwrap_or_default();

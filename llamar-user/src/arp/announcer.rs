@@ -255,3 +255,178 @@ impl Engine for Announcer {
         self.outbox.event()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::arp::bench::{Bench, millis, seconds};
+
+    const MAC: MacAddr = MacAddr([2, 0, 0, 0, 0, 1]);
+
+    fn station(last: u8) -> Station {
+        let ip = Ipv4Addr::new(10, 0, 0, last);
+        Station { mac: MAC, ip }
+    }
+
+    fn bench(how: Announcing, addresses: u8) -> Bench<Announcer> {
+        let mut bench = Bench::new(|_| Announcer::new(how));
+        bench.act(|announcer, now| {
+            for last in 1..=addresses {
+                announcer.add(now, station(last));
+            }
+        });
+        bench
+    }
+
+    // RFC 5227 2.3: C9
+    #[test]
+    fn an_address_is_announced_twice_two_seconds_apart_as_a_broadcast_request() {
+        let told = |rules: Rules| {
+            let mut bench = bench(Announcing::default(), 0);
+            bench.engine.rules = rules;
+            bench.act(|announcer, now| announcer.add(now, station(1)));
+            bench.pass(seconds(60));
+            bench
+        };
+        let bench = told(Rules::default());
+        let expected = *b"\xff\xff\xff\xff\xff\xff\x02\0\0\0\0\x01\x08\x06\
+            \0\x01\x08\0\x06\x04\0\x01\x02\0\0\0\0\x01\x0a\0\0\x01\0\0\0\0\0\0\x0a\0\0\x01";
+        assert!(bench.sent.iter().all(|(_, frame)| *frame == expected));
+        assert_eq!(bench.times(), [0, 2000]);
+        assert_eq!(bench.told.last(), Some(&(seconds(2), Told::Done)));
+        assert_eq!(told(Rules::without(Rule::AnnounceAgain)).times(), [0]);
+    }
+
+    // RFC 5227 3: C9
+    #[test]
+    fn old_hosts_can_be_told_by_replies_too() {
+        let packets = |form| {
+            let mut bench = bench(
+                Announcing {
+                    form,
+                    count: 1,
+                    source: Some(MacAddr([2, 0, 0, 0, 0, 9])),
+                    ..Announcing::default()
+                },
+                1,
+            );
+            bench.pass(seconds(1));
+            let sent = bench.sent_on(None);
+            assert!(sent.iter().all(|(_, frame)| frame.source.0[5] == 9));
+            bench.packets()
+        };
+        let request = Packet::announcement(station(1));
+        let reply = Packet::gratuitous_reply(station(1));
+        assert_eq!(packets(Form::Request), [request]);
+        assert_eq!(packets(Form::Reply), [reply]);
+        assert_eq!(packets(Form::Both), [request, reply]);
+    }
+
+    // RFC 826: C11
+    #[test]
+    fn nothing_is_announced_again_and_again_unless_asked_for() {
+        let period = Some(seconds(100));
+        let mut bench = bench(
+            Announcing {
+                period,
+                ..Announcing::default()
+            },
+            1,
+        );
+        bench.pass(seconds(250));
+        assert_eq!(bench.times(), [0, 2000, 102_000, 202_000]);
+        assert!(bench.events().iter().all(|told| **told != Told::Done));
+        let mut only = self::bench(
+            Announcing {
+                period,
+                count: 0,
+                ..Announcing::default()
+            },
+            1,
+        );
+        only.pass(seconds(150));
+        assert_eq!(only.times(), [0, 100_000]);
+    }
+
+    #[test]
+    fn two_hundred_addresses_take_two_seconds_at_a_hundred_a_second() {
+        let mut bench = bench(Announcing::default(), 200);
+        bench.pass(millis(999));
+        assert!(
+            (95..=105).contains(&bench.sent.len()),
+            "{}",
+            bench.sent.len()
+        );
+        bench.pass(seconds(10));
+        assert_eq!(bench.sent.len(), 400);
+        assert_eq!(bench.engine.stations().count(), 200);
+    }
+
+    #[test]
+    fn a_removed_address_is_not_announced_any_more() {
+        let mut bench = bench(Announcing::default(), 3);
+        bench.pass(millis(500));
+        bench.act(|announcer, _| announcer.remove(station(2).ip));
+        bench.pass(seconds(10));
+        let of = |last| {
+            let packets = bench.packets().into_iter();
+            packets
+                .filter(|packet| packet.sender == station(last))
+                .count()
+        };
+        assert_eq!([of(1), of(2), of(3)], [2, 1, 2]);
+    }
+
+    #[test]
+    fn an_address_that_moved_is_announced_at_its_new_holder_at_once() {
+        let mut bench = bench(Announcing::default(), 1);
+        bench.pass(millis(500));
+        let mac = MacAddr([2, 0, 0, 0, 0, 2]);
+        bench.act(|announcer, now| announcer.add(now, Station { mac, ..station(1) }));
+        bench.pass(seconds(10));
+        assert_eq!(bench.times(), [0, 500, 2500]);
+        assert!(
+            bench.packets()[1..]
+                .iter()
+                .all(|packet| packet.sender.mac == mac)
+        );
+    }
+
+    #[test]
+    fn a_link_that_comes_up_again_and_again_is_not_flooded() {
+        let mut bench = bench(Announcing::default(), 1);
+        for _ in 0..40 {
+            bench.pass(millis(100));
+            bench.act(Announcer::restart);
+        }
+        assert_eq!(bench.times(), [0, 2000, 4000]);
+        bench.pass(seconds(10));
+        assert_eq!(bench.times()[3..], [6000, 8000]);
+    }
+
+    proptest! {
+        #[test]
+        fn the_pace_and_the_interval_are_kept_whatever_comes_and_goes(
+            steps in prop::collection::vec((0u64..400, 1u8..20, 0u8..8), 1..80),
+            pace in 1u32..50,
+        ) {
+            let form = Form::Both;
+            let mut bench = bench(Announcing { form, pace, ..Announcing::default() }, 0);
+            for (pause, last, what) in steps {
+                bench.pass(millis(pause));
+                bench.act(|announcer, now| match what {
+                    0 => announcer.restart(now),
+                    1 => announcer.remove(station(last).ip),
+                    _ => announcer.add(now, station(last)),
+                });
+            }
+            bench.pass(seconds(100));
+            prop_assert_eq!(bench.engine.poll_timeout(), None);
+            let frames = bench.sent.len() as f64;
+            let time = bench.sent.last().map_or(0.0, |(at, _)| at.as_secs_f64());
+            prop_assert!(frames <= time * f64::from(pace) + 3.0);
+        }
+    }
+}

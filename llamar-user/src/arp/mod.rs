@@ -7,6 +7,8 @@
 mod announcer;
 mod arrival;
 mod asker;
+#[cfg(test)]
+mod bench;
 mod claim;
 mod conflict;
 mod defence;
@@ -16,6 +18,8 @@ mod packet;
 pub mod refusal;
 mod rules;
 mod scan;
+#[cfg(test)]
+mod tests;
 pub mod timing;
 
 pub use announcer::{Announcer, Announcing, Form, Told};

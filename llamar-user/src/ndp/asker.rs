@@ -11,7 +11,7 @@ use rand::rngs::StdRng;
 use super::outbox::Outbox;
 use super::port::Heard;
 use super::source::source_for;
-use super::timing::{MAX_MULTICAST_SOLICIT, RETRANS_TIMER, interval};
+use super::timing::{INTERVAL_MIN, MAX_MULTICAST_SOLICIT, RETRANS_TIMER, interval};
 use super::{Advertisement, Message, Packet, Port, Solicitation};
 use crate::ether::{Engine, MacAddr};
 
@@ -39,7 +39,8 @@ pub struct Ask {
     pub hasty: bool,
     /// How long answers are waited for after the last solicitation.
     pub wait: Duration,
-    /// Whether a target is asked for no more once it has answered.
+    /// Whether a target is asked for no more once it has answered. Others who have it are still heard, as long as the
+    /// last solicitation waits.
     pub at_once: bool,
 }
 
@@ -159,7 +160,11 @@ impl Asker {
         let interval = interval(ask.interval, ask.hasty);
         let mut asker = Self {
             rng,
-            ask: Ask { interval, ..ask },
+            ask: Ask {
+                interval,
+                wait: ask.wait.max(INTERVAL_MIN),
+                ..ask
+            },
             targets,
             is_over: false,
             outbox: Outbox::default(),
@@ -173,7 +178,8 @@ impl Asker {
         let Some(asked) = self.targets.get_mut(&target) else {
             return;
         };
-        if self.ask.count.is_some_and(|count| asked.times >= count) {
+        let is_enough = self.ask.at_once && !asked.answerers.is_empty();
+        if is_enough || self.ask.count.is_some_and(|count| asked.times >= count) {
             asked.due = None;
             if asked.answerers.is_empty() {
                 self.outbox.tell(Event::Silent { target });
@@ -264,9 +270,6 @@ impl Asker {
         }
         // From `::` nobody can be answered but by an advertisement to all nodes (RFC 4861 7.2.4).
         let answers = advertisement.solicited || self.ask.sources.is_empty();
-        if self.ask.at_once {
-            asked.due = None;
-        }
         self.outbox.tell(Event::Answer(Answer {
             target,
             mac,

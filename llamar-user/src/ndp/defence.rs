@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv6Addr;
 use std::time::{Duration, Instant};
 
+use super::budget::Budget;
 use super::outbox::Outbox;
 use super::port::Heard;
 use super::rules::{Rule, Rules};
@@ -85,14 +86,17 @@ impl Engine for Defence {
         let Some(heard) = self.port.hear(frame) else {
             return;
         };
-        let conflict = conflict(&heard).filter(|conflict| {
-            let foreign = |mac| !self.own.contains(&mac);
-            // RFC 4862 5.4.3: what comes from ourselves is no conflict. One of both is enough: a station that tells our
-            // hardware address from another one is not ours.
-            let is_foreign = foreign(conflict.mac) || foreign(conflict.ether_source);
-            is_foreign && self.addresses.contains(&conflict.address)
-        });
-        if let Some(conflict) = conflict.and_then(|conflict| self.reports.admit(now, conflict)) {
+        if heard.resolves() || !self.addresses.contains(&heard.target()) {
+            return;
+        }
+        let conflict = conflict(&heard);
+        // RFC 4862 5.4.3: what comes from ourselves is no conflict. Who tells our hardware address but sends from another
+        // is not ourselves, nor is who does it the other way round.
+        let is_own = |mac| self.own.contains(&mac);
+        if is_own(conflict.mac) && is_own(conflict.ether_source) {
+            return;
+        }
+        if let Some(conflict) = self.reports.admit(now, conflict) {
             self.outbox.tell(conflict);
         }
     }
@@ -113,26 +117,23 @@ impl Engine for Defence {
     }
 }
 
-/// What a message says about the holder of an address, if it is from anybody but us.
+/// What a message that is not ours does to the address that it is about.
 // RFC 4862 5.4.4: D14. An advertisement by another, or another's detection of a duplicate (5.4.3).
-pub(super) fn conflict(heard: &Heard) -> Option<Conflict> {
-    let (address, mac, how) = match &heard.packet.message {
+pub(super) fn conflict(heard: &Heard) -> Conflict {
+    let (mac, how) = match &heard.packet.message {
         Message::Advertisement(advertisement) => {
             let mac = advertisement.target_mac.unwrap_or(heard.source);
-            (advertisement.target, mac, How::Advertised)
+            (mac, How::Advertised)
         }
-        Message::Solicitation(solicitation) if heard.packet.source.is_unspecified() => {
-            (solicitation.target, heard.source, How::Checked)
-        }
-        Message::Solicitation(_) => return None,
+        Message::Solicitation(_) => (heard.source, How::Checked),
     };
-    Some(Conflict {
-        address,
+    Conflict {
+        address: heard.target(),
         mac,
         ether_source: heard.source,
         how,
         times: 1,
-    })
+    }
 }
 
 /// Which conflicts are told: each station once in a while, all together not too often.
@@ -140,9 +141,7 @@ pub(super) fn conflict(heard: &Heard) -> Option<Conflict> {
 pub(super) struct Reports {
     rules: Rules,
     known: BTreeMap<Key, Known>,
-    /// Reports that may be made at once, and when their number was last right.
-    budget: u32,
-    since: Instant,
+    budget: Budget,
 }
 
 type Key = (Ipv6Addr, MacAddr, How);
@@ -158,8 +157,7 @@ impl Reports {
         Self {
             rules,
             known: BTreeMap::new(),
-            budget: BURST,
-            since: now,
+            budget: Budget::new(now, BURST, PACE),
         }
     }
 
@@ -175,8 +173,9 @@ impl Reports {
                 return None;
             }
         }
-        self.refill(now);
-        self.budget = self.budget.checked_sub(1)?;
+        if !self.budget.take(now) {
+            return None;
+        }
         let times = self.known.get(&key).map_or(1, |known| known.times);
         let fresh = |known: &Known| now.saturating_duration_since(known.reported) < REPEAT;
         if self.known.len() >= REMEMBERED_MAX {
@@ -186,14 +185,134 @@ impl Reports {
         self.known.insert(key, Known { reported, times: 0 });
         Some(Conflict { times, ..conflict })
     }
+}
 
-    fn refill(&mut self, now: Instant) {
-        while self.budget < BURST && now.saturating_duration_since(self.since) >= PACE {
-            self.budget += 1;
-            self.since += PACE;
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::ether::Tag;
+    use crate::ndp::tests::*;
+
+    const OWN: u8 = 1;
+
+    fn address() -> Ipv6Addr {
+        ip("fe80::1")
+    }
+
+    fn clock() -> Clock<Defence> {
+        let mut clock = Clock::new(|now| Defence::new(now, port(OWN)));
+        let addresses = BTreeSet::from([address(), ip("2001:db8::1")]);
+        clock.engine.follow(addresses, [mac(2)]);
+        clock
+    }
+
+    fn conflict(from: u8, how: How, times: u64) -> Conflict {
+        Conflict {
+            address: address(),
+            mac: mac(from),
+            ether_source: mac(from),
+            how,
+            times,
         }
-        if self.budget == BURST {
-            self.since = now;
+    }
+
+    // RFC 4862 5.4.4: D14
+    #[test]
+    fn another_who_says_that_it_has_an_address_of_ours_is_told_of() {
+        let mut clock = clock();
+        clock.hear(&frame(7, 0, &unsolicited(7, address())));
+        clock.hear(&frame(8, OWN, &solicited(8, address(), ip("fe80::9"))));
+        let expected = [
+            conflict(7, How::Advertised, 1),
+            conflict(8, How::Advertised, 1),
+        ];
+        assert_eq!(clock.found(), expected);
+    }
+
+    // RFC 4862 5.4.3, 5.4.4: D14
+    #[test]
+    fn another_who_checks_an_address_of_ours_is_told_of_but_not_who_asks_for_it() {
+        let mut clock = clock();
+        clock.hear(&frame(7, 0, &resolution(7, ip("fe80::7"), address())));
+        assert_eq!(clock.found(), []);
+        clock.hear(&frame(7, 0, &detection(address(), Some([1; 6]))));
+        assert_eq!(clock.found(), [conflict(7, How::Checked, 1)]);
+    }
+
+    // RFC 4862 5.4.3: D10
+    #[test]
+    fn what_comes_from_this_host_by_whichever_interface_is_no_conflict() {
+        let mut clock = clock();
+        for from in [OWN, 2] {
+            clock.hear(&frame(from, 0, &unsolicited(from, address())));
+            clock.hear(&frame(from, 0, &detection(address(), None)));
         }
+        clock.hear(&frame(2, 0, &unsolicited(OWN, address())));
+        assert_eq!(clock.found(), []);
+        // A thief who sends from our hardware address, or tells it.
+        clock.hear(&frame(OWN, 0, &unsolicited(7, address())));
+        clock.hear(&frame(7, 0, &unsolicited(OWN, address())));
+        let pairs: Vec<_> = clock
+            .found()
+            .iter()
+            .map(|c| (c.mac, c.ether_source))
+            .collect();
+        assert_eq!(pairs, [(mac(7), mac(OWN)), (mac(OWN), mac(7))]);
+    }
+
+    // RFC 4861 7.1.2: D13
+    #[test]
+    fn other_addresses_other_links_and_what_is_not_valid_are_no_conflict() {
+        let mut clock = clock();
+        let packet = unsolicited(7, address());
+        clock.hear(&frame(7, 0, &unsolicited(7, ip("fe80::7"))));
+        clock.hear(&packet.to_frame(mac(7), all_nodes(), Some(Tag::vlan(5))));
+        let mut far = frame(7, 0, &packet);
+        far[14 + 7] = 254;
+        clock.hear(&far);
+        clock.hear(b"");
+        clock.engine.follow(BTreeSet::new(), []);
+        clock.hear(&frame(7, 0, &packet));
+        assert_eq!(clock.found(), []);
+        assert_eq!(clock.engine.poll_timeout(), None);
+    }
+
+    // RFC 4862 5.4.4: D14
+    #[test]
+    fn one_culprit_is_told_of_every_ten_seconds_with_how_often_it_was_heard() {
+        let mut clock = clock();
+        for at in 0..=25 {
+            clock.until(ms(at * 1000));
+            clock.hear(&frame(7, 0, &unsolicited(7, address())));
+        }
+        let expected = [1, 10, 10].map(|times| conflict(7, How::Advertised, times));
+        assert_eq!(clock.found(), expected);
+    }
+
+    /// Reports of a minute in which a hundred invented stations a second claim our address.
+    fn reports(rules: Rules) -> usize {
+        let mut clock = clock();
+        clock.engine.reports = Reports::new(clock.start, rules);
+        let packet = unsolicited(7, address());
+        for number in 0..6000u16 {
+            clock.until(ms(u64::from(number) * 10));
+            let [a, b] = number.to_be_bytes();
+            let mut packet = packet.clone();
+            if let Message::Advertisement(advertisement) = &mut packet.message {
+                advertisement.target_mac = Some(MacAddr([2, 7, 7, 7, a, b]));
+            }
+            clock.hear(&frame(7, 0, &packet));
+        }
+        let known = clock.engine.reports.known.len();
+        assert!(known <= REMEMBERED_MAX, "{known}");
+        clock.found().len()
+    }
+
+    // RFC 4862 5.4.4: D14
+    #[test]
+    fn invented_stations_cannot_flood_the_log() {
+        let told = reports(Rules::default());
+        assert!((60..=70).contains(&told), "{told}");
+        assert_eq!(reports(Rules::without(Rule::Pace)), 6000);
     }
 }

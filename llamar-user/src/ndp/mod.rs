@@ -5,6 +5,7 @@
 
 pub mod announcer;
 pub mod asker;
+mod budget;
 pub mod dad;
 mod datagram;
 pub mod defence;
@@ -29,9 +30,12 @@ pub use flaw::Flaw;
 pub use message::{Advertisement, Message, Solicitation};
 pub use packet::Packet;
 pub use port::Port;
-pub use scan::{Range, Scan, Survey};
+pub use scan::{Range, Scan, Survey, SurveyError};
 pub use source::source_for;
 pub use timing::{
     DUP_ADDR_DETECT_TRANSMITS, MAX_MULTICAST_SOLICIT, MAX_NEIGHBOR_ADVERTISEMENT,
     MAX_RTR_SOLICITATION_DELAY, RETRANS_TIMER,
 };
+
+#[cfg(test)]
+mod tests;

@@ -1,8 +1,11 @@
 //! Where an engine stands on the link, and which frames are for it to read.
 
-use super::Packet;
-use crate::ether::{Frame, MacAddr, Tag};
+use std::net::Ipv6Addr;
+
 use llamar_common::wire::ethernet;
+
+use super::{Message, Packet};
+use crate::ether::{Frame, MacAddr, Tag};
 
 /// The place from which an engine speaks and hears.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -20,6 +23,22 @@ pub(super) struct Heard {
     pub source: MacAddr,
     /// The message.
     pub packet: Packet,
+}
+
+impl Heard {
+    /// The address that it is about.
+    pub fn target(&self) -> Ipv6Addr {
+        match &self.packet.message {
+            Message::Solicitation(solicitation) => solicitation.target,
+            Message::Advertisement(advertisement) => advertisement.target,
+        }
+    }
+
+    /// Whether it asks for the holder of the address, as whoever has something to send to it does.
+    pub fn resolves(&self) -> bool {
+        let asks = matches!(&self.packet.message, Message::Solicitation(_));
+        asks && !self.packet.source.is_unspecified()
+    }
 }
 
 impl Port {

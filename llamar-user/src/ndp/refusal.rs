@@ -116,3 +116,96 @@ pub fn hardware(mac: MacAddr) -> Result<(), Refusal> {
         Ok(())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ip(text: &str) -> Ipv6Addr {
+        text.parse().unwrap()
+    }
+
+    // RFC 4861 7.2
+    #[test]
+    fn what_no_host_can_have_is_neither_asked_for_nor_claimed() {
+        let mapped = |text| (text, Refusal::Ipv4(ip(text)));
+        for (text, refusal) in [
+            ("::", Refusal::Unspecified),
+            ("::1", Refusal::Loopback(ip("::1"))),
+            ("ff02::1", Refusal::Multicast(ip("ff02::1"))),
+            ("ff0e::5", Refusal::Multicast(ip("ff0e::5"))),
+            mapped("::ffff:10.0.0.1"),
+            mapped("::10.0.0.1"),
+        ] {
+            assert_eq!(host(ip(text)), Err(refusal.clone()));
+            assert_eq!(target(ip(text), &[]), Err(refusal.clone()));
+            assert_eq!(claim(ip(text), &[], &[]), Err(refusal));
+        }
+        for text in ["fe80::1", "2001:db8::1", "fd00::ffff:1", "64:ff9b::1"] {
+            assert_eq!(claim(ip(text), &[], &[]), Ok(()));
+        }
+    }
+
+    #[test]
+    fn our_own_address_is_neither_asked_for_nor_claimed() {
+        let own = [ip("fe80::1"), ip("2001:db8::1")];
+        let refusal = Refusal::Own(ip("2001:db8::1"));
+        assert_eq!(refusal.to_string(), "2001:db8::1 is our own address");
+        assert_eq!(target(ip("2001:db8::1"), &own), Err(refusal.clone()));
+        assert_eq!(claim(ip("2001:db8::1"), &own, &[]), Err(refusal));
+        assert_eq!(target(ip("2001:db8::2"), &own), Ok(()));
+    }
+
+    // RFC 4862 5.4: D17
+    #[test]
+    fn the_anycast_address_of_a_prefix_is_not_claimed() {
+        let prefixes = |length| [(ip("2001:db8:0:1::5"), length)];
+        for (text, length, refused) in [
+            ("2001:db8:0:1::", 64, true),
+            ("2001:db8:0:1::1", 64, false),
+            ("2001:db8::", 48, true),
+            ("2001:db8:0:1::4", 127, false),
+            ("2001:db8:0:1::5", 128, false),
+            ("2001:db8:0:1::4", 126, true),
+        ] {
+            let refusal = match refused {
+                true => Err(Refusal::Anycast(ip(text))),
+                false => Ok(()),
+            };
+            let prefixes = prefixes(length);
+            assert_eq!(claim(ip(text), &[], &prefixes), refusal, "{text}/{length}");
+            // To ask for it is another matter.
+            assert_eq!(target(ip("2001:db8:0:1::"), &[]), Ok(()));
+        }
+    }
+
+    #[test]
+    fn nobody_sends_from_a_group_or_from_nobody() {
+        let group: MacAddr = "33:33:00:00:00:01".parse().unwrap();
+        assert_eq!(hardware(group), Err(Refusal::GroupMac(group)));
+        let broadcast = MacAddr::BROADCAST;
+        assert_eq!(hardware(broadcast), Err(Refusal::GroupMac(broadcast)));
+        let zero = MacAddr::ZERO;
+        assert_eq!(hardware(zero), Err(Refusal::NoMac(zero)));
+        assert_eq!(hardware("02:00:00:00:00:01".parse().unwrap()), Ok(()));
+    }
+
+    #[test]
+    fn addresses_are_read_with_their_zone_and_other_forms_are_explained() {
+        assert_eq!(address("fe80::1"), Ok((ip("fe80::1"), None)));
+        assert_eq!(address("fe80::1%eth0"), Ok((ip("fe80::1"), Some("eth0"))));
+        for (text, expected) in [
+            ("10.0.0.1", "10.0.0.1 is an IPv4 address: use llamar arp"),
+            ("fe80::1%", "\"fe80::1%\" has no interface behind the %"),
+            (
+                "fe80::1/64",
+                "\"fe80::1/64\" is no IPv6 address: expected one such as fe80::1 or 2001:db8::1",
+            ),
+        ] {
+            assert_eq!(address(text).unwrap_err().to_string(), expected);
+        }
+        for text in ["", "%", "host", "fe80:::1", "[fe80::1]", " fe80::1", "1"] {
+            assert!(address(text).is_err(), "{text:?}");
+        }
+    }
+}

@@ -1,7 +1,6 @@
 //! The rules that a test of the engines can switch off.
 
 /// A rule of claiming, defending or asking.
-#[expect(dead_code, reason = "the engines follow")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rule {
     /// RFC 7527 4.2: a solicitation with a nonce of ours is our own.

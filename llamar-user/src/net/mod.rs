@@ -12,9 +12,10 @@ pub(crate) mod pair;
 pub mod tcp;
 pub mod udp;
 
+pub use capture::CapturedFrame;
 pub use filter::{
-    address_conflict_filter, all_filter, arp_and_llmnr_filter, arp_filter, ether_type_filter,
-    neighbour_discovery_filter,
+    Wanted, address_conflict_filter, all_filter, arp_and_llmnr_filter, arp_filter,
+    ether_type_filter, neighbour_discovery_filter, wanted_filter,
 };
 pub use groups::Membership;
 pub use holder::{Holder, Holders};

@@ -21,11 +21,15 @@ use self::layout::{aligned, json, span, table};
 pub use self::why::{Reason, WhyReport, WhyRow};
 
 mod addresses;
+pub mod arp;
 mod asked;
 mod claimed;
 mod dnssd;
+pub mod ether;
 mod layout;
+pub mod nd;
 mod prometheus;
+pub mod stations;
 mod why;
 
 /// Rows up to which a table is drawn; it is held in memory cell by cell, and there may be a million names.

@@ -13,6 +13,7 @@ pub mod lan;
 pub mod mdns;
 pub mod mdns_sd;
 pub mod message;
+pub mod nd;
 pub mod net;
 pub mod nft;
 pub mod peers;

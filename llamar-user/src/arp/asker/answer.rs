@@ -73,10 +73,15 @@ pub enum How {
 }
 
 impl How {
-    /// What a packet is whose sender has the address; `us` is whoever asked.
-    pub(super) fn of(packet: &Packet, us: &Packet) -> Self {
+    /// What a packet is whose sender has the address, and `asked` the request for it.
+    pub(super) fn of(arrival: &Arrival, asked: &Packet, own: &[MacAddr]) -> Self {
+        let packet = &arrival.packet;
+        // Not all hosts fill in whom they answer; but they send it there.
+        let to_us = [packet.target.mac, arrival.destination];
+        let is_to_us =
+            packet.target.ip == asked.sender.ip && to_us.iter().any(|to| own.contains(to));
         match packet.operation {
-            REPLY if packet.target == us.sender => Self::Reply,
+            REPLY if is_to_us => Self::Reply,
             REPLY | REQUEST if packet.is_announcement() => Self::Announcement,
             REPLY => Self::Overheard,
             REQUEST => Self::Request,

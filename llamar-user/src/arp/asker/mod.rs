@@ -15,6 +15,8 @@ use crate::ether::Engine;
 mod answer;
 mod ask;
 mod target;
+#[cfg(test)]
+mod tests;
 
 pub use answer::{Answer, Asked, Event, How};
 pub use ask::Ask;
@@ -176,7 +178,7 @@ impl Asker {
             return None;
         }
         if self.targets.contains_key(&packet.sender.ip) && !packet.sender.ip.is_unspecified() {
-            let how = How::of(packet, &self.ask.packet(packet.sender.ip));
+            let how = How::of(arrival, &self.ask.packet(packet.sender.ip), &own);
             return Some((packet.sender.ip, how));
         }
         let wanted = packet.target.ip;

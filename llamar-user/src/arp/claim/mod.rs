@@ -20,6 +20,8 @@ use crate::ether::{Engine, MacAddr};
 mod attempts;
 mod event;
 mod link_local;
+#[cfg(test)]
+mod tests;
 
 pub use event::{Candidate, Claiming, Conflict, Event, State};
 pub use link_local::Candidates;
@@ -141,9 +143,11 @@ impl Claim {
     /// Gives the address back, without a word to the link: ARP has none for it.
     pub fn release(&mut self) {
         self.outbox.unsend();
-        self.stage = Stage::Released;
         let address = self.address;
-        self.outbox.tell(Event::Released { address });
+        if self.state() != State::Released {
+            self.outbox.tell(Event::Released { address });
+        }
+        self.stage = Stage::Released;
     }
 
     fn begin(&mut self, now: Instant) {

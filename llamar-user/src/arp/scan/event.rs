@@ -64,7 +64,7 @@ pub enum Event {
 pub struct Found {
     /// Who it is: the sender of its packet.
     pub station: Station,
-    /// Time since it was asked; `None` if it spoke unasked, or so late that it is not known which request it answers.
+    /// Time since it was asked last; `None` if it spoke unasked, or so late that this is not known any more.
     pub rtt: Option<Duration>,
     /// Whether it answered only after the time that answers are waited for.
     pub late: bool,

@@ -3,7 +3,7 @@
 //! What it remembers is bounded: one bit for each address, which is 2 MiB for the [`ADDRESSES_MAX`] that a scan may
 //! have, the hardware addresses of 65,536 hosts (2 MiB), and 4096 requests with their times (64 KiB).
 
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
@@ -18,6 +18,8 @@ mod event;
 mod recent;
 mod seen;
 mod span;
+#[cfg(test)]
+mod tests;
 
 pub use event::{Event, Found, Progress, Scanning};
 pub use span::{Span, SpanError, Spans};
@@ -44,7 +46,7 @@ pub struct Scan {
     pub(super) rules: Rules,
     /// Which addresses nobody is to be asked for any more.
     seen: Seen,
-    hosts: HashMap<Ipv4Addr, MacAddr>,
+    hosts: BTreeMap<Ipv4Addr, MacAddr>,
     recent: Recent,
     pace: Pace,
     stage: Stage,
@@ -240,7 +242,9 @@ impl Engine for Scan {
         if is_own && self.rules.hold(Rule::IgnoreOwn) {
             return;
         }
-        if let Some(number) = self.scanning.spans.number(arrival.packet.sender.ip) {
+        // RFC 5227 1.1: whoever probes tells no address.
+        let told = Some(arrival.packet.sender.ip).filter(|ip| !ip.is_unspecified());
+        if let Some(number) = told.and_then(|ip| self.scanning.spans.number(ip)) {
             self.hear(now, number, arrival);
         }
     }

@@ -5,10 +5,9 @@
 use std::convert::Infallible;
 use std::fmt::Display;
 use std::io::Write as _;
-use std::net::{IpAddr, Ipv4Addr};
+use std::net::Ipv4Addr;
 use std::ops::ControlFlow;
-use std::os::unix::process::CommandExt as _;
-use std::process::{self, ExitCode};
+use std::process::ExitCode;
 use std::time::Instant;
 
 use nix::errno::Errno;
@@ -21,9 +20,12 @@ use exchange::{Exchange, Line};
 use plan::{Command, Plan, Wrong};
 
 use crate::arp::Station;
+use crate::arp::refusal::{self, Own, Refusal};
 use crate::ask::raw::{Need, Raw, RawError};
+use crate::cli::arp::place;
+use crate::cli::ndsend;
 use crate::ether::MacAddr;
-use crate::link::{AddressState, Link, Links, Watch};
+use crate::link::{Link, Links, Watch};
 use crate::net::arp_filter;
 
 const USAGE: u8 = 1;
@@ -44,7 +46,8 @@ pub fn main() -> ExitCode {
         }
     };
     match (&plan.ipv6, plan.command) {
-        (Some(address), Command::Update) => advertise(address, &plan.interface),
+        // It became ndsend.
+        (Some(address), Command::Update) => ndsend::send(address, &plan.interface),
         // It knew nothing to do about an IPv6 address.
         (Some(_), _) => ExitCode::SUCCESS,
         (None, _) => match run(&plan) {
@@ -67,16 +70,6 @@ fn line(text: &str) {
 
 fn say(text: &impl Display) {
     line(&format!("arpsend: {text}"));
-}
-
-/// Becomes ndsend, as arpsend did.
-fn advertise(address: &str, interface: &str) -> ExitCode {
-    let error = process::Command::new("/proc/self/exe")
-        .arg0("ndsend")
-        .args([address, interface])
-        .exec();
-    say(&format!("ndsend : {error}"));
-    ExitCode::from(FAILED)
 }
 
 /// What went wrong, in its words.
@@ -140,14 +133,9 @@ fn is_slave(link: &Link, links: &Links) -> bool {
 }
 
 fn station(plan: &Plan, link: &Link) -> Result<Station, Refused> {
-    let usable = link.addresses.iter();
-    let mut usable = usable.filter(|address| address.state == AddressState::Usable);
-    let own = usable.find_map(|address| match address.ip {
-        IpAddr::V4(ip) => Some(ip),
-        IpAddr::V6(_) => None,
-    });
-    let ip = match own {
-        Some(ip) => ip,
+    let all = place::own_addresses(link);
+    let ip = match all.first() {
+        Some(own) => own.ip,
         None if plan.force => Ipv4Addr::UNSPECIFIED,
         None => {
             return Err(format!(
@@ -158,7 +146,28 @@ fn station(plan: &Plan, link: &Link) -> Result<Station, Refused> {
         }
     };
     let mac = MacAddr(link.mac.unwrap_or_default());
-    Ok(Station { mac, ip })
+    let own = Station { mac, ip };
+    match judge(plan, own, &all) {
+        Err(refusal) if !plan.force => Err(format!("{refusal}; -f does it nevertheless")),
+        _ => Ok(own),
+    }
+}
+
+/// Refuses what would hurt the link, as it did not.
+fn judge(plan: &Plan, own: Station, all: &[Own]) -> Result<(), Refusal> {
+    let source = plan.source.unwrap_or(own.mac);
+    let sender = Station {
+        mac: plan.sender_mac.unwrap_or(source),
+        ip: plan.sender.unwrap_or(own.ip),
+    };
+    refusal::source(source)?;
+    refusal::source(sender.mac)?;
+    match plan.command {
+        Command::Update | Command::Reply => refusal::announced(sender, own.mac, all)?,
+        Command::Detect | Command::Request => refusal::sender(sender.ip, all)?,
+    }
+    let mut targets = plan.targets.iter();
+    targets.try_for_each(|target| refusal::target(*target, all))
 }
 
 /// A failure in its words: the call, and what the system says of it.
@@ -174,4 +183,132 @@ fn told(error: &RawError) -> Refused {
         None => source.to_string(),
     };
     format!("{call} : {reason}")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::link::{Address, AddressState};
+
+    fn link(index: u32, name: &str) -> Link {
+        let address = Address {
+            ip: [10, 0, 0, 1].into(),
+            peer: None,
+            prefix: 24,
+            state: AddressState::Usable,
+            secondary: false,
+            scope_link: false,
+        };
+        Link {
+            index,
+            name: name.into(),
+            mac: Some([2, 0, 0, 0, 0, 1]),
+            ethernet: true,
+            up: true,
+            addresses: vec![address],
+            ..Link::default()
+        }
+    }
+
+    fn found(arguments: &str, link: Link) -> Result<Station, Refused> {
+        let arguments = arguments.split_whitespace().map(String::from);
+        let plan = Plan::read("arpsend", arguments).unwrap();
+        let bond = Link {
+            kind: Some("bond".into()),
+            ..super::tests::link(9, "bond0")
+        };
+        let bridge = Link {
+            kind: Some("bridge".into()),
+            ..super::tests::link(8, "br0")
+        };
+        let by_index = [link, bond, bridge].map(|link| (link.index, link));
+        let links = Links {
+            by_index: by_index.into(),
+        };
+        own_addresses(&plan, &links)
+    }
+
+    #[test]
+    fn an_interface_that_cannot_be_used_is_told_in_the_words_of_arpsend() {
+        let eth0 = || link(1, "eth0");
+        let is = |reason: &str| Err(format!("iface 'eth0' is {reason}"));
+        for (link, expected) in [
+            (
+                Link {
+                    up: false,
+                    noarp: true,
+                    ..eth0()
+                },
+                is("down"),
+            ),
+            (
+                Link {
+                    ethernet: false,
+                    ..eth0()
+                },
+                is("not ARPable"),
+            ),
+            (
+                Link {
+                    noarp: true,
+                    ..eth0()
+                },
+                is("not ARPable"),
+            ),
+            (
+                Link {
+                    master: Some(9),
+                    ..eth0()
+                },
+                is("slave"),
+            ),
+            (
+                Link {
+                    addresses: Vec::new(),
+                    ..eth0()
+                },
+                Err("can't get iface 'eth0' address : Cannot assign requested address".into()),
+            ),
+            (
+                link(1, "eth1"),
+                Err("unknown iface eth0 : No such device".into()),
+            ),
+        ] {
+            assert_eq!(found("-Q eth0", link), expected);
+        }
+        let mac = MacAddr([2, 0, 0, 0, 0, 1]);
+        let port = Link {
+            master: Some(8),
+            ..eth0()
+        };
+        let ip = [10, 0, 0, 1].into();
+        assert_eq!(found("-Q eth0", port), Ok(Station { mac, ip }));
+        let bare = Link {
+            addresses: Vec::new(),
+            ..eth0()
+        };
+        let ip = Ipv4Addr::UNSPECIFIED;
+        assert_eq!(found("-Q -f eth0", bare), Ok(Station { mac, ip }));
+    }
+
+    #[test]
+    fn what_would_hurt_the_link_needs_force() {
+        for (arguments, why) in [
+            ("-U -i 224.0.0.1", "224.0.0.1 is a multicast address"),
+            ("-U -i 10.0.0.255", "10.0.0.255 is the broadcast address"),
+            ("-U -i 0.0.0.0", "0.0.0.0 is nobody's address"),
+            ("-U -i 10.0.0.1 -S 020000000002", "we would be cut off"),
+            ("-Q -s broadcast", "is a group of stations"),
+            ("-Q -S 010000000001", "is a group of stations"),
+            ("-D -e 127.0.0.1", "127.0.0.1 is a loopback address"),
+        ] {
+            let eth0 = || link(1, "eth0");
+            let refused = found(&format!("{arguments} eth0"), eth0()).unwrap_err();
+            assert!(refused.contains(why), "{refused}");
+            assert!(refused.ends_with("; -f does it nevertheless"), "{refused}");
+            found(&format!("{arguments} -f eth0"), eth0()).unwrap();
+        }
+        // A probe by hand tells no address.
+        found("-D -i 0.0.0.0 -e 10.0.0.9 eth0", link(1, "eth0")).unwrap();
+    }
 }

@@ -18,7 +18,7 @@ use crate::report::{BrowseForm, Form};
 mod capture;
 mod lint;
 mod live;
-mod output;
+pub(super) mod output;
 
 pub(super) use live::PATIENCE;
 

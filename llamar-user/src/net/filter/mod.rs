@@ -5,8 +5,10 @@ use llamar_common::wire::{ethernet, ip, ndp, udp};
 
 mod conflict;
 mod statement;
+mod wanted;
 
 pub use conflict::address_conflict_filter;
+pub use wanted::{ETHER_TYPES_MAX, Wanted, wanted_filter};
 
 use statement::{drop_it, equal, has_any, index, index_header_length, load, load_indexed, take};
 

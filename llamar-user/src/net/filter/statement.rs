@@ -32,6 +32,11 @@ pub(super) fn kept(cell: u32) -> sock_filter {
     statement(libc::BPF_LD | libc::BPF_MEM, cell)
 }
 
+/// Clears all other bits of what was loaded.
+pub(super) fn keep_bits(bits: u32) -> sock_filter {
+    statement(libc::BPF_ALU | libc::BPF_AND | libc::BPF_K, bits)
+}
+
 /// Skips `then` statements if what was loaded is `value`, else `otherwise`.
 pub(super) fn equal(value: u32, then: u8, otherwise: u8) -> sock_filter {
     sock_filter {

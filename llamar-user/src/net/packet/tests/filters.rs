@@ -6,7 +6,9 @@ use super::*;
 use crate::arp::{Packet as Arp, Station};
 use crate::ether::{Frame, MacAddr};
 use crate::ndp::{Advertisement, Message, Packet as Ndp, Solicitation};
-use crate::net::{address_conflict_filter, ether_type_filter, neighbour_discovery_filter};
+use crate::net::{
+    Wanted, address_conflict_filter, ether_type_filter, neighbour_discovery_filter, wanted_filter,
+};
 
 const OWN: MacAddr = MacAddr([2, 0, 0, 0, 0, 1]);
 const OTHER: MacAddr = MacAddr([2, 0, 0, 0, 0, 9]);
@@ -248,5 +250,143 @@ fn a_frame_as_large_as_frames_can_be_comes_in_whole() {
             let received = whole(&socket, &mut buffer).await;
             assert_eq!(buffer[..received.length], long.to_bytes());
         }
+    });
+}
+
+#[test]
+fn frames_come_in_by_their_addresses() {
+    in_namespace(async || {
+        let to = |destination: MacAddr, source: MacAddr| {
+            let frame = Frame {
+                destination,
+                source,
+                tag: None,
+                inner_tag: None,
+                ether_type: 0x88b5,
+                payload: b"Hi",
+            };
+            frame.to_bytes()
+        };
+        // Differs from the other in one half.
+        let (near, far) = (MacAddr([2, 0, 0, 0, 1, 9]), MacAddr([2, 0, 0, 1, 0, 9]));
+        let frames = [
+            to(OTHER, OWN),
+            to(OWN, OTHER),
+            to(near, far),
+            to(far, near),
+            to(OWN, OWN),
+        ];
+        let wanted = Wanted::default();
+        let some = Some(OTHER);
+        for (wanted, expected) in [
+            (wanted.clone(), [true; 5]),
+            (
+                Wanted {
+                    source: some,
+                    ..wanted.clone()
+                },
+                [false, true, false, false, false],
+            ),
+            (
+                Wanted {
+                    destination: some,
+                    ..wanted.clone()
+                },
+                [true, false, false, false, false],
+            ),
+            (
+                Wanted {
+                    station: some,
+                    ..wanted.clone()
+                },
+                [true, true, false, false, false],
+            ),
+            (
+                Wanted {
+                    station: some,
+                    source: Some(OWN),
+                    ..wanted.clone()
+                },
+                [true, false, false, false, false],
+            ),
+            (
+                Wanted {
+                    outgoing: true,
+                    ..wanted
+                },
+                [false; 5],
+            ),
+        ] {
+            assert_eq!(
+                come(&wanted_filter(&wanted), &frames).await,
+                expected,
+                "{wanted:?}"
+            );
+        }
+    });
+}
+
+#[test]
+fn frames_come_in_by_their_types_of_which_there_may_be_many() {
+    in_namespace(async || {
+        let frames =
+            [0x0600, 0x0600 + 999, 0x0600 + 1000, 0x88b5].map(|kind| frame(&[], kind, b"Hi"));
+        let wanted = |ether_types: Vec<u16>| Wanted {
+            ether_types,
+            ..Wanted::default()
+        };
+        let many = wanted((0x0600..0x0600 + crate::net::filter::ETHER_TYPES_MAX as u16).collect());
+        assert_eq!(
+            come(&wanted_filter(&many), &frames).await,
+            [true, true, false, false]
+        );
+        let one = wanted(vec![0x88b5]);
+        assert_eq!(
+            come(&wanted_filter(&one), &frames).await,
+            [false, false, false, true]
+        );
+    });
+}
+
+#[test]
+fn frames_come_in_by_their_vlan_also_those_that_this_host_sends() {
+    in_namespace(async || {
+        let (ours, theirs) = bare_pair().await;
+        let wanted = Wanted {
+            vlan: Some(100),
+            ..Wanted::default()
+        };
+        let options = Options {
+            outgoing: true,
+            ..Options::default()
+        };
+        let socket = PacketSocket::with(ours, &wanted_filter(&wanted), options).unwrap();
+        let sent = Wanted {
+            outgoing: true,
+            ..wanted
+        };
+        let sent = PacketSocket::with(ours, &wanted_filter(&sent), options).unwrap();
+        let here = PacketSocket::open(ours, &all_filter()).unwrap();
+        let there = PacketSocket::open(theirs, &all_filter()).unwrap();
+        for (tags, comes) in [
+            (&[][..], false),
+            (&[(0x8100, 101)], false),
+            (&[(0x8100, 100)], true),
+            (&[(0x88a8, 0xe064)], true),
+            (&[(0x88a8, 7), (0x8100, 100)], false),
+            (&[(0x8100, 100), (0x8100, 7)], true),
+        ] {
+            let frame = frame(tags, 0x88b5, &[0; 46]);
+            for sender in [&there, &here] {
+                sender.send(&frame).unwrap();
+                if comes {
+                    assert_eq!(receives(&socket).await.0, frame);
+                }
+            }
+            if comes {
+                assert_eq!(receives(&sent).await.0, frame);
+            }
+        }
+        assert!(receives_nothing(&socket).await && receives_nothing(&sent).await);
     });
 }

@@ -1,17 +1,14 @@
-//! Looks for who is there: asks all nodes for an echo, and addresses that are given one by one.
+//! What is looked for and how, and what is found.
 
 use std::net::Ipv6Addr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use rand::rngs::StdRng;
+use crate::ether::MacAddr;
+use crate::ndp::{Port, RETRANS_TIMER};
 
-use super::Port;
-use super::outbox::Outbox;
-use crate::ether::{Engine, MacAddr};
-
-/// Addresses that one survey may ask for: at 1,000 a second that takes 17 minutes for each round.
+/// Addresses that one survey may ask for one by one: at 1,000 a second that takes 17 minutes for each round.
 pub const ADDRESSES_MAX: u64 = 1 << 20;
-/// Frames a second, at most.
+/// Frames a second, at most: above that a link of 10 Mbit/s has room for nothing else.
 pub const RATE_MAX: u32 = 10_000;
 
 /// Consecutive addresses.
@@ -36,9 +33,8 @@ impl Range {
     /// How many they are; the largest number where they are more.
     pub fn count(self) -> u64 {
         let more = self.last.to_bits().checked_sub(self.first.to_bits());
-        more.map_or(0, |more| {
-            u64::try_from(more).map_or(u64::MAX, |more| more.saturating_add(1))
-        })
+        let count = more.map_or(0, |more| more.saturating_add(1));
+        u64::try_from(count).unwrap_or(u64::MAX)
     }
 }
 
@@ -53,10 +49,15 @@ impl From<Ipv6Addr> for Range {
 
 /// Why a survey is not made.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum TooMany {
+pub enum SurveyError {
     /// More than [`ADDRESSES_MAX`].
-    #[error("{0} addresses are too many to ask for one by one: {ADDRESSES_MAX} at most")]
+    #[error("{0} addresses are too many to be asked for one by one: {ADDRESSES_MAX} at most")]
     Addresses(u64),
+    /// No address of ours.
+    // RFC 4861 4.3: to ask from `::` would be to check each address for duplicates, and take it from whoever is just
+    // claiming it (RFC 4862 5.4.3).
+    #[error("no IPv6 address to ask from")]
+    NoSource,
 }
 
 /// What is looked for, and how.
@@ -73,15 +74,17 @@ pub struct Survey {
     pub ranges: Vec<Range>,
     /// How many times all nodes, and each address that is silent, are asked.
     pub rounds: u32,
-    /// Frames a second.
+    /// Frames a second, up to [`RATE_MAX`].
     pub rate: u32,
     /// How long answers are waited for after each round.
     pub wait: Duration,
+    /// Whether that may be less than [`RETRANS_TIMER`].
+    pub hasty: bool,
 }
 
 impl Survey {
     /// All nodes, three times.
-    pub fn new(port: Port, sources: Vec<Ipv6Addr>) -> Self {
+    pub const fn new(port: Port, sources: Vec<Ipv6Addr>) -> Self {
         Self {
             port,
             sources,
@@ -89,7 +92,8 @@ impl Survey {
             ranges: Vec::new(),
             rounds: 3,
             rate: 1_000,
-            wait: Duration::from_secs(1),
+            wait: RETRANS_TIMER,
+            hasty: false,
         }
     }
 }
@@ -97,20 +101,20 @@ impl Survey {
 /// What is found out.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Event {
-    /// Somebody is there. The same address again only with another hardware address.
+    /// Somebody is there. The same address comes again only with another hardware address.
     Found(Found),
     /// How far it is.
     Progress {
-        /// Solicitations and echo requests that went out.
+        /// How many questions went out, or need not any more.
         asked: u64,
-        /// How many there will be, as far as is known.
+        /// How many there are, as far as is known.
         total: u64,
     },
     /// All is asked and waited for.
     Done {
         /// Addresses that were found.
         found: u64,
-        /// Addresses that answered, but were too many to be kept.
+        /// Answers for more addresses than are kept.
         dropped: u64,
     },
 }
@@ -124,53 +128,8 @@ pub struct Found {
     pub mac: MacAddr,
     /// Time between question and answer.
     pub rtt: Duration,
-    /// Whether it says to be a router; not known of one that answered echo requests only.
+    /// Whether it says to be a router; not known of one that answered the echo request only.
     pub router: Option<bool>,
     /// Another station that answered for the same address before.
     pub rival: Option<MacAddr>,
-}
-
-/// Looks for who is there.
-#[expect(dead_code, reason = "the engine follows")]
-#[derive(Debug)]
-pub struct Scan {
-    rng: StdRng,
-    survey: Survey,
-    outbox: Outbox<Event>,
-}
-
-impl Scan {
-    /// Begins.
-    pub fn new(rng: StdRng, now: Instant, survey: Survey) -> Result<Self, TooMany> {
-        let _ = now;
-        Ok(Self {
-            rng,
-            survey,
-            outbox: Outbox::default(),
-        })
-    }
-}
-
-impl Engine for Scan {
-    type Event = Event;
-
-    fn handle_frame(&mut self, now: Instant, frame: &[u8]) {
-        let _ = (now, frame);
-    }
-
-    fn handle_timeout(&mut self, now: Instant) {
-        let _ = now;
-    }
-
-    fn poll_timeout(&self) -> Option<Instant> {
-        None
-    }
-
-    fn poll_transmit(&mut self) -> Option<Vec<u8>> {
-        self.outbox.frame()
-    }
-
-    fn poll_event(&mut self) -> Option<Event> {
-        self.outbox.event()
-    }
 }

@@ -1,20 +1,11 @@
-//! Claims an address: duplicate address detection (RFC 4862 5.4) that knows its own solicitations by their nonces
-//! (RFC 7527).
+//! What is claimed and how, and what comes of it.
 
-use std::collections::VecDeque;
 use std::net::Ipv6Addr;
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
-use llamar_common::wire::ndp::solicited_node;
-use rand::rngs::StdRng;
-
-use super::Port;
-use super::announcer::{Announcer, Schedule};
-use super::defence::{Conflict, Reports};
-use super::outbox::Outbox;
-use super::rules::Rules;
-use super::timing::{DUP_ADDR_DETECT_TRANSMITS, MAX_RTR_SOLICITATION_DELAY, RETRANS_TIMER};
-use crate::ether::Engine;
+use crate::ndp::{
+    Conflict, DUP_ADDR_DETECT_TRANSMITS, MAX_RTR_SOLICITATION_DELAY, Port, RETRANS_TIMER, Schedule,
+};
 
 /// Which address is claimed, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -114,84 +105,4 @@ pub enum State {
     Ours,
     /// It is another's.
     Lost,
-}
-
-/// Claims an address.
-#[expect(dead_code, reason = "the engine follows")]
-#[derive(Debug)]
-pub struct Dad {
-    rng: StdRng,
-    rules: Rules,
-    check: Check,
-    state: State,
-    nonces: VecDeque<[u8; 6]>,
-    announcer: Option<Announcer>,
-    reports: Reports,
-    outbox: Outbox<Event>,
-}
-
-impl Dad {
-    /// Begins. Frames have to be heard from now on, those to [`group`](Self::group) too; that group is joined when
-    /// [`Event::Join`] says so.
-    pub fn new(rng: StdRng, now: Instant, check: Check) -> Self {
-        Self {
-            rng,
-            rules: Rules::default(),
-            check,
-            state: State::Tentative,
-            nonces: VecDeque::new(),
-            announcer: None,
-            reports: Reports::new(now, Rules::default()),
-            outbox: Outbox::default(),
-        }
-    }
-
-    /// Where the claim stands.
-    pub fn state(&self) -> State {
-        self.state
-    }
-
-    /// The address.
-    pub fn address(&self) -> Ipv6Addr {
-        self.check.address
-    }
-
-    /// The solicited-node group of the address.
-    pub fn group(&self) -> Ipv6Addr {
-        solicited_node(self.check.address.octets()).into()
-    }
-
-    /// Begins anew, as when the link was down.
-    pub fn restart(&mut self, now: Instant) {
-        let _ = now;
-    }
-
-    /// Takes the address for ours although the link still loops: the administrator's order (RFC 7527 4.1).
-    pub fn settle(&mut self, now: Instant) {
-        let _ = now;
-    }
-}
-
-impl Engine for Dad {
-    type Event = Event;
-
-    fn handle_frame(&mut self, now: Instant, frame: &[u8]) {
-        let _ = (now, frame);
-    }
-
-    fn handle_timeout(&mut self, now: Instant) {
-        let _ = now;
-    }
-
-    fn poll_timeout(&self) -> Option<Instant> {
-        None
-    }
-
-    fn poll_transmit(&mut self) -> Option<Vec<u8>> {
-        self.outbox.frame()
-    }
-
-    fn poll_event(&mut self) -> Option<Event> {
-        self.outbox.event()
-    }
 }
