@@ -18,7 +18,9 @@ pub struct Engine {
     links: BTreeMap<LinkKey, Link>,
     /// The hardware addresses of all interfaces of this host: none of them is another host's.
     own: BTreeSet<MacAddr>,
+    /// The pace of the links bounds these: what waits is polled after each turn.
     frames: VecDeque<Transmit>,
+    /// One for a frame that came in, or for an address that became free.
     events: VecDeque<Event>,
     rng: StdRng,
 }
