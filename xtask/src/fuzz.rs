@@ -60,6 +60,8 @@ enum Target {
     Arp,
     /// Capture files, and the linter for what they hold
     Capture,
+    /// The table of who has which address: packets at any time, what was kept, lists of vendors
+    Stations,
 }
 
 impl Target {

@@ -348,6 +348,15 @@ mod tests {
         );
         only.pass(seconds(150));
         assert_eq!(only.times(), [0, 100_000]);
+        let mut often = self::bench(
+            Announcing {
+                period: Some(Duration::ZERO),
+                ..Announcing::default()
+            },
+            1,
+        );
+        often.pass(seconds(7));
+        assert_eq!(often.times(), [0, 2000, 4000, 6000]);
     }
 
     #[test]

@@ -18,3 +18,41 @@ pub fn probes_too(packet: &Packet, address: Ipv4Addr, own: &[MacAddr]) -> bool {
     // RFC 5227 2.1.1: two hosts that probe at the same time.
     packet.is_probe() && packet.target.ip == address && !own.contains(&packet.sender.mac)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::arp::Station;
+
+    const OWN: MacAddr = MacAddr([2, 0, 0, 0, 0, 1]);
+    const OTHER: MacAddr = MacAddr([2, 0, 0, 0, 0, 2]);
+    const IP: Ipv4Addr = Ipv4Addr::new(10, 0, 0, 1);
+
+    // RFC 5227 2.1.1, 2.4: C6, C7
+    #[test]
+    fn an_address_is_disputed_by_who_uses_it_and_wanted_by_who_probes_for_it() {
+        let judged = |packet: &Packet| {
+            let own = [OWN];
+            (disputes(packet, IP, &own), probes_too(packet, IP, &own))
+        };
+        let station = |mac| Station { mac, ip: IP };
+        let elsewhere = Ipv4Addr::new(10, 0, 0, 9);
+        for (packet, expected) in [
+            (Packet::announcement(station(OTHER)), (true, false)),
+            (Packet::gratuitous_reply(station(OTHER)), (true, false)),
+            (Packet::request(station(OTHER), elsewhere), (true, false)),
+            (Packet::probe(OTHER, IP), (false, true)),
+            (Packet::probe(OTHER, elsewhere), (false, false)),
+            (Packet::announcement(station(OWN)), (false, false)),
+            (Packet::probe(OWN, IP), (false, false)),
+        ] {
+            assert_eq!(judged(&packet), expected, "{packet:?}");
+        }
+        // Whoever probes uses no address, not 0.0.0.0 either.
+        assert!(!disputes(
+            &Packet::probe(OTHER, IP),
+            Ipv4Addr::UNSPECIFIED,
+            &[OWN]
+        ));
+    }
+}

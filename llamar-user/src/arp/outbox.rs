@@ -61,3 +61,24 @@ impl<E> Outbox<E> {
         self.frames.clear();
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv4Addr;
+
+    use super::*;
+
+    #[test]
+    fn whoever_does_not_poll_loses_what_is_beyond_the_limit() {
+        let mut outbox = Outbox::new(false);
+        let packet = Packet::probe(MacAddr::ZERO, Ipv4Addr::UNSPECIFIED);
+        for count in 0..WAITING_MAX + 9 {
+            assert_eq!(outbox.is_full(), count >= WAITING_MAX);
+            outbox.send(&packet, MacAddr::ZERO, MacAddr::BROADCAST, None);
+            outbox.tell(count);
+        }
+        let frames = std::iter::from_fn(|| outbox.frame()).count();
+        let events = std::iter::from_fn(|| outbox.event()).last();
+        assert_eq!((frames, events), (WAITING_MAX, Some(WAITING_MAX - 1)));
+    }
+}

@@ -16,6 +16,7 @@ mod busco;
 mod check;
 mod detach;
 mod dnssd;
+mod drive;
 mod eterm;
 mod ether;
 mod family;

@@ -120,9 +120,10 @@ impl Engine {
         for (key, link) in &mut self.links {
             while let Some(step) = link.turn(now, &mut self.rng) {
                 match step {
-                    Step::Send(frame, sent) => self.frames.push_back(Transmit {
+                    Step::Send(address, frame, sent) => self.frames.push_back(Transmit {
                         key: *key,
                         device: link.wanted.device,
+                        address,
                         frame,
                         sent,
                     }),

@@ -18,7 +18,6 @@ pub use self::dnssd::{
 };
 pub use self::layout::print;
 use self::layout::{aligned, json, span, table};
-pub use self::nd::{NdAnswer, NdFinding, NdReport};
 pub use self::why::{Reason, WhyReport, WhyRow};
 
 mod addresses;
@@ -28,7 +27,7 @@ mod claimed;
 mod dnssd;
 pub mod ether;
 mod layout;
-mod nd;
+pub mod nd;
 mod prometheus;
 pub mod stations;
 mod why;

@@ -17,6 +17,7 @@ use crate::support::peers::{Peer, bpftool_json};
 use crate::support::scene::{
     HOST_LOCAL_V4, HOST_LOCAL_V6, HOST_V4, HOST_V6, PEER_V4, Path, Scene, own_addresses,
 };
+use crate::support::wait_until;
 
 #[test]
 fn names_and_status_are_told_with_and_without_an_agent() {
@@ -232,8 +233,18 @@ fn idle_agent_wakes_for_its_heartbeat_alone() {
             .find_map(|line| line.strip_prefix("voluntary_ctxt_switches:"));
         line.expect("a count").trim().parse().expect("a number")
     };
-    // The last of what the start has set going.
-    sleep(Duration::from_secs(1));
+    // The last of what the start has set going: two addresses of each family are announced for two seconds.
+    wait_until("the last announcement", || {
+        let status = agent.printed(&["status"]);
+        let counted = |what: &str, count: &str| {
+            let words = [what, "-", count];
+            status
+                .lines()
+                .any(|line| line.split_whitespace().skip(3).eq(words))
+        };
+        counted("arp-announcement", "4") && counted("nd-announcement", "6")
+    });
+    sleep(Duration::from_millis(100));
     let before = switches();
     sleep(Duration::from_secs(3));
     let woken = switches() - before;

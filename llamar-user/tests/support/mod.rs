@@ -19,6 +19,7 @@ pub mod nft;
 pub mod pcap;
 pub mod peers;
 pub mod process;
+pub mod prometheus;
 pub mod reply;
 pub mod resolvectl;
 pub mod resolved;

@@ -329,6 +329,8 @@ fn own_frames_that_a_hub_sends_back_are_no_answers() {
         let mut bench = Bench::new(|now| Asker::with(now, ask, rules));
         let echo = bench.sent[0].1.clone();
         bench.hear(&echo);
+        // Another program here that tells of somebody else.
+        bench.hear(&reply(PEER, OWN.ip).to_frame(OWN.mac, MacAddr::BROADCAST, None));
         let mut probing = Bench::new(|now| Asker::with(now, probe(&[PEER.ip], 1), rules));
         let echo = probing.sent[0].1.clone();
         probing.hear(&echo);
@@ -336,7 +338,7 @@ fn own_frames_that_a_hub_sends_back_are_no_answers() {
     };
     for operation in [REQUEST, REPLY] {
         assert_eq!(echoes(Rules::default(), operation), 0);
-        assert_eq!(echoes(Rules::without(Rule::IgnoreOwn), operation), 2);
+        assert_eq!(echoes(Rules::without(Rule::IgnoreOwn), operation), 3);
     }
 }
 
@@ -360,7 +362,15 @@ fn frames_of_other_vlans_and_other_packets_are_not_for_us() {
         bench.hear(&packet.to_frame(PEER.mac, OWN.mac, theirs));
         assert_eq!(bench.told.len() == 2, heard, "{ours:?} {theirs:?}");
     }
-    let mut bench = bench(request(&[PEER.ip], 1));
+    let mut bench = bench(Ask {
+        tag,
+        ..request(&[PEER.ip], 1)
+    });
+    let mut frame = packet.to_frame(PEER.mac, OWN.mac, tag);
+    frame.splice(12..12, [0x81, 0, 0, 7]);
+    bench.hear(&frame);
+    assert!(answers(&bench).is_empty());
+    let mut bench = self::bench(request(&[PEER.ip], 1));
     let mut frame = packet.to_frame(PEER.mac, OWN.mac, None);
     frame[13] = 0;
     bench.hear(&frame);
@@ -410,6 +420,18 @@ fn a_thousand_targets_are_not_asked_at_once() {
     assert!((400..510).contains(&bench.sent.len()));
     bench.pass(seconds(5));
     assert_eq!(bench.sent.len(), 2048);
+}
+
+#[test]
+fn a_round_of_many_targets_begins_in_the_interval_of_the_one_before() {
+    let targets = (0..500).map(|last| Ipv4Addr::from_bits(0x0a01_0000 + last));
+    let mut bench = bench(request(&targets.collect::<Vec<_>>(), 3));
+    bench.pass(seconds(10));
+    let first = bench.packets()[0];
+    let sent = bench.sent_on(None);
+    let again = sent.iter().filter(|(_, frame)| frame.packet == first);
+    let times: Vec<_> = again.map(|(at, _)| at.as_millis()).collect();
+    assert_eq!(times, [0, 1000, 2000]);
 }
 
 /// A packet of hosts and addresses that matter.

@@ -23,7 +23,7 @@ pub enum Candidate {
 pub struct Claiming {
     /// The interface's hardware address.
     pub mac: MacAddr,
-    /// Hardware addresses of this host's other interfaces: what they send is no conflict.
+    /// Hardware addresses of this host's other interfaces: what they send is no conflict, but over a link-local address.
     pub others: Vec<MacAddr>,
     /// Which address.
     pub candidate: Candidate,

@@ -242,8 +242,11 @@ impl Claim {
     }
 
     /// Whether a packet is a conflict; `held`: whether the address is in use.
+    // RFC 3927 2.2.1, 2.5: over a link-local address another interface of ours on the same link is a conflict too;
+    // RFC 5227 2.1.1, 2.4: over any other it is not.
     fn is_conflict(&self, packet: &Packet, held: bool) -> bool {
-        let own: &[MacAddr] = match self.rules.hold(Rule::IgnoreOwn) {
+        let own = match self.rules.hold(Rule::IgnoreOwn) {
+            true if self.address.is_link_local() => std::slice::from_ref(&self.claiming.mac),
             true => &self.own,
             false => &[],
         };

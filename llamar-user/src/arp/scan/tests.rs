@@ -174,9 +174,28 @@ fn late_answers_count_and_are_called_late() {
 }
 
 #[test]
+fn an_answer_to_the_second_request_is_timed_by_it_and_one_before_it_is_late() {
+    let mut bench = bench(scanning(&["10.0.0.2-60"]));
+    while bench.sent.len() < 62 {
+        bench.pass(millis(1));
+    }
+    assert_eq!(bench.engine.progress().pass, 2);
+    bench.pass(millis(1));
+    bench.hear_packet(reply(host(4)), OWN.mac);
+    bench.hear_packet(reply(host(40)), OWN.mac);
+    let told: Vec<_> = found(&bench)
+        .iter()
+        .map(|found| (found.rtt, found.late))
+        .collect();
+    assert_eq!(told, [(Some(millis(1)), false), (None, true)]);
+}
+
+#[test]
 fn whoever_speaks_before_being_asked_is_found_and_not_asked() {
     let mut bench = bench(scanning(&["10.0.0.2-9"]));
+    let total = bench.engine.progress().total;
     bench.hear_packet(Packet::announcement(host(7)), MacAddr::BROADCAST);
+    assert_eq!(bench.engine.progress().total, total - 2);
     bench.hear_packet(Packet::probe(host(8).mac, host(8).ip), MacAddr::BROADCAST);
     bench.hear_packet(reply(host(77)), OWN.mac);
     bench.pass(seconds(5));

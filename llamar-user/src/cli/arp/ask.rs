@@ -7,17 +7,18 @@ use std::time::Instant;
 
 use tracing::info;
 
-use super::drive::{drive, flow};
 use super::fields::{OutputArgs, PlaceArgs, SourceArgs, TargetArgs};
 use super::place::Place;
 use crate::arp::{Answer, Ask, AskEvent, Asker, refusal};
 use crate::cli::dnssd::output;
+use crate::cli::drive::{drive, flow};
 use crate::ether::Statistics;
 use crate::report::arp::{AnswerRow, EndRow};
 
 /// Options of both.
 #[derive(Clone, Debug, clap::Args)]
 pub struct AskArgs {
+    /// Where is asked.
     #[command(flatten)]
     pub place: PlaceArgs,
     #[command(flatten)]

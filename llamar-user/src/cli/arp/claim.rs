@@ -9,12 +9,12 @@ use rand::SeedableRng as _;
 use rand::rngs::{StdRng, SysRng};
 use tracing::info;
 
-use super::drive::{Ended, Happened, Keeper, Restart, flow};
 use super::fields::{OutputArgs, PlaceArgs};
 use super::place::Place;
 use super::values;
 use crate::arp::{Candidate, Claim, ClaimEvent, ClaimState, Claiming, Policy, refusal, timing};
 use crate::cli::dnssd::output;
+use crate::cli::drive::{Ended, Happened, Keeper, Restart, flow};
 use crate::report::arp::{ClaimRow, Stage};
 
 /// Arguments of `llamar arp claim`.
@@ -30,11 +30,11 @@ anew. The address is not assigned to the interface: that is for you to do (ip ad
 Prints a line for each step.
 
 Exit codes: 0 it was ours, until Ctrl-C, --for or --once; 1 another host has it, from the beginning or later; 2 wrong usage, \
-failure, or ended before it was ours."
+failure, or ended while it was not ours."
 )]
 pub struct Args {
     /// Address to claim; with --link-local the one that is tried first
-    #[arg(value_name = "ADDRESS", required_unless_present = "link_local", value_parser = values::ip("llamar nd dad"))]
+    #[arg(value_name = "ADDRESS", required_unless_present = "link_local", value_parser = values::ip("llamar nd dad --keep"))]
     address: Option<Ipv4Addr>,
     /// Claims any free address of 169.254.0.0/16, and another one whenever it is lost (RFC 3927)
     #[arg(long)]
@@ -92,7 +92,7 @@ pub async fn claim(args: &Args) -> anyhow::Result<bool> {
     };
     let rng = StdRng::try_from_rng(&mut SysRng)?;
     let mut claim = Claim::new(rng, Instant::now(), claiming);
-    let mut keeper = Keeper::new(&place).await?;
+    let mut keeper = Keeper::new(&place.raw).await?;
     let mut steps = Steps::new(args, &place);
     let ended = steps.follow(&mut keeper, &mut claim).await?;
     steps.finish(ended, &mut claim)
@@ -219,7 +219,9 @@ impl<'a> Steps<'a> {
         let (address, on) = (self.address, self.place.name());
         let has_it = self.place.own.iter().any(|own| own.ip == address);
         if self.args.output.tells() && self.held.is_none() && !has_it {
-            info!("{address} is not assigned to {on}: ip address add {address}/... dev {on}");
+            let usual = if address.is_link_local() { 16 } else { 32 };
+            let prefix = self.place.prefix_of(address).unwrap_or(usual);
+            info!("{address} is not assigned to {on}: ip address add {address}/{prefix} dev {on}");
         }
         match self.held.replace(self.held.unwrap_or_else(Instant::now)) {
             None if self.args.time.is_some() => ControlFlow::Break(None),
@@ -249,7 +251,7 @@ impl<'a> Steps<'a> {
         claim.release();
         let _ = self.show(Stage::Released)?;
         if !was_held {
-            bail!("ended before {} was ours", self.address);
+            bail!("ended while {} was not ours", self.address);
         }
         Ok(true)
     }

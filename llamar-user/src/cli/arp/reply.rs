@@ -8,12 +8,12 @@ use anyhow::{Context as _, bail};
 use llamar_common::wire::arp::REPLY;
 
 use super::announce::stations;
-use super::drive::drive;
 use super::fields::{OutputArgs, PlaceArgs, SourceArgs, TargetArgs};
 use super::place::Place;
 use super::tell::Teller;
 use super::values;
 use crate::arp::{Ask, AskEvent, Asker, Station, refusal};
+use crate::cli::drive::drive;
 use crate::ether::MacAddr;
 
 /// Arguments of `llamar arp reply`.

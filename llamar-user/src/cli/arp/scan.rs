@@ -5,11 +5,11 @@ use std::time::{Duration, Instant};
 
 use anyhow::bail;
 
-use super::drive::drive;
 use super::fields::PlaceArgs;
 use super::place::Place;
 use super::values;
 use crate::arp::{self, Scan, ScanEvent, Span, Spans, refusal};
+use crate::cli::drive::drive;
 use crate::cli::stations::scan::{RATE_MAX, RETRIES_MAX, ScanArgs, Scanning, check_count, flow};
 use crate::report::stations::FoundRow;
 

@@ -3,18 +3,21 @@
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use super::drive::{Ended, Happened, Keeper, Restart, drive};
 use super::fields::{OutputArgs, PlaceArgs};
 use super::place::Place;
 use crate::arp::{Announcer, Announcing, Packet, Station, Told};
 use crate::cli::dnssd::output;
+use crate::cli::drive::{Ended, Happened, Keeper, Restart, drive};
 use crate::ether::MacAddr;
 use crate::report::arp::ToldRow;
 
 /// Shows packets as they are sent.
 pub struct Teller<'a> {
+    /// Where they are sent.
     pub place: &'a Place,
+    /// How that was told.
     pub args: &'a PlaceArgs,
+    /// What is shown.
     pub output: OutputArgs,
 }
 
@@ -60,7 +63,7 @@ impl Teller<'_> {
             Happened::Event(told) => heed(told),
             Happened::LinkDown | Happened::LinkUp => ControlFlow::Continue(()),
         };
-        let mut keeper = Keeper::new(self.place).await?;
+        let mut keeper = Keeper::new(&self.place.raw).await?;
         match keeper.keep(&mut announcer, None, heed).await? {
             Ended::With(result) => result,
             Ended::Interrupted | Ended::Over => Ok(()),

@@ -1,36 +1,35 @@
 //! `llamar nd announce`: tells neighbours who has an address.
 
-use std::io;
 use std::net::Ipv6Addr;
 use std::ops::ControlFlow;
-use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use tracing::debug;
 
 use super::place::{self, Place, Target};
-use super::tell::{Teller, Telling};
-use super::{block_on, parse_wait, unless_interrupted};
+use super::tell::{OutputArgs, Teller};
 use crate::ask::raw::Raw;
-use crate::cli::asked;
+use crate::cli::arp::values;
+use crate::cli::drive::{Ended, Happened, Keeper, Restart, drive};
 use crate::ether::MacAddr;
 use crate::link::Link;
 use crate::link::neighbours::hardware_address;
-use crate::ndp::{
-    self, Announce, Announcer, MAX_NEIGHBOR_ADVERTISEMENT, Schedule, announcer, refusal,
-};
-use crate::report::NdFinding;
+use crate::ndp::announcer::Event;
+use crate::ndp::{self, Announce, Announcer, MAX_NEIGHBOR_ADVERTISEMENT, Schedule, refusal};
+use crate::report::nd::{Neighbour, ToldRow};
 
 /// Arguments of `llamar nd announce`.
 #[derive(Debug, clap::Args)]
 #[command(
     disable_version_flag = true,
     after_help = "\
-Prints a line for each address, like `fe80::2 is at 02:00:00:00:00:02`. RFC 4861 wants an address to be announced three \
-times at most, a second apart: this is the default, and -c and -w are not held to it.
+Sends unsolicited advertisements (RFC 4861 7.2.6) to all nodes. Those who know the address by another hardware address take \
+up the new one at once, and switches learn where we are; who has not heard of the address learns nothing. Three of each, a \
+second apart, are what the RFC allows: -c and -w are not held to it.
 
-Exit codes: 0 sent; 2 wrong usage, or something was not sent."
+Prints a line for each advertisement.
+
+Exit codes: 0 sent; 2 wrong usage, or it could not be sent."
 )]
 pub struct Args {
     /// Addresses to announce [default: all IPv6 addresses of the interface]
@@ -38,8 +37,6 @@ pub struct Args {
     addresses: Vec<Target>,
     #[command(flatten)]
     place: Place,
-    #[command(flatten)]
-    telling: Telling,
     /// How many times each is announced
     #[arg(
         short, long, value_name = "N", default_value_t = MAX_NEIGHBOR_ADVERTISEMENT,
@@ -47,10 +44,10 @@ pub struct Args {
     )]
     count: u32,
     /// Time between two announcements of an address
-    #[arg(short = 'w', long, value_name = "SECONDS", default_value = "1", value_parser = parse_wait)]
+    #[arg(short = 'w', long, value_name = "SECONDS", default_value = "1", value_parser = values::seconds)]
     interval: Duration,
-    /// Announces each address again after such a time, until Ctrl-C
-    #[arg(long, value_name = "SECONDS", value_parser = parse_wait)]
+    /// Goes on, and announces each again in this time
+    #[arg(long, value_name = "SECONDS", value_parser = values::seconds)]
     every: Option<Duration>,
     /// Says that a router has the addresses (R)
     #[arg(short = 'R', long)]
@@ -67,29 +64,22 @@ pub struct Args {
     /// The neighbour's hardware address [default: the kernel finds it]
     #[arg(long, value_name = "MAC", requires = "to")]
     unicast: Option<MacAddr>,
-    /// Announces also what no host can have
-    #[arg(long)]
-    force: bool,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 fn parse_address(text: &str) -> Result<Target, String> {
     Target::parse(text, "llamar arp announce")
 }
 
-/// Announces, and prints what was announced.
-pub fn announce(args: &Args) -> ExitCode {
-    asked(block_on(run(args)).map(|()| true))
-}
-
-async fn run(args: &Args) -> anyhow::Result<()> {
+/// Announces addresses.
+pub async fn announce(args: &Args) -> anyhow::Result<()> {
     let named: Vec<Target> = args.addresses.iter().chain(&args.to).cloned().collect();
     let mut raw = args.place.open(&named).await?;
     let link = args.place.spoken(&mut raw);
     args.check()?;
     let to = args.neighbour(&link).await?;
     let announces = args.announces(&raw, &link, to)?;
-    let teller = Teller::new(args.telling, &args.place, &raw);
-    args.head(&teller, announces.len(), to);
     let schedule = Schedule {
         count: args.count,
         interval: args.interval,
@@ -99,43 +89,90 @@ async fn run(args: &Args) -> anyhow::Result<()> {
     };
     let now = Instant::now();
     let mut announcer = Announcer::new(now, args.place.port(&raw), schedule);
-    for announce in announces {
-        announcer.add(now, announce);
+    for announce in &announces {
+        announcer.add(now, announce.clone());
     }
-    let mac = args.mac.unwrap_or(raw.mac());
-    let driven = raw.drive(&mut announcer, false, |event| heed(&teller, mac, &event));
-    if let Some(ended) = unless_interrupted(driven).await? {
-        ended?.transpose()?;
-    }
-    Ok(())
+    let telling = Telling {
+        teller: Teller::new(args.output, &args.place, &raw),
+        announces,
+    };
+    telling
+        .run(&raw, &mut announcer, args.every.is_some())
+        .await
 }
 
-fn heed(teller: &Teller, mac: MacAddr, event: &announcer::Event) -> ControlFlow<io::Result<()>> {
-    let announcer::Event::Announced { address, number } = *event else {
-        return ControlFlow::Continue(());
-    };
-    debug!("sent advertisement {number} of {address} at {mac}");
-    match teller.find(NdFinding::Announced {
-        address,
-        mac,
-        number,
-    }) {
-        Ok(()) => ControlFlow::Continue(()),
-        failed => ControlFlow::Break(failed),
+/// What is announced, and how it is told of.
+struct Telling {
+    teller: Teller,
+    announces: Vec<Announce>,
+}
+
+impl Telling {
+    /// Announces all; without an end until a signal comes, and anew whenever the interface is up again.
+    async fn run(
+        &self,
+        raw: &Raw,
+        announcer: &mut Announcer,
+        is_endless: bool,
+    ) -> anyhow::Result<()> {
+        if !is_endless {
+            let ended = drive(raw, announcer, |event| self.heed(&event)).await?;
+            return ended.unwrap_or(Ok(()));
+        }
+        let heed = |happened: Happened<Event>| match happened {
+            Happened::Event(event) => self.heed(&event),
+            Happened::LinkDown | Happened::LinkUp => ControlFlow::Continue(()),
+        };
+        match Keeper::new(raw).await?.keep(announcer, None, heed).await? {
+            Ended::With(result) => result,
+            Ended::Interrupted | Ended::Over => Ok(()),
+        }
+    }
+
+    fn heed(&self, event: &Event) -> ControlFlow<anyhow::Result<()>> {
+        let Event::Announced { address, number } = *event else {
+            return ControlFlow::Continue(());
+        };
+        let mut announces = self.announces.iter();
+        let Some(announce) = announces.find(|announce| announce.address == address) else {
+            return ControlFlow::Continue(());
+        };
+        let row = ToldRow {
+            address,
+            mac: announce.mac,
+            router: announce.router,
+            overriding: announce.overriding,
+            to: announce.to.map(|(address, mac)| Neighbour { address, mac }),
+            number,
+            interface: self.teller.interface.clone(),
+            vlan: self.teller.vlan,
+        };
+        let line = |out: &mut Vec<u8>| match self.teller.is_quiet() {
+            true => Ok(()),
+            false => row.write_line(out),
+        };
+        match self.teller.show(|out| row.write_json(out), line) {
+            // What is to be told is told, whether or not anybody reads of it.
+            Ok(_) => ControlFlow::Continue(()),
+            Err(error) => ControlFlow::Break(Err(error)),
+        }
+    }
+}
+
+impl Restart for Announcer {
+    fn restart(&mut self, now: Instant) {
+        Announcer::restart(self, now);
     }
 }
 
 impl Args {
     /// Whether it makes sense and does no harm.
     fn check(&self) -> anyhow::Result<()> {
-        if self.force {
-            return Ok(());
-        }
         for address in self.addresses.iter().chain(&self.to) {
-            place::unless_refused(refusal::host(address.address))?;
+            self.place.unless_forced(refusal::host(address.address))?;
         }
         for mac in self.mac.iter().chain(&self.unicast) {
-            place::unless_refused(refusal::hardware(*mac))?;
+            self.place.unless_forced(refusal::hardware(*mac))?;
         }
         Ok(())
     }
@@ -185,20 +222,5 @@ impl Args {
             })
         };
         addresses.into_iter().map(announce).collect()
-    }
-
-    fn head(&self, teller: &Teller, number: usize, to: Option<(Ipv6Addr, MacAddr)>) {
-        let to = match to {
-            Some((address, mac)) => format!("{address} at {mac}"),
-            None => "all nodes".to_owned(),
-        };
-        let addresses = match number {
-            1 => "1 address".to_owned(),
-            more => format!("{more} addresses"),
-        };
-        teller.say(&format!(
-            "announcing {addresses} on {} to {to}",
-            teller.place()
-        ));
     }
 }

@@ -1,26 +1,23 @@
-//! `llamar nd dad`: duplicate address detection by hand, and holding what was found to be free.
+//! `llamar nd dad`: duplicate address detection by hand, and keeping what was found to be free.
 
-use std::io;
 use std::net::{IpAddr, Ipv6Addr};
 use std::ops::ControlFlow;
-use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail};
-use tokio::time::timeout;
-use tracing::{debug, warn};
 
 use super::place::{self, Place, Target};
-use super::tell::{Teller, Telling};
-use super::{block_on, parse_wait, unless_interrupted};
+use super::tell::{OutputArgs, Teller};
 use crate::ask::raw::Raw;
-use crate::cli::asked;
+use crate::cli::arp::values;
+use crate::cli::drive::{Ended, Happened, Keeper, Restart, flow};
 use crate::link::Link;
-use crate::ndp::dad::Event;
-use crate::ndp::defence::How;
-use crate::ndp::{After, Check, Conflict, Dad, Schedule, refusal};
+use crate::ndp::dad::{Event, State};
+use crate::ndp::{
+    After, Check, DUP_ADDR_DETECT_TRANSMITS, Dad, MAX_NEIGHBOR_ADVERTISEMENT, Schedule, refusal,
+};
 use crate::net::Membership;
-use crate::report::NdFinding;
+use crate::report::nd::{ClaimRow, Stage};
 
 /// Rounds of solicitations that may all come back before the address is taken for free nonetheless. RFC 7527 4.1 goes on
 /// until the link loops no more or somebody orders otherwise; whoever waits for an exit code has.
@@ -31,87 +28,97 @@ const LOOPS: u32 = 1;
 #[command(
     disable_version_flag = true,
     after_help = "\
-Prints `fd00::9 is free`, or `fd00::9 is a duplicate: 02:00:00:00:00:02 has it` (`wants it too` if that one is about to \
-find it out as well). Solicitations have nonces (RFC 7527): those of ours that come back are no duplicate, and are told of.
+Does what RFC 4862 5.4 asks of a host that wants an address: joins its group, asks once from :: whether another host has it, \
+and waits a second. Solicitations bear nonces (RFC 7527): those of ours that come back on a link that loops are no \
+duplicates, and three more are sent. With --keep the address is announced then, solicitations are answered and those who \
+want it are told, until Ctrl-C; when the interface was down it begins anew. The address is not assigned to the interface.
 
-Exit codes: 0 nobody has the address, it was ours if it was kept; 1 somebody has it; 2 wrong usage, or it was not found \
-out."
+Prints `fd00::9 is free`, or `fd00::9 is a duplicate: 02:00:00:00:00:02 has it` (`wants it too`: it is finding it out as we \
+do, and neither may have it); with --keep a line for each step.
+
+Exit codes: 0 nobody has it, it was ours until Ctrl-C, --for or --once; 1 another host has it; 2 wrong usage, failure, or \
+ended before it was found out."
 )]
 pub struct Args {
-    /// The address
+    /// Address; its interface may be behind it, as in fe80::9%eth0
     #[arg(value_name = "ADDRESS", value_parser = parse_address)]
     address: Target,
     #[command(flatten)]
     place: Place,
-    #[command(flatten)]
-    telling: Telling,
     /// How many solicitations have to go unanswered
-    #[arg(short, long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]
+    #[arg(
+        short, long, value_name = "N", default_value_t = DUP_ADDR_DETECT_TRANSMITS,
+        value_parser = clap::value_parser!(u32).range(1..)
+    )]
     count: u32,
-    /// How long each waits for an answer; RFC 4862 waits a second
-    #[arg(short, long, value_name = "SECONDS", default_value = "1", value_parser = parse_wait)]
+    /// How long each waits for an answer
+    #[arg(short, long, value_name = "SECONDS", default_value = "1", value_parser = values::seconds)]
     wait: Duration,
-    /// Keeps the address: announces it, answers those who ask for it, and defends it, until Ctrl-C
+    /// Keeps the address
     #[arg(short, long)]
     keep: bool,
-    /// Keeps it for so long
-    #[arg(long = "for", value_name = "SECONDS", requires = "keep", value_parser = parse_wait)]
-    duration: Option<Duration>,
-    /// Says that a router has it (R)
+    /// Ends as soon as it is ours and announced
+    #[arg(long, requires = "keep")]
+    once: bool,
+    /// Ends this time after it became ours
+    #[arg(
+        long = "for", value_name = "SECONDS", requires = "keep", conflicts_with = "once",
+        value_parser = values::seconds
+    )]
+    time: Option<Duration>,
+    /// Says that it is a router's (R)
     #[arg(short = 'R', long, requires = "keep")]
     router: bool,
     /// Sends no nonces, as before RFC 7527
     #[arg(long)]
     no_nonce: bool,
-    /// Checks also what no host can have, and our own addresses
-    #[arg(long)]
-    force: bool,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 fn parse_address(text: &str) -> Result<Target, String> {
     Target::parse(text, "llamar arp claim")
 }
 
-/// Finds out whether an address can be had.
-pub fn dad(args: &Args) -> ExitCode {
-    asked(block_on(run(args)))
-}
-
-/// Whether nobody has it.
-async fn run(args: &Args) -> anyhow::Result<bool> {
+/// Whether nobody else has it, to the end.
+pub async fn dad(args: &Args) -> anyhow::Result<bool> {
     let mut raw = args.place.open(std::slice::from_ref(&args.address)).await?;
     let link = args.place.spoken(&mut raw);
-    args.check(&link)?;
-    let teller = Teller::new(args.telling, &args.place, &raw);
+    args.check(&mut raw, &link)?;
     let address = args.address.address;
+    let teller = Teller::new(args.output, &args.place, &raw);
     teller.say(&format!("checking {address} on {}", teller.place()));
     // RFC 4862 5.4.2: both groups are joined before the first solicitation, which reports us to switches.
     let groups = [place::group(address), place::ALL_NODES];
-    let _membership = Membership::join(link.index, groups).context("listen for an answer")?;
-    let mut claim = Claim {
-        teller,
-        address,
-        looped_back: 0,
-    };
+    let _membership = Membership::join(link.index, groups).context("listen for others")?;
     let mut dad = Dad::new(rand::make_rng(), Instant::now(), args.plan(&raw));
-    let driven = raw.drive(&mut dad, false, |event| claim.heed(event));
-    let Some(decided) = unless_interrupted(driven).await? else {
-        bail!("interrupted before it was found out");
+    let mut keeper = Keeper::new(&raw).await?;
+    let mut steps = Steps {
+        args,
+        raw: &raw,
+        teller,
+        held: None,
     };
-    let is_free = decided?.context("nothing was found out")??;
-    if is_free && args.keep {
-        claim.hold(&raw, &mut dad, args.duration).await?;
+    let ended = steps.follow(&mut keeper, &mut dad).await?;
+    steps.finish(ended, &dad)
+}
+
+impl Restart for Dad {
+    fn restart(&mut self, now: Instant) {
+        Dad::restart(self, now);
     }
-    Ok(is_free)
 }
 
 impl Args {
     /// Whether it makes sense and does no harm.
-    fn check(&self, link: &Link) -> anyhow::Result<()> {
-        if self.force {
-            return Ok(());
-        }
-        let own: Vec<Ipv6Addr> = place::all(link).collect();
+    fn check(&self, raw: &mut Raw, link: &Link) -> anyhow::Result<()> {
+        let links = raw.watch().links().by_index.values();
+        let elsewhere = links.filter(|other| other.index != link.index);
+        // The same link-local address may be ours on several links.
+        let elsewhere = elsewhere
+            .flat_map(place::all)
+            .filter(|ip| !ip.is_unicast_link_local());
+        let own: Vec<Ipv6Addr> = place::all(link).chain(elsewhere).collect();
         let addresses = link.addresses.iter();
         let prefixes: Vec<(Ipv6Addr, u8)> = addresses
             .filter_map(|address| match address.peer.unwrap_or(address.ip) {
@@ -119,7 +126,8 @@ impl Args {
                 IpAddr::V4(_) => None,
             })
             .collect();
-        place::unless_refused(refusal::claim(self.address.address, &own, &prefixes))
+        let judged = refusal::claim(self.address.address, &own, &prefixes);
+        self.place.unless_forced(judged)
     }
 
     fn plan(&self, raw: &Raw) -> Check {
@@ -141,92 +149,108 @@ impl Args {
     }
 }
 
-/// A claim, and how it is told of.
-struct Claim {
-    teller: Teller,
-    address: Ipv6Addr,
-    looped_back: u64,
+/// How it ended.
+enum End {
+    /// Nobody has it, or it was ours long enough.
+    Free,
+    /// Another host has it.
+    Duplicate,
+    /// Nobody reads what is shown any more.
+    Unread,
 }
 
-impl Claim {
-    /// Breaks when it is found out; whether the address is free.
-    fn heed(&mut self, event: Event) -> ControlFlow<io::Result<bool>> {
-        let address = self.address;
-        let told = match event {
-            Event::Unique => {
-                let looped_back = self.looped_back;
-                let finding = NdFinding::Free {
-                    address,
-                    looped_back,
-                };
-                return ControlFlow::Break(self.teller.find(finding).map(|()| true));
-            }
-            Event::Duplicate(Conflict { mac, how, .. }) => {
-                let finding = NdFinding::Duplicate {
-                    address,
-                    mac,
-                    tentative: how == How::Checked,
-                };
-                return ControlFlow::Break(self.teller.find(finding).map(|()| false));
-            }
-            Event::Looped { total } => {
-                self.looped_back = total;
-                self.teller
-                    .say(&"our own solicitation came back: the link loops");
-                self.teller.find(NdFinding::LoopedBack { address })
-            }
-            Event::Late(conflict) => self.take_conflict(&conflict),
-            Event::Asked { number, of } => {
-                debug!("sent solicitation {number} of {of} for {address}");
-                Ok(())
-            }
-            Event::Announced { number } => {
-                debug!("sent advertisement {number} of {address}");
-                Ok(())
-            }
-            // Joined from the start.
-            Event::Join { .. } => Ok(()),
-        };
-        match told {
-            Ok(()) => ControlFlow::Continue(()),
-            Err(error) => ControlFlow::Break(Err(error)),
-        }
-    }
+struct Steps<'a> {
+    args: &'a Args,
+    raw: &'a Raw,
+    teller: Teller,
+    /// When it became ours first.
+    held: Option<Instant>,
+}
 
-    /// Answers for the address until it is enough.
-    async fn hold(
+impl Steps<'_> {
+    /// Shows each step until the end.
+    async fn follow(
         &mut self,
-        raw: &Raw,
+        keeper: &mut Keeper<'_>,
         dad: &mut Dad,
-        duration: Option<Duration>,
-    ) -> anyhow::Result<()> {
-        let address = self.address;
-        self.teller.say(&format!("keeping {address}"));
-        let driven = raw.drive(dad, true, |event| self.heed(event));
-        let held = unless_interrupted(async {
-            match duration {
-                Some(duration) => timeout(duration, driven).await.unwrap_or(Ok(None)),
-                None => driven.await,
-            }
-        });
-        if let Some(ended) = held.await? {
-            ended?.transpose()?;
+    ) -> anyhow::Result<Ended<End>> {
+        loop {
+            let held = self.held.zip(self.args.time);
+            let deadline = held.map(|(held, time)| held + time);
+            let heed = |happened| flow(self.heed(&happened));
+            return Ok(match keeper.keep(dad, deadline, heed).await? {
+                Ended::With(found) => match found? {
+                    Some(end) => Ended::With(end),
+                    // The time begins to run.
+                    None => continue,
+                },
+                Ended::Interrupted => Ended::Interrupted,
+                Ended::Over => Ended::Over,
+            });
         }
-        self.teller.say(&format!("gave up {address}"));
-        Ok(())
     }
 
-    fn take_conflict(&self, conflict: &Conflict) -> io::Result<()> {
-        let (address, mac) = (self.address, conflict.mac);
-        match conflict.how {
-            How::Advertised => warn!("{mac} says that it has {address}, which we keep"),
-            How::Checked => warn!("{mac} wants {address}, and was told that we keep it"),
+    /// Shows what happened; breaks at the end, and with nothing where the time begins to run.
+    fn heed(&mut self, happened: &Happened<Event>) -> anyhow::Result<ControlFlow<Option<End>>> {
+        let mac = self.args.keep.then(|| self.raw.mac());
+        let stage = match happened {
+            Happened::Event(event) => Stage::of(event, mac),
+            Happened::LinkDown => Some(Stage::LinkDown),
+            Happened::LinkUp => Some(Stage::LinkUp),
+        };
+        let Some(stage) = stage else {
+            return Ok(ControlFlow::Continue(()));
+        };
+        if self.show(stage)?.is_break() {
+            return Ok(ControlFlow::Break(Some(End::Unread)));
         }
-        self.teller.find(NdFinding::Conflict {
-            address,
-            mac,
-            tentative: conflict.how == How::Checked,
-            times: conflict.times,
+        Ok(match stage {
+            Stage::Free => ControlFlow::Break(Some(End::Free)),
+            Stage::Duplicate { .. } => ControlFlow::Break(Some(End::Duplicate)),
+            Stage::Held { .. } if self.held.is_none() => {
+                self.held = Some(Instant::now());
+                ControlFlow::Break(None)
+            }
+            Stage::Announced { number }
+                if self.args.once && number >= MAX_NEIGHBOR_ADVERTISEMENT =>
+            {
+                ControlFlow::Break(Some(End::Free))
+            }
+            _ => ControlFlow::Continue(()),
         })
+    }
+
+    /// Shows a step: to people those on the way only if the address is kept.
+    fn show(&self, stage: Stage) -> anyhow::Result<ControlFlow<()>> {
+        let row = ClaimRow {
+            stage,
+            address: self.args.address.address,
+            interface: self.teller.interface.clone(),
+            vlan: self.teller.vlan,
+        };
+        let is_wanted = !stage.is_detail() || self.args.keep && !self.teller.is_quiet();
+        let line = |out: &mut Vec<u8>| match is_wanted {
+            true => row.write_line(out),
+            false => Ok(()),
+        };
+        self.teller.show(|out| row.write_json(out), line)
+    }
+
+    /// Says how it ended; whether nobody else has it.
+    fn finish(&self, ended: Ended<End>, dad: &Dad) -> anyhow::Result<bool> {
+        let is_free = match ended {
+            Ended::With(End::Duplicate) => return Ok(false),
+            Ended::With(End::Free) => true,
+            // Nobody reads any more, a signal came, or the time is over.
+            Ended::With(End::Unread) | Ended::Interrupted | Ended::Over => false,
+        };
+        let address = self.args.address.address;
+        if !is_free && self.held.is_none() {
+            bail!("ended before it was found out whether {address} is free");
+        }
+        if self.args.keep && dad.state() == State::Ours {
+            let _ = self.show(Stage::Released)?;
+        }
+        Ok(true)
     }
 }

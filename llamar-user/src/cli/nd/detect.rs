@@ -1,73 +1,77 @@
 //! `llamar nd detect`: asks who has an address.
 
 use std::collections::BTreeMap;
-use std::io;
 use std::net::Ipv6Addr;
 use std::ops::ControlFlow;
-use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
 use anyhow::bail;
-use tracing::{debug, warn};
+use tracing::warn;
 
 use super::place::{self, Place, Target};
-use super::tell::{Teller, Telling};
-use super::{block_on, parse_wait, unless_interrupted};
+use super::tell::{OutputArgs, Teller};
 use crate::ask::raw::Raw;
-use crate::cli::asked;
+use crate::cli::arp::values;
+use crate::cli::dnssd::output::Read;
+use crate::cli::drive::{drive, flow};
 use crate::ether::{MacAddr, Statistics};
 use crate::link::Link;
-use crate::ndp::{self, Answer, Ask, Asker, asker, refusal};
+use crate::ndp::{self, Answer, Ask, Asker, MAX_MULTICAST_SOLICIT, asker, refusal};
 use crate::net::Membership;
-use crate::report::{NdAnswer, NdFinding};
+use crate::report::nd::{AnswerRow, EndRow};
 
 /// Arguments of `llamar nd detect`.
 #[derive(Debug, clap::Args)]
 #[command(
     disable_version_flag = true,
     after_help = "\
-Prints a line for each answer, like `fe80::2 is at 02:00:00:00:00:02  0.123 ms`; with -v also the flags of the \
-advertisement on standard error: R of a router, S solicited, O replaces what is known. Each address is asked for until it \
-is answered for; others who have it too may answer until the wait is over.
+Sends solicitations (RFC 4861 7.2.2) to the group of those who may have the address. Whoever has it answers, even where its \
+firewall drops everything else that is not Neighbor Discovery. An address is asked for until it is answered for; others who \
+have it too are heard until the wait is over.
 
-Exit codes: 0 somebody has one of the addresses; 1 nobody; 2 wrong usage, or nothing could be asked."
+Prints a line for each answer, like `fe80::2 is at 02:00:00:00:00:02  0.123 ms`. Everything else is said on standard error, \
+with -v each packet and the flags of advertisements: R of a router, S solicited, O replaces what is known.
+
+Exit codes: 0 somebody has one of the addresses; 1 nobody answered; 2 wrong usage, or nothing could be asked."
 )]
 pub struct Args {
-    /// Addresses to ask for
-    #[arg(required = true, value_name = "ADDRESS", value_parser = parse_target)]
+    /// Addresses to ask for; each may have its interface behind it, as in fe80::2%eth0
+    #[arg(required = true, value_name = "TARGET", value_parser = parse_target)]
     targets: Vec<Target>,
     #[command(flatten)]
     place: Place,
-    #[command(flatten)]
-    telling: Telling,
-    /// How many times each is asked for at most
+    /// How often each is asked for
     #[arg(
-        short, long, alias = "retry", short_alias = 'r', value_name = "N", default_value_t = 3,
+        short, long, alias = "retry", short_alias = 'r', value_name = "N", default_value_t = MAX_MULTICAST_SOLICIT,
         value_parser = clap::value_parser!(u32).range(1..)
     )]
     count: u32,
-    /// How long each question waits for answers; RFC 4861 does not want them to follow each other by less than a second
-    #[arg(short, long, value_name = "SECONDS", default_value = "1", value_parser = parse_wait)]
+    /// How long each question waits for answers; RFC 4861 wants a second between two
+    #[arg(short, long, value_name = "SECONDS", default_value = "1", value_parser = values::seconds)]
     wait: Duration,
     /// Asks from this address [default: the closest one of the interface]
     #[arg(short, long, value_name = "ADDRESS", conflicts_with = "probe")]
     source: Option<Ipv6Addr>,
     /// Asks from ::, as duplicate address detection does: nobody learns of us
-    #[arg(short = 'D', long)]
+    #[arg(long)]
     probe: bool,
-    /// Asks this station alone whether it still has the address
+    /// Asks this host alone whether it has the address
     #[arg(long, value_name = "MAC")]
     unicast: Option<MacAddr>,
-    /// Ends at the first answer for each
+    /// Ends as soon as each was answered for
     #[arg(short = '1', long)]
     single: bool,
-    /// Goes on asking when there are answers
-    #[arg(short, long, conflicts_with = "single")]
-    multiple: bool,
-    /// Asks also for what no host can have, for our own addresses, and from an address that is not ours
-    #[arg(long)]
-    force: bool,
-    /// For ndisc6's sake: names are never looked up
+    /// Asks to the end, also for what was answered for
+    #[arg(
+        short = 'm',
+        long = "all",
+        alias = "multiple",
+        conflicts_with = "single"
+    )]
+    all: bool,
+    #[command(flatten)]
+    output: OutputArgs,
+    /// For ndisc6's sake: nothing is ever looked up
     #[arg(short, long, hide = true)]
     numeric: bool,
 }
@@ -76,56 +80,43 @@ fn parse_target(text: &str) -> Result<Target, String> {
     Target::parse(text, "llamar arp detect")
 }
 
-/// Asks, and prints the answers.
-pub fn detect(args: &Args) -> ExitCode {
-    asked(block_on(run(args)))
-}
-
 /// Whether somebody has one of the addresses.
-async fn run(args: &Args) -> anyhow::Result<bool> {
+pub async fn detect(args: &Args) -> anyhow::Result<bool> {
     let mut raw = args.place.open(&args.targets).await?;
     let link = args.place.spoken(&mut raw);
     args.check(&link)?;
     let ask = args.ask(&raw, &link)?;
     let _membership = args.listen(&link);
-    let mut detection = Detection::new(args, &raw, &ask);
+    let mut asking = Asking::new(args, &raw, &ask);
     let mut asker = Asker::new(rand::make_rng(), Instant::now(), ask);
-    let driven = raw.drive(&mut asker, false, |event| detection.heed(event));
-    // None: nothing is waited for any more, or Ctrl-C.
-    let failed = match unless_interrupted(driven).await? {
-        Some(driven) => driven?,
-        None => None,
-    };
-    match failed {
-        Some(Err(error)) => Err(error.into()),
-        _ => Ok(detection.end()?),
-    }
+    let ended = drive(&raw, &mut asker, |event| flow(asking.heed(event))).await?;
+    ended.unwrap_or(Ok(()))?;
+    asking.finish()
 }
 
 impl Args {
     /// Whether it makes sense and does no harm.
     fn check(&self, link: &Link) -> anyhow::Result<()> {
         let own: Vec<Ipv6Addr> = place::all(link).collect();
-        if self.force {
-            return Ok(());
-        }
         for target in &self.targets {
-            place::unless_refused(refusal::target(target.address, &own))?;
+            let judged = refusal::target(target.address, &own);
+            self.place.unless_forced(judged)?;
         }
         if let Some(mac) = self.unicast {
-            place::unless_refused(refusal::hardware(mac))?;
+            self.place.unless_forced(refusal::hardware(mac))?;
         }
-        if let Some(source) = self.source
-            && !own.contains(&source)
-        {
-            let name = &link.name;
-            bail!("{source} is no address of {name}, answers will not come here; --force asks");
+        match self.source {
+            Some(source) if !own.contains(&source) && !self.place.force => {
+                let name = &link.name;
+                bail!(
+                    "{source} is no address of {name}, nobody would answer to us; --force does it nevertheless"
+                )
+            }
+            _ => Ok(()),
         }
-        Ok(())
     }
 
     fn ask(&self, raw: &Raw, link: &Link) -> anyhow::Result<Ask> {
-        let port = self.place.port(raw);
         let sources = match self.source {
             Some(source) => vec![source],
             None if self.probe => Vec::new(),
@@ -142,8 +133,8 @@ impl Args {
             // Whoever wants less than RetransTimer has said so.
             hasty: true,
             wait: self.wait,
-            at_once: !self.multiple,
-            ..Ask::new(port, sources, targets)
+            at_once: !self.all,
+            ..Ask::new(self.place.port(raw), sources, targets)
         })
     }
 
@@ -154,156 +145,145 @@ impl Args {
         if !self.probe {
             return None;
         }
-        let groups = self
-            .targets
-            .iter()
-            .map(|target| place::group(target.address));
-        let groups = groups.chain([place::ALL_NODES]);
-        Membership::join(link.index, groups)
+        let groups = self.targets.iter();
+        let groups = groups.map(|target| place::group(target.address));
+        Membership::join(link.index, groups.chain([place::ALL_NODES]))
             .inspect_err(|error| warn!("{error}: some answers may not be heard"))
             .ok()
     }
 }
 
 /// What was answered so far.
-struct Detection {
+struct Asking {
     teller: Teller,
     statistics: Statistics,
     /// Whether it ends when each address was answered for.
     is_single: bool,
-    /// Whether somebody who checks an address will have it.
-    is_probe: bool,
     targets: BTreeMap<Ipv6Addr, Answers>,
 }
 
 /// What was answered for an address.
 #[derive(Default)]
 struct Answers {
-    /// Those who have it, in the order in which they answered.
-    holders: Vec<MacAddr>,
-    /// Whether nobody has answered the last question yet.
-    is_open: bool,
+    /// Whether anybody was heard.
+    is_heard: bool,
+    /// Those who answered the last question.
+    answered: Vec<MacAddr>,
 }
 
-/// Holders of an address that are told of: a few are a fault, more are somebody's invention.
-const HOLDERS_MAX: usize = 16;
+/// Hosts that are told apart for one question: a few have an address by mistake, more are somebody's invention.
+const ANSWERED_MAX: usize = 16;
 
-impl Detection {
+impl Asking {
     fn new(args: &Args, raw: &Raw, ask: &Ask) -> Self {
-        let teller = Teller::new(args.telling, &args.place, raw);
+        let teller = Teller::new(args.output, &args.place, raw);
         let targets = ask.targets.iter();
         let targets: BTreeMap<_, _> = targets
             .map(|target| (target.address, Answers::default()))
             .collect();
         for &target in targets.keys() {
-            let from = ndp::source_for(target, &ask.sources).unwrap_or(Ipv6Addr::UNSPECIFIED);
             let on = teller.place();
-            match args.unicast {
-                Some(mac) => teller.say(&format!("asking {mac} for {target} on {on} from {from}")),
-                None => teller.say(&format!("asking for {target} on {on} from {from}")),
+            let to = match args.unicast {
+                Some(mac) => format!("{mac} for"),
+                None => "for".to_owned(),
+            };
+            match ndp::source_for(target, &ask.sources) {
+                Some(from) => teller.say(&format!("asking {to} {target} on {on} from {from}")),
+                None => teller.say(&format!(
+                    "asking {to} {target} on {on} without telling an address"
+                )),
             }
         }
         Self {
             teller,
             statistics: Statistics::default(),
             is_single: args.single,
-            is_probe: args.probe,
             targets,
         }
     }
 
-    fn heed(&mut self, event: asker::Event) -> ControlFlow<io::Result<()>> {
-        let told = match event {
-            asker::Event::Asked { target, number } => {
-                debug!("sent solicitation {number} for {target}");
+    /// Breaks at the end, or where nobody reads any more.
+    fn heed(&mut self, event: asker::Event) -> Read {
+        match event {
+            asker::Event::Asked { target, .. } => {
                 self.statistics.sent();
-                self.targets.entry(target).or_default().is_open = true;
-                Ok(())
+                self.targets.entry(target).or_default().answered.clear();
             }
-            asker::Event::Answer(answer) => self.take(&answer),
-            asker::Event::Claim { target, by } => self.take_claim(target, by),
-            // It is silent, but another who checks it has been heard.
-            asker::Event::Silent { target } if self.is_held(target) => Ok(()),
-            asker::Event::Silent { target } => {
-                self.teller.say(&format!("no answer for {target}"));
-                self.teller.find(NdFinding::Silent { address: target })
+            asker::Event::Answer(answer) => {
+                if self.take(&answer)?.is_break() {
+                    return Ok(ControlFlow::Break(()));
+                }
             }
-            asker::Event::Done => Ok(()),
-        };
-        let answered = || {
-            self.targets
-                .values()
-                .all(|answers| !answers.holders.is_empty())
-        };
-        match told {
-            Err(error) => ControlFlow::Break(Err(error)),
-            Ok(()) if self.is_single && answered() => ControlFlow::Break(Ok(())),
-            Ok(()) => ControlFlow::Continue(()),
+            asker::Event::Claim { target, by } => {
+                if self.take_probe(target, by)?.is_break() {
+                    return Ok(ControlFlow::Break(()));
+                }
+            }
+            // Told at the end.
+            asker::Event::Silent { .. } | asker::Event::Done => {}
         }
+        let answered = self.targets.values().all(|answers| answers.is_heard);
+        Ok(match self.is_single && answered {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        })
     }
 
-    fn is_held(&self, target: Ipv6Addr) -> bool {
-        let answers = self.targets.get(&target);
-        answers.is_some_and(|answers| !answers.holders.is_empty())
+    fn take(&mut self, answer: &Answer) -> Read {
+        let answers = self.targets.entry(answer.target).or_default();
+        let repeated = answers.note(answer.mac);
+        match answer.rtt {
+            _ if repeated => self.statistics.duplicate(),
+            Some(rtt) => self.statistics.received(rtt),
+            None => self.statistics.received_untimed(),
+        }
+        let (interface, vlan) = (&self.teller.interface, self.teller.vlan);
+        self.show(&AnswerRow::new(answer, repeated, interface, vlan))
     }
 
-    fn take(&mut self, answer: &Answer) -> io::Result<()> {
-        let row = NdAnswer::from(answer);
-        let (target, mac) = (answer.target, answer.mac);
-        debug!(
-            "{target} at {mac}: advertisement from {} at {}, flags {}",
-            answer.source,
-            answer.ether_source,
-            row.flags()
-        );
+    fn take_probe(&mut self, target: Ipv6Addr, by: MacAddr) -> Read {
         let answers = self.targets.entry(target).or_default();
-        match (std::mem::take(&mut answers.is_open), answer.rtt) {
-            (true, Some(rtt)) => self.statistics.received(rtt),
-            (true, None) => self.statistics.received_untimed(),
-            (false, _) => self.statistics.duplicate(),
+        match answers.note(by) {
+            true => self.statistics.duplicate(),
+            false => self.statistics.received_untimed(),
         }
-        answers.add(mac);
-        self.teller.find(NdFinding::Answer(row))
+        let (interface, vlan) = (&self.teller.interface, self.teller.vlan);
+        self.show(&AnswerRow::probe(target, by, interface, vlan))
     }
 
-    fn take_claim(&mut self, address: Ipv6Addr, mac: MacAddr) -> io::Result<()> {
-        if self.is_probe {
-            let answers = self.targets.entry(address).or_default();
-            match std::mem::take(&mut answers.is_open) {
-                true => self.statistics.received_untimed(),
-                false => self.statistics.duplicate(),
-            }
-            answers.add(mac);
-        }
-        self.teller.find(NdFinding::Claim { address, mac })
+    fn show(&self, row: &AnswerRow) -> Read {
+        self.teller
+            .show(|out| row.write_json(out), |out| row.write_line(out))
     }
 
-    /// Tells what came of it; whether somebody has one of the addresses.
-    fn end(self) -> io::Result<bool> {
-        for (target, answers) in &self.targets {
-            if let [first, others @ ..] = answers.holders.as_slice()
-                && !others.is_empty()
-            {
-                let others: Vec<_> = others.iter().map(MacAddr::to_string).collect();
-                warn!("{target} is at several: {first} and {}", others.join(", "));
-            }
+    /// Says what came of it; whether anybody answered.
+    fn finish(self) -> anyhow::Result<bool> {
+        let heard = self.targets.values().any(|answers| answers.is_heard);
+        let silent = self.targets.iter().filter(|(_, answers)| !answers.is_heard);
+        let silent: Vec<Ipv6Addr> = silent.map(|(target, _)| *target).collect();
+        for target in &silent {
+            self.teller.say(&format!("no answer for {target}"));
         }
-        let is_answered = |answers: &&Answers| !answers.holders.is_empty();
-        let answered = self.targets.values().filter(is_answered).count();
         self.teller.say(&self.statistics);
-        self.teller.find(NdFinding::Summary {
-            addresses: self.targets.len(),
-            answered,
+        let row = EndRow {
+            silent,
             statistics: self.statistics,
-        })?;
-        Ok(answered > 0)
+            interface: self.teller.interface.clone(),
+            vlan: self.teller.vlan,
+        };
+        let _ = self.teller.show(|out| row.write_json(out), |_| Ok(()))?;
+        Ok(heard)
     }
 }
 
 impl Answers {
-    fn add(&mut self, mac: MacAddr) {
-        if !self.holders.contains(&mac) && self.holders.len() < HOLDERS_MAX {
-            self.holders.push(mac);
+    /// Takes down who answers; whether it has answered this question before.
+    fn note(&mut self, mac: MacAddr) -> bool {
+        self.is_heard = true;
+        let repeated = self.answered.contains(&mac);
+        if !repeated && self.answered.len() < ANSWERED_MAX {
+            self.answered.push(mac);
         }
+        repeated
     }
 }

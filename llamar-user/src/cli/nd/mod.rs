@@ -1,10 +1,8 @@
-//! `llamar nd`: Neighbor Discovery by hand.
+//! `llamar nd`: asks for IPv6 addresses, tells of them, and finds out whether they are free (RFC 4861, RFC 4862, RFC 7527).
 
 use std::process::ExitCode;
-use std::time::Duration;
 
 use anyhow::Context as _;
-use tokio::signal::unix::{SignalKind, signal};
 
 mod announce;
 mod dad;
@@ -16,8 +14,6 @@ mod watch;
 
 /// Arguments of `llamar nd`.
 #[derive(Debug, clap::Args)]
-// -V is the VLAN of the commands below.
-#[command(disable_version_flag = true)]
 pub struct Args {
     #[command(subcommand)]
     command: Command,
@@ -29,7 +25,7 @@ enum Command {
     Detect(detect::Args),
     /// Tells neighbours who has an address
     Announce(announce::Args),
-    /// Finds out whether an address can be had, and holds it if it is to be kept
+    /// Finds out whether an address is free, and keeps it if it is wanted
     Dad(dad::Args),
     /// Shows who is there
     Scan(scan::Args),
@@ -39,13 +35,13 @@ enum Command {
 
 /// Does what is asked.
 pub fn nd(args: &Args) -> ExitCode {
-    match &args.command {
-        Command::Detect(args) => detect::detect(args),
-        Command::Announce(args) => announce::announce(args),
-        Command::Dad(args) => dad::dad(args),
-        Command::Scan(args) => super::asked(block_on(scan::scan(args))),
-        Command::Watch(args) => super::asked(watch::watch(args).map(|()| true)),
-    }
+    super::asked(match &args.command {
+        Command::Detect(args) => block_on(detect::detect(args)),
+        Command::Announce(args) => block_on(announce::announce(args)).map(|()| true),
+        Command::Dad(args) => block_on(dad::dad(args)),
+        Command::Scan(args) => block_on(scan::scan(args)),
+        Command::Watch(args) => watch::watch(args).map(|()| true),
+    })
 }
 
 /// Waits for something with a runtime of its own.
@@ -55,47 +51,4 @@ pub(super) fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyh
         .build()
         .context("start")?;
     runtime.block_on(work)
-}
-
-/// Waits for something; none if Ctrl-C or SIGTERM came before.
-async fn unless_interrupted<T>(work: impl Future<Output = T>) -> anyhow::Result<Option<T>> {
-    let open = |kind| signal(kind).context("listen for signals");
-    let mut interrupt = open(SignalKind::interrupt())?;
-    let mut terminate = open(SignalKind::terminate())?;
-    Ok(tokio::select! {
-        biased;
-        done = work => Some(done),
-        _ = interrupt.recv() => None,
-        _ = terminate.recv() => None,
-    })
-}
-
-/// Longest time that anybody may want to wait: an hour.
-const WAIT_MAX: f64 = 3600.0;
-/// Shortest: what is asked more often than once in a millisecond is a flood.
-const WAIT_MIN: f64 = 0.001;
-
-/// Reads a number of seconds.
-fn parse_wait(text: &str) -> Result<Duration, String> {
-    let seconds: f64 = text
-        .parse()
-        .map_err(|_| String::from("no number of seconds"))?;
-    match (WAIT_MIN..=WAIT_MAX).contains(&seconds) {
-        true => Ok(Duration::from_secs_f64(seconds)),
-        false => Err(format!("not from {WAIT_MIN} to {WAIT_MAX} seconds")),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn times_are_numbers_of_seconds_with_bounds() {
-        assert_eq!(parse_wait("0.1"), Ok(Duration::from_millis(100)));
-        assert_eq!(parse_wait("3600"), Ok(Duration::from_secs(3600)));
-        for wrong in ["", "0", "-1", "nan", "inf", "1e300", "3601", "1s", "0.0009"] {
-            assert!(parse_wait(wrong).is_err(), "{wrong}");
-        }
-    }
 }

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv6Addr};
 
-use anyhow::{anyhow, bail};
+use anyhow::bail;
 use llamar_common::wire::ndp;
 
 use crate::ask::raw::{Need, Raw, RawError};
@@ -46,8 +46,7 @@ impl Target {
 /// Arguments that tell where a command speaks.
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct Place {
-    /// Interface; may stand behind an address too, as in fe80::1%eth0 [default: the one on whose prefix the addresses
-    /// are]
+    /// Interface [default: the one on whose prefix the address is, or the only one there is]
     #[arg(
         short = 'I',
         short_alias = 'i',
@@ -56,9 +55,12 @@ pub struct Place {
         value_name = "IF"
     )]
     iface: Option<String>,
-    /// Speaks on this VLAN: frames have its tag, and those that come in need it
+    /// VLAN in which frames are sent and received
     #[arg(short = 'V', long, value_name = "ID", value_parser = clap::value_parser!(u16).range(1..=4094))]
     vlan: Option<u16>,
+    /// Does what would hurt a network, too
+    #[arg(long)]
+    pub force: bool,
 }
 
 impl Place {
@@ -80,6 +82,14 @@ impl Place {
     /// The tag of frames.
     pub fn tag(&self) -> Option<Tag> {
         self.vlan.map(Tag::vlan)
+    }
+
+    /// Refuses what is refused, unless it is forced.
+    pub fn unless_forced(&self, judged: Result<(), Refusal>) -> anyhow::Result<()> {
+        match judged {
+            Err(refusal) if !self.force => bail!("{refusal}; --force does it nevertheless"),
+            _ => Ok(()),
+        }
     }
 
     /// Where engines speak and hear.
@@ -115,11 +125,6 @@ impl Place {
         }
         Ok(name)
     }
-}
-
-/// An error that says how to do it nevertheless.
-pub fn unless_refused(refused: Result<(), Refusal>) -> anyhow::Result<()> {
-    refused.map_err(|refusal| anyhow!("{refusal}; --force does it nevertheless"))
 }
 
 /// All IPv6 addresses of an interface.
@@ -311,7 +316,7 @@ mod tests {
     fn the_interface_behind_an_address_is_the_one_that_is_named() {
         let place = |iface: Option<&str>| Place {
             iface: iface.map(String::from),
-            vlan: None,
+            ..Place::default()
         };
         let hosts = ["fe80::1%eth0", "fe80::2"].map(|text| Target::parse(text, "").unwrap());
         for given in [None, Some("eth0")] {

@@ -8,8 +8,9 @@ use anyhow::bail;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 
-use super::place::{self, Place, Target, unless_refused};
-use super::{parse_wait, unless_interrupted};
+use super::place::{self, Place, Target};
+use crate::cli::arp::values;
+use crate::cli::drive::drive;
 use crate::cli::stations::scan::{RATE_MAX, RETRIES_MAX, ScanArgs, Scanning, check_count, flow};
 use crate::config::share_prefix;
 use crate::link::Link;
@@ -52,11 +53,8 @@ pub struct Args {
     retries: u32,
     /// How long answers are waited for after each round; RFC 4861 does not want an address asked for more often than once
     /// a second
-    #[arg(short = 'w', long, value_name = "SECONDS", default_value = "1", value_parser = parse_wait)]
+    #[arg(short = 'w', long, value_name = "SECONDS", default_value = "1", value_parser = values::seconds)]
     timeout: Duration,
-    /// Asks for what nobody can have, or for very many addresses
-    #[arg(long)]
-    force: bool,
     #[command(flatten)]
     scan: ScanArgs,
 }
@@ -78,9 +76,7 @@ pub async fn scan(args: &Args) -> anyhow::Result<bool> {
         for end in [wanted.range.first, wanted.range.last] {
             let single = wanted.range.first == wanted.range.last;
             let own = if single { &sources[..] } else { &[] };
-            if !args.force {
-                unless_refused(refusal::target(end, own))?;
-            }
+            args.place.unless_forced(refusal::target(end, own))?;
         }
     }
     let ranges: Vec<Range> = args.ranges.iter().map(|wanted| wanted.range).collect();
@@ -93,7 +89,7 @@ pub async fn scan(args: &Args) -> anyhow::Result<bool> {
             "nobody lives to see the end of that: without an argument all nodes are asked at once"
         );
     }
-    check_count(count, args.rate, args.force)?;
+    check_count(count, args.rate, args.place.force)?;
     let vlan = args.place.tag().map(|tag| tag.id());
     let mut scanning = Scanning::new(&args.scan, &raw.link().name, vlan)?;
     say(&scanning, &link, &ranges, args.all_nodes);
@@ -112,7 +108,7 @@ pub async fn scan(args: &Args) -> anyhow::Result<bool> {
         survey,
     )?;
     let mut asked_last = 0;
-    let driven = raw.drive(&mut engine, false, |event| {
+    let driven = drive(&raw, &mut engine, |event| {
         match event {
             Event::Found(found) => {
                 let row =
@@ -134,9 +130,7 @@ pub async fn scan(args: &Args) -> anyhow::Result<bool> {
         }
         ControlFlow::Continue(())
     });
-    if let Some(ended) = unless_interrupted(driven).await? {
-        ended?.unwrap_or(Ok(()))?;
-    }
+    driven.await?.unwrap_or(Ok(()))?;
     scanning.finish()
 }
 

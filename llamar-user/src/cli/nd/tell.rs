@@ -5,18 +5,17 @@ use std::io;
 
 use tracing::info;
 
-use crate::ask::raw::Raw;
-use crate::report::{NdFinding, NdReport, print};
-
 use super::place::Place;
+use crate::ask::raw::Raw;
+use crate::cli::dnssd::output;
 
-/// How a command tells what it finds.
-#[derive(Clone, Copy, Debug, Default, clap::Args)]
-pub struct Telling {
-    /// Says nothing but what is found
+/// What is printed.
+#[derive(Clone, Copy, Debug, clap::Args)]
+pub struct OutputArgs {
+    /// Says nothing but results
     #[arg(short, long)]
     quiet: bool,
-    /// Prints a JSON object a line
+    /// Prints JSON, an object on each line
     #[arg(long)]
     json: bool,
 }
@@ -24,48 +23,51 @@ pub struct Telling {
 /// Tells findings.
 #[derive(Debug)]
 pub struct Teller {
-    telling: Telling,
-    interface: String,
-    vlan: Option<u16>,
+    args: OutputArgs,
+    /// The interface.
+    pub interface: String,
+    /// VLAN id of the tag that frames have.
+    pub vlan: Option<u16>,
 }
 
 impl Teller {
     /// Tells what is found there.
-    pub fn new(telling: Telling, place: &Place, raw: &Raw) -> Self {
+    pub fn new(args: OutputArgs, place: &Place, raw: &Raw) -> Self {
         Self {
-            telling,
+            args,
             interface: raw.link().name.clone(),
             vlan: place.tag().map(|tag| tag.id()),
         }
     }
 
-    /// Where it is: `eth0`, `eth0 vlan 100`.
+    /// Where it is: `eth0`, `VLAN 100 of eth0`.
     pub fn place(&self) -> String {
         match self.vlan {
-            Some(vlan) => format!("{} vlan {vlan}", self.interface),
+            Some(vlan) => format!("VLAN {vlan} of {}", self.interface),
             None => self.interface.clone(),
         }
     }
 
-    /// Tells a finding, if it is one for standard output.
-    pub fn find(&self, finding: NdFinding) -> io::Result<()> {
-        if self.telling.json {
-            let report = NdReport {
-                interface: &self.interface,
-                vlan: self.vlan,
-                finding,
-            };
-            return print(|out| report.write_json(out));
-        }
-        match finding.line() {
-            Some(line) => print(|out| io::Write::write_fmt(out, format_args!("{line}\n"))),
-            None => Ok(()),
-        }
+    /// Shows a result, as an object or a line; breaks where nobody reads any more.
+    pub fn show(
+        &self,
+        object: impl FnOnce(&mut Vec<u8>) -> io::Result<()>,
+        line: impl FnOnce(&mut Vec<u8>) -> io::Result<()>,
+    ) -> output::Read {
+        output::write(|out| match self.args.json {
+            true => object(out),
+            false => line(out),
+        })
     }
 
-    /// Says something besides, a line for each of its lines, unless quiet is wanted.
+    /// Whether people are to see steps, not only results.
+    pub fn is_quiet(&self) -> bool {
+        self.args.quiet
+    }
+
+    /// Says something besides to people, a line for each of its lines.
     pub fn say(&self, what: &impl Display) {
-        if !self.telling.quiet {
+        if !self.args.quiet && !self.args.json {
             for line in what.to_string().lines() {
                 info!("{line}");
             }

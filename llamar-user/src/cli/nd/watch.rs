@@ -8,9 +8,9 @@ use crate::cli::stations::watch::{self, WatchArgs};
 #[command(
     disable_version_flag = true,
     after_help = "\
-Listens, and sends nothing. Solicitations go to groups that this host is no member of: its interface takes them in with \
---promiscuous only, and a switch that follows the groups does not pass them on even then; advertisements to all nodes are \
-heard anyway. Prints a line for each news: the time, the interface, what it is, and a sentence.
+Listens, and sends nothing. Solicitations go to groups: the interface takes those to all of them, but a switch that follows \
+who is a member does not pass all of them on; announcements to all nodes are heard anyway. Prints a line for each news: the \
+time, the interface, what it is, and a sentence.
 
 new          a station that was not known
 new-address  another address of a station that is known

@@ -152,6 +152,10 @@ impl Ears {
             ..Options::default()
         };
         let socket = PacketSocket::with(link.index, &self.speech.filter(), options)?;
+        // RFC 4861 4.3: solicitations go to groups, of which this host is in the fewest.
+        if self.speech == Speech::Ndp {
+            socket.hear_groups(link.index)?;
+        }
         let socket = Arc::new(socket);
         let (name, to) = (Arc::from(link.name.as_str()), self.to.clone());
         let task = tokio::spawn(hear(Arc::clone(&socket), name, to));

@@ -21,7 +21,7 @@ impl Progress {
             if let Ok(style) = ProgressStyle::with_template(TEMPLATE) {
                 bar.set_style(style);
             }
-            bar
+            bar.with_message("0 found")
         }))
     }
 

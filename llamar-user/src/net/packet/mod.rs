@@ -18,7 +18,7 @@ mod tests;
 pub(crate) use system::register;
 
 use receive::receive;
-use system::{bind, dropped, promiscuous, set_option};
+use system::{all_groups, bind, dropped, promiscuous, set_option};
 
 /// Sends and receives the frames of one interface.
 #[derive(Debug)]
@@ -136,6 +136,11 @@ impl PacketSocket {
     /// Puts another filter in the place of the one there is; no frame is lost between them.
     pub fn refilter(&self, filter: &[sock_filter]) -> io::Result<()> {
         attach(SockRef::from(self.socket.get_ref()), filter)
+    }
+
+    /// Takes frames to all groups from now on, also to those of which this host is no member.
+    pub fn hear_groups(&self, device: u32) -> io::Result<()> {
+        all_groups(self.socket.get_ref(), device)
     }
 
     /// How many frames passed the filter and were lost, since this was asked last, because nobody took them in time.

@@ -37,9 +37,18 @@ pub(super) fn set_option<T: Copy>(socket: &OwnedFd, option: c_int, value: T) -> 
 
 /// Makes the interface take frames to other stations until the socket is closed: the kernel counts who wants that.
 pub(super) fn promiscuous(socket: &OwnedFd, device: u32) -> io::Result<()> {
+    join(socket, device, libc::PACKET_MR_PROMISC)
+}
+
+/// The same with frames to groups of which this host is no member.
+pub(super) fn all_groups(socket: &OwnedFd, device: u32) -> io::Result<()> {
+    join(socket, device, libc::PACKET_MR_ALLMULTI)
+}
+
+fn join(socket: &OwnedFd, device: u32, kind: c_int) -> io::Result<()> {
     let membership = libc::packet_mreq {
         mr_ifindex: index(device)?,
-        mr_type: libc::PACKET_MR_PROMISC as u16,
+        mr_type: kind as u16,
         mr_alen: 0,
         mr_address: [0; 8],
     };

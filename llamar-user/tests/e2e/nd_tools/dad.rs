@@ -117,12 +117,13 @@ fn an_address_that_the_kernel_of_another_has_is_a_duplicate_with_its_hardware_ad
         output,
         format!("{target} is a duplicate: 02:00:00:00:00:02 has it\n")
     );
-    let (code, output, errors) = nd(&scene.host, &["dad", "-q", "--json", "-Ieth0", &target]);
+    let (code, output, errors) = nd(&scene.host, &["dad", "--json", "-Ieth0", &target]);
     assert_eq!((code, errors.as_str()), (1, ""));
-    let found: Value = serde_json::from_str(&output).expect("an object");
+    let last = output.lines().last().expect("a line");
+    let found: Value = serde_json::from_str(last).expect("an object");
     assert_eq!(found["event"], "duplicate");
-    assert_eq!(found["mac"], "02:00:00:00:00:02");
-    assert_eq!(found["tentative"], false);
+    assert_eq!(found["by"], "02:00:00:00:00:02");
+    assert_eq!(found["probe"], false);
 }
 
 /// Has a kernel detect duplicates, without the delay that chance gives its first message.
@@ -173,7 +174,7 @@ fn what_is_kept_is_announced_answered_for_and_defended() {
     let announced = announced.expect("an announcement");
     assert_eq!(announced.destination, ALL_NODES);
     assert_eq!((announced.source, announced.flags), (WANTED, OVERRIDE));
-    dad.wait_for_words(&["keeping", &WANTED.to_string()]);
+    dad.wait_for_words(&[&WANTED.to_string(), "is ours on eth0, at 02:00:00:00:00:01"]);
     let target = WANTED.to_string();
     let theirs = ndisc6.output_in(&scene.peer, &["-q", "-1", &target, "eth0"]);
     assert_eq!(theirs.trim(), "02:00:00:00:00:01");
@@ -191,7 +192,7 @@ fn what_is_kept_is_announced_answered_for_and_defended() {
             .ip("-6 address show dev eth0")
             .contains("dadfailed")
     });
-    dad.wait_for_words(&["warning: 02:00:00:00:00:02 wants", &target]);
+    dad.wait_for_words(&[&target, ": 02:00:00:00:00:02 wants it too; kept it"]);
     // And so does another of our kind.
     let (code, output, _) = nd(&scene.peer, &["dad", "--force", "-Ieth0", &target]);
     assert_eq!(code, 1);
@@ -201,7 +202,7 @@ fn what_is_kept_is_announced_answered_for_and_defended() {
     );
     dad.signal(Signal::SIGINT);
     assert_eq!(dad.wait().code(), Some(0));
-    assert!(dad.said().contains("gave up"), "{}", dad.said());
+    assert!(dad.said().contains("is given back"), "{}", dad.said());
 }
 
 // RFC 4862 5.4.3: D7, D8
@@ -238,10 +239,9 @@ fn our_own_solicitation_that_comes_back_is_no_duplicate_and_others_follow() {
     assert_eq!(dad.wait().code(), Some(0));
     let said = dad.said();
     for words in [
-        "the link loops",
-        "\"event\":\"looped-back\"",
+        "\"event\":\"looped_back\",\"total\":1",
+        "\"event\":\"probed\",\"number\":4",
         "\"event\":\"free\"",
-        "\"looped_back\":1",
     ] {
         assert!(said.contains(words), "{words} in {said}");
     }
@@ -258,6 +258,12 @@ fn a_link_that_loops_for_ever_does_not_hold_us_for_ever() {
         wire.send(&asked.frame);
     }
     assert_eq!(dad.wait().code(), Some(0));
+    assert!(
+        dad.said()
+            .contains("eth0 loops, 1 of our own probes came back"),
+        "{}",
+        dad.said()
+    );
     assert!(dad.said().contains("is free"), "{}", dad.said());
 }
 
@@ -307,9 +313,57 @@ fn an_interface_whose_ipv6_is_switched_off_can_be_asked_through() {
     let (code, output, errors) = nd(&scene.host, &["dad", "-Ieth0", &target]);
     assert_eq!(code, 1, "{errors}");
     assert!(output.contains("02:00:00:00:00:02 has it"), "{output}");
-    let (code, output, errors) = nd(&scene.host, &["detect", "-1D", "-Ieth0", &target]);
+    let (code, output, errors) = nd(&scene.host, &["detect", "-1", "--probe", "-Ieth0", &target]);
     assert_eq!(code, 0, "{errors}");
     assert!(output.contains("is at 02:00:00:00:00:02"), "{output}");
+}
+
+// RFC 4862 5.4, 5.4.5: D7, D17
+#[test]
+fn an_interface_that_was_down_is_checked_anew_and_what_is_lost_meanwhile_is_lost() {
+    let scene = or_skip!(Scene::new(Path::Userspace));
+    let mut dad = start_dad(&scene.host, &["-w", "0.05", "--keep"]);
+    let target = WANTED.to_string();
+    dad.wait_for_words(&[&target, "is ours"]);
+    scene.host.ip("link set eth0 down");
+    dad.wait_for_words(&["eth0 is down"]);
+    scene.peer.ip(&format!("address add {target}/64 dev eth0"));
+    scene.host.ip("link set eth0 up");
+    dad.wait_for_words(&["is a duplicate: 02:00:00:00:00:02 has it"]);
+    assert_eq!(dad.wait().code(), Some(1), "{}", dad.said());
+}
+
+// RFC 4862 5.4.4: D7
+#[test]
+fn our_announcement_takes_the_address_from_a_kernel_that_is_checking_it() {
+    let scene = or_skip!(Scene::new(Path::Userspace));
+    with_detection(&scene.peer);
+    scene.peer.set("net/ipv6/conf/eth0/dad_transmits", "9");
+    let target = WANTED.to_string();
+    scene.peer.ip(&format!("address add {target}/64 dev eth0"));
+    let (code, ..) = nd(&scene.host, &["announce", "-q", "-c1", &target]);
+    assert_eq!(code, 0);
+    wait_until("dadfailed", || {
+        scene
+            .peer
+            .ip("-6 address show dev eth0")
+            .contains("dadfailed")
+    });
+}
+
+#[test]
+fn a_claim_that_is_interrupted_before_it_is_decided_is_a_failure() {
+    let scene = or_skip!(Scene::new(Path::Userspace));
+    let wire = scene.wire();
+    let mut dad = start_dad(&scene.host, &["-w", "10"]);
+    next_solicitation(&wire);
+    dad.signal(Signal::SIGINT);
+    assert_eq!(dad.wait().code(), Some(2));
+    assert!(
+        dad.said().contains("ended before it was found out"),
+        "{}",
+        dad.said()
+    );
 }
 
 #[test]

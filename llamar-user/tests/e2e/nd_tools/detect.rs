@@ -4,7 +4,8 @@ use std::net::Ipv6Addr;
 
 use llamar_common::testing::Mac;
 use llamar_user::ether::{MacAddr, Tag};
-use llamar_user::ndp::{Advertisement, Message};
+use llamar_user::ndp::{Advertisement, Message, Solicitation};
+use nix::sys::signal::Signal;
 use serde_json::Value;
 
 use crate::support::nd::{self, ALL_NODES, NS, Nd, group_mac, solicited_node};
@@ -68,18 +69,17 @@ fn a_kernel_that_has_an_address_is_found_with_its_hardware_address() {
     let arguments = ["detect", "-q", "-1", "--json", "-I", "eth0", &global];
     let (code, output, errors) = nd(&scene.host, &arguments);
     assert_eq!((code, errors.as_str()), (0, ""));
-    let [answer, summary] = &objects(&output)[..] else {
-        panic!("an answer and a summary: {output}");
+    let [answer, end] = &objects(&output)[..] else {
+        panic!("an answer and the end: {output}");
     };
     assert_eq!(answer["event"], "answer");
-    assert_eq!(answer["address"], global);
+    assert_eq!(answer["target"], global);
     assert_eq!(answer["mac"], "02:00:00:00:00:02");
-    assert_eq!(
-        [&answer["router"], &answer["solicited"], &answer["override"]],
-        [false, true, true]
-    );
+    assert_eq!(answer["how"], "solicited");
+    assert_eq!([&answer["router"], &answer["override"]], [false, true]);
     assert!(answer["rtt_ms"].as_f64().is_some_and(|time| time > 0.0));
-    assert_eq!([&summary["sent"], &summary["answered"]], [1, 1]);
+    assert_eq!(end["statistics"]["sent"], 1);
+    assert_eq!(end["silent"], Value::Array(Vec::new()));
 }
 
 #[test]
@@ -187,7 +187,8 @@ fn a_probe_finds_who_has_an_address_and_tells_nobody_of_us() {
     let (code, output, errors) = nd(&scene.host, &["detect", "--probe", "-1", "--json", &target]);
     assert_eq!(code, 0, "{errors}");
     let answer = &objects(&output)[0];
-    assert_eq!([&answer["solicited"], &answer["override"]], [false, true]);
+    assert_eq!(answer["how"], "unsolicited");
+    assert_eq!(answer["override"], true);
     assert_eq!(answer["mac"], "02:00:00:00:00:02");
     assert!(answer["rtt_ms"].is_number());
     let known = scene.peer.ip(&format!("neighbour show {HOST_V6} dev eth0"));
@@ -243,10 +244,10 @@ fn several_who_answer_for_an_address_are_told_of() {
     for words in [
         format!("{NOBODY} is at 02:00:00:00:00:02  "),
         format!("{NOBODY} is at 02:00:00:00:00:03  "),
-        "flags S O".into(),
-        "flags R S O".into(),
-        format!("warning: {NOBODY} is at several: 02:00:00:00:00:02 and 02:00:00:00:00:03"),
-        "1 sent, 1 received, +1 duplicates, 0% loss".into(),
+        "ms  (also at 02:00:00:00:00:02)\n".into(),
+        "(S O to fd07::1)\n".into(),
+        "(R S O to fd07::1)\n".into(),
+        "1 sent, 2 received, 0% loss".into(),
     ] {
         assert!(said.contains(&words), "{words} in {said}");
     }
@@ -307,10 +308,7 @@ fn a_vlan_is_asked_with_its_tag_and_only_its_answers_count() {
     let scene = or_skip!(Scene::new(Path::Userspace));
     let wire = scene.wire();
     let target = NOBODY.to_string();
-    let mut detect = start_nd(
-        &scene.host,
-        &["detect", "-1", "-V", "100", "--json", &target],
-    );
+    let mut detect = start_nd(&scene.host, &["detect", "-1", "-V", "100", &target]);
     let asked = wire.next(|frame| Nd::solicitation(frame, NOBODY));
     assert_eq!(asked.expect("a solicitation").vlan, Some(100));
     let rival = [2, 0, 0, 0, 0, 3];
@@ -328,11 +326,10 @@ fn a_vlan_is_asked_with_its_tag_and_only_its_answers_count() {
     }
     assert!(detect.wait().success());
     let said = detect.said();
-    assert!(said.contains("on eth0 vlan 100 from fd07::1"), "{said}");
-    let line = said.lines().find(|line| line.starts_with('{'));
-    let answer: Value = serde_json::from_str(line.expect("an answer")).expect("an object");
-    assert_eq!(answer["vlan"], 100);
-    assert_eq!(answer["mac"], "02:00:00:00:00:02");
+    assert!(said.contains("on VLAN 100 of eth0 from fd07::1"), "{said}");
+    let line = said.lines().find(|line| line.contains(" is at "));
+    let line = line.expect("an answer");
+    assert!(line.contains("02:00:00:00:00:02"), "{line}");
 }
 
 #[test]
@@ -378,4 +375,38 @@ fn ndisc6_finds_the_same() {
         frame
     };
     assert_eq!(without_label(&our), without_label(&their));
+}
+
+#[test]
+fn a_signal_ends_asking_with_what_came_of_it() {
+    let scene = or_skip!(Scene::new(Path::Userspace));
+    let wire = scene.wire();
+    let mut detect = start_nd(&scene.host, &["detect", "-w", "60", &NOBODY.to_string()]);
+    wire.next(|frame| Nd::solicitation(frame, NOBODY))
+        .expect("a solicitation");
+    detect.signal(Signal::SIGINT);
+    assert_eq!(detect.wait().code(), Some(1));
+    let said = detect.said();
+    assert!(said.contains("1 sent, 0 received, 100% loss"), "{said}");
+}
+
+// RFC 4862 5.4.3: D7
+#[test]
+fn a_probe_hears_another_who_checks_the_address() {
+    let scene = or_skip!(Scene::new(Path::Userspace));
+    let wire = scene.wire();
+    let arguments = ["detect", "--probe", "-1", "-w", "10", &NOBODY.to_string()];
+    let mut detect = start_nd(&scene.host, &arguments);
+    wire.next(|frame| Nd::solicitation(frame, NOBODY))
+        .expect("a solicitation");
+    let check = Message::Solicitation(Solicitation {
+        target: NOBODY,
+        source_mac: None,
+        nonce: None,
+    });
+    let (from, group) = (Ipv6Addr::UNSPECIFIED, solicited_node(NOBODY));
+    wire.send(&nd::frame(PEER_MAC, None, from, group, check, None));
+    assert_eq!(detect.wait().code(), Some(0));
+    let expected = format!("{NOBODY} is wanted by 02:00:00:00:00:02  (probe)");
+    assert!(detect.said().contains(&expected), "{}", detect.said());
 }

@@ -64,9 +64,9 @@ fn wrong_arguments_are_refused() {
     assert_refused(
         &scene,
         &[
-            ("detect", "<ADDRESS>..."),
-            ("detect fd07::2 -w 0", "not from 0.001 to 3600 seconds"),
-            ("detect fd07::2 -w=-1", "not from 0.001 to 3600 seconds"),
+            ("detect", "<TARGET>..."),
+            ("detect fd07::2 -w 0", "not from 0.001 to 86400 seconds"),
+            ("detect fd07::2 -w=-1", "not from 0.001 to 86400 seconds"),
             ("detect fd07::2 -c 0", "0 is not in 1.."),
             ("detect fd07::2 -V 0", "0 is not in 1..=4094"),
             ("detect fd07::2 -V 4095", "4095 is not in 1..=4094"),

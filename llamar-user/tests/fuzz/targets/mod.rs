@@ -14,6 +14,7 @@ mod ndp;
 mod respond;
 mod script;
 mod sender;
+mod stations;
 mod stream;
 
 /// Whole DNS messages: the codec, against other implementations and against itself.
@@ -98,4 +99,10 @@ fn capture() {
 #[test]
 fn arp() {
     fuzz::<arp::Arp>();
+}
+
+/// The table of who has which address, and what it is read from: packets, what was kept, lists of vendors.
+#[test]
+fn stations() {
+    fuzz::<stations::Stations>();
 }

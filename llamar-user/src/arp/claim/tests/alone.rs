@@ -100,6 +100,16 @@ fn an_address_in_use_is_not_probed_for_again_until_the_link_comes_up_again() {
 }
 
 #[test]
+fn what_was_not_sent_before_the_link_went_down_is_not_sent_afterwards() {
+    let mut bench = held(claiming(Policy::Keep));
+    let (claim, now) = (&mut bench.engine, bench.now);
+    let conflict = Packet::announcement(RIVAL).to_frame(RIVAL.mac, MacAddr::BROADCAST, None);
+    claim.handle_frame(now, &conflict);
+    claim.restart(now);
+    assert_eq!(claim.poll_transmit(), None);
+}
+
+#[test]
 fn a_clock_that_was_not_read_for_an_hour_shortens_nothing() {
     let mut bench = bench(claiming(Policy::default()));
     for _ in 0..10 {

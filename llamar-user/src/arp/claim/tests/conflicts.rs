@@ -102,6 +102,28 @@ fn what_comes_from_an_interface_of_ours_is_no_conflict() {
     }
 }
 
+// RFC 3927 2.2.1, 2.5: C7
+#[test]
+fn over_a_link_local_address_another_interface_of_ours_is_a_conflict_too() {
+    let (ip, mac) = (Ipv4Addr::new(169, 254, 7, 7), MacAddr([2, 0, 0, 0, 0, 7]));
+    let ours = || Claiming {
+        others: vec![mac],
+        candidate: Candidate::Fixed(ip),
+        ..claiming(Policy::GiveUp)
+    };
+    let mut probing = bench(ours());
+    probing.hear_packet(Packet::probe(OWN.mac, ip), MacAddr::BROADCAST);
+    assert_eq!(probing.engine.state(), State::Probing);
+    probing.hear_packet(Packet::probe(mac, ip), MacAddr::BROADCAST);
+    assert_eq!(probing.engine.state(), State::Lost);
+    let mut holding = held(ours());
+    holding.hear_packet(
+        Packet::announcement(Station { mac, ip }),
+        MacAddr::BROADCAST,
+    );
+    assert_eq!(holding.engine.state(), State::Lost);
+}
+
 /// What is announced after conflicts at these seconds, and whether the address is ours in the end.
 fn disputed(policy: Policy, at: &[u64], rules: Rules) -> (Vec<u64>, State) {
     let mut bench = with_rules(1, claiming(policy), rules);

@@ -410,6 +410,28 @@ fn an_interface_is_promiscuous_as_long_as_the_socket_is_open() {
 }
 
 #[test]
+fn an_interface_takes_frames_to_all_groups_as_long_as_the_socket_is_open() {
+    in_namespace(async || {
+        let groups = || {
+            let shown = std::process::Command::new("ip")
+                .args(["-d", "link", "show", "v0"])
+                .output()
+                .unwrap();
+            let shown = String::from_utf8(shown.stdout).unwrap();
+            let (_, rest) = shown.split_once("allmulti ").unwrap();
+            rest.split(' ').next().unwrap().parse::<u32>().unwrap()
+        };
+        let (ours, _) = bare_pair().await;
+        let socket = PacketSocket::open(ours, &all_filter()).unwrap();
+        assert_eq!(groups(), 0);
+        socket.hear_groups(ours).unwrap();
+        assert_eq!(groups(), 1);
+        drop(socket);
+        assert_eq!(groups(), 0);
+    });
+}
+
+#[test]
 fn of_a_frame_that_is_longer_than_the_buffer_the_beginning_comes_in_with_what_is_missing() {
     in_namespace(async || {
         let (ours, theirs) = bare_pair().await;

@@ -9,13 +9,11 @@ use llamar_common::wire::ethernet;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::debug;
 
-use super::place::Place;
-use crate::arp::Packet;
 use crate::ask::raw::{Raw, RawError};
 use crate::ether::{Engine, Frame, MacAddr};
 use crate::link::Watch;
 use crate::net::until;
-use crate::report::arp::Words;
+use crate::{arp, ndp, report};
 
 /// Drives an engine until it waits for nothing more, `heed` breaks with something, or a signal comes.
 pub async fn drive<E: Engine, T>(
@@ -62,7 +60,7 @@ pub enum Happened<E> {
     LinkUp,
 }
 
-/// An engine that begins anew when its link is up again (RFC 5227 2.1).
+/// An engine that begins anew when its link is up again (RFC 5227 2.1, RFC 4862 5.4).
 pub trait Restart: Engine {
     /// Begins anew.
     fn restart(&mut self, now: Instant);
@@ -78,9 +76,9 @@ pub struct Keeper<'r> {
 
 impl<'r> Keeper<'r> {
     /// For an interface that is up.
-    pub async fn new(place: &'r Place) -> anyhow::Result<Self> {
+    pub async fn new(raw: &'r Raw) -> anyhow::Result<Self> {
         Ok(Self {
-            raw: &place.raw,
+            raw,
             watch: Watch::open().await?.0,
             signals: Signals::open()?,
             is_up: true,
@@ -88,7 +86,7 @@ impl<'r> Keeper<'r> {
     }
 
     /// Drives an engine until a signal comes, a time is over, or `heed` breaks.
-    // RFC 5227 2.1: an address is probed for anew when the link is up again.
+    // RFC 5227 2.1, RFC 4862 5.4: an address is checked anew when the link is up again.
     pub async fn keep<E: Restart, T>(
         &mut self,
         engine: &mut E,
@@ -214,12 +212,16 @@ fn log(what: &str, bytes: &[u8]) {
     let vlan = frame
         .vlan()
         .map_or_else(String::new, |id| format!(" in VLAN {id}"));
-    match Packet::read(frame.payload) {
-        Ok(packet) if frame.ether_type == ethernet::ARP => {
-            let words = Words(&packet);
-            debug!("{what} {source} -> {destination}{vlan}: {words}");
-        }
-        Ok(_) => debug!("{what} {source} -> {destination}{vlan}: not ARP"),
-        Err(flaw) => debug!("{what} {source} -> {destination}{vlan}: {flaw}"),
-    }
+    let said = match frame.ether_type {
+        ethernet::ARP => match arp::Packet::read(frame.payload) {
+            Ok(packet) => report::arp::Words(&packet).to_string(),
+            Err(flaw) => flaw.to_string(),
+        },
+        ethernet::IPV6 => match ndp::Packet::read(frame.payload) {
+            Ok(packet) => report::nd::Words(&packet).to_string(),
+            Err(flaw) => flaw.to_string(),
+        },
+        other => format!("of type {other:#06x}"),
+    };
+    debug!("{what} {source} -> {destination}{vlan}: {said}");
 }
