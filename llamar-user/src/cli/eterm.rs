@@ -84,23 +84,10 @@ fn integer(text: &str) -> Result<i64, String> {
 }
 
 async fn eterm(args: &Eterm) -> anyhow::Result<()> {
-    let local = args.local.as_deref().map(str::parse::<MacAddr>);
-    let (local, remote) = (local.transpose()?, args.remote.parse::<MacAddr>()?);
+    let (local, remote) = addresses(args)?;
     let mut tap = Tap::open(Some(&args.interface), &all_filter(), BOTH_WAYS).await?;
     let mut stop = Stop::open()?;
-    let source = local.unwrap_or(tap.raw().mac());
-    if source.is_group() && !args.receive_only {
-        warn!("{source} is a group, which sends nothing: switches drop such frames");
-    }
-    let frame = Frame {
-        destination: remote,
-        source,
-        tag: None,
-        inner_tag: None,
-        ether_type: EXPERIMENTAL,
-        payload: &PAYLOAD,
-    }
-    .to_bytes();
+    let frame = frame(args, local.unwrap_or(tap.raw().mac()), remote);
     let mut output = Output::default();
     let mut buffer = vec![0; BUFFER];
     let mut next = (!args.receive_only).then(|| Instant::now() + INTERVAL);
@@ -112,20 +99,7 @@ async fn eterm(args: &Eterm) -> anyhow::Result<()> {
                 next = next.map(|next| Instant::now().max(next) + INTERVAL);
                 send(&tap, &frame)
             }
-            heard = tap.next(&mut buffer) => match heard? {
-                Heard::Frame(received) => {
-                    let frame = untagged(&mut buffer, &received);
-                    Some(block("Received:", SystemTime::now(), frame))
-                }
-                Heard::Down => {
-                    warn!("{} is down: nothing comes until it is up", args.interface);
-                    None
-                }
-                Heard::Up => {
-                    warn!("{} is up again", args.interface);
-                    None
-                }
-            },
+            heard = tap.next(&mut buffer) => received(args, heard?, &mut buffer),
         };
         if let Some(block) = block
             && !output.write(|out| writeln!(out, "{block}"))?
@@ -133,6 +107,41 @@ async fn eterm(args: &Eterm) -> anyhow::Result<()> {
             return Ok(());
         }
     }
+}
+
+/// Ours, if it is given, and the other's.
+fn addresses(args: &Eterm) -> anyhow::Result<(Option<MacAddr>, MacAddr)> {
+    let local = args.local.as_deref().map(str::parse);
+    Ok((local.transpose()?, args.remote.parse()?))
+}
+
+/// The frame that is sent again and again.
+fn frame(args: &Eterm, source: MacAddr, destination: MacAddr) -> Vec<u8> {
+    if source.is_group() && !args.receive_only {
+        warn!("{source} is a group, which sends nothing: switches drop such frames");
+    }
+    let frame = Frame {
+        destination,
+        source,
+        tag: None,
+        inner_tag: None,
+        ether_type: EXPERIMENTAL,
+        payload: &PAYLOAD,
+    };
+    frame.to_bytes()
+}
+
+/// What is printed of what came.
+fn received(args: &Eterm, heard: Heard, buffer: &mut [u8]) -> Option<String> {
+    match heard {
+        Heard::Frame(received) => {
+            let frame = untagged(buffer, &received);
+            return Some(block("Received:", SystemTime::now(), frame));
+        }
+        Heard::Down => warn!("{} is down: nothing comes until it is up", args.interface),
+        Heard::Up => warn!("{} is up again", args.interface),
+    }
+    None
 }
 
 /// Sends a frame; what is printed of it.

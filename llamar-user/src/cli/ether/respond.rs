@@ -67,18 +67,23 @@ pub async fn respond(args: &Args) -> anyhow::Result<()> {
                 engine.handle_frame(Instant::now(), frame);
             }
         }
-        while let Some(frame) = engine.poll_transmit() {
-            // Lost as on a bad link: one that does not come is asked again.
-            if let Err(error) = tap.raw().send(&frame) {
-                debug!("{error}");
-            }
-        }
+        reply(&tap, &mut engine);
         while let Some(event) = engine.poll_event() {
             shown.add(event)?;
         }
     }
     shown.end();
     Ok(())
+}
+
+/// Sends what is to be sent.
+fn reply(tap: &Tap, engine: &mut Respond) {
+    while let Some(frame) = engine.poll_transmit() {
+        // Lost as on a bad link: one that does not come is asked again.
+        if let Err(error) = tap.raw().send(&frame) {
+            debug!("{error}");
+        }
+    }
 }
 
 /// What is shown, and what of it there was.

@@ -84,7 +84,7 @@ fn frames_are_lines_with_the_payload_as_it_is_wanted() {
     let wire = scene.wire();
     let payload = b"Hi,\0 who is there?";
     for (form, lines) in [
-        ("brief", vec![r": Hi,\x00 who is the..."]),
+        ("brief", vec![r": Hi,\x00 who is ther..."]),
         ("text", vec![r": Hi,\x00 who is there?"]),
         ("hex", vec![": 48692c002077686f2069732074686572653f"]),
         (
