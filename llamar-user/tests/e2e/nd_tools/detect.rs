@@ -221,7 +221,7 @@ fn several_who_answer_for_an_address_are_told_of() {
     let scene = or_skip!(Scene::new(Path::Userspace));
     let wire = scene.wire();
     let target = NOBODY.to_string();
-    let mut detect = start_nd(&scene.host, &["detect", "-v", &target]);
+    let mut detect = start_nd(&scene.host, &["detect", "-v", "-w", "60", &target]);
     wire.next(|frame| Nd::solicitation(frame, NOBODY))
         .expect("a solicitation");
     let rival = [2, 0, 0, 0, 0, 3];
@@ -239,6 +239,8 @@ fn several_who_answer_for_an_address_are_told_of() {
             None,
         ));
     }
+    detect.wait_for_words(&["is at 02:00:00:00:00:03"]);
+    detect.signal(Signal::SIGINT);
     assert!(detect.wait().success());
     let said = detect.said();
     for words in [
@@ -308,7 +310,10 @@ fn a_vlan_is_asked_with_its_tag_and_only_its_answers_count() {
     let scene = or_skip!(Scene::new(Path::Userspace));
     let wire = scene.wire();
     let target = NOBODY.to_string();
-    let mut detect = start_nd(&scene.host, &["detect", "-1", "-V", "100", &target]);
+    let mut detect = start_nd(
+        &scene.host,
+        &["detect", "-1", "-w", "10", "-V", "100", &target],
+    );
     let asked = wire.next(|frame| Nd::solicitation(frame, NOBODY));
     assert_eq!(asked.expect("a solicitation").vlan, Some(100));
     let rival = [2, 0, 0, 0, 0, 3];
