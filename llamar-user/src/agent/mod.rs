@@ -52,7 +52,7 @@ use heartbeat::Heartbeat;
 use kernel::KernelPath;
 use mdns::Mdns;
 use members::Members;
-use presence::Presence;
+use presence::{Presence, settled};
 use proxy::Proxies;
 use sleep::Sleep;
 use voice::Voice;
@@ -350,7 +350,7 @@ impl Agent {
         // What is announced is answered for by now (RFC 5227 2.5).
         self.presence_drain();
         self.members
-            .follow(&self.groups, &members(&self.desired), full);
+            .follow(&self.groups, &members::of(&self.desired), full);
         self.listen(full);
         self.proxies.follow(&self.desired, full);
         let desired = &self.desired;
@@ -380,21 +380,6 @@ impl Agent {
     fn count(&mut self, key: LinkKey, what: &'static str) {
         *self.counts.entry(key).or_default().entry(what).or_default() += 1;
     }
-}
-
-/// What may be answered as the claims on names and addresses stand.
-fn settled(engine: &Engine, presence: &Presence, bare: &Desired) -> Desired {
-    claims::settle(engine, bare).without(|key| presence.withdrawn(key))
-}
-
-/// The interfaces on which LLMNR's groups are joined, and whether they are up.
-fn members(desired: &Desired) -> BTreeMap<u32, (String, bool)> {
-    let served = desired.links.values();
-    let served = served.filter_map(|served| {
-        let interface = served.interface.clone();
-        Some((served.device?, (interface, served.up)))
-    });
-    served.collect()
 }
 
 /// What an unanswered message is counted as: the same as in the kernel where that has a word for it.

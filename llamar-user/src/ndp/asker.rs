@@ -231,31 +231,21 @@ impl Asker {
         packet.to_frame(self.ask.port.mac, to, self.ask.port.tag)
     }
 
-    fn hear(&mut self, now: Instant, heard: Heard) {
-        match heard.packet.message {
-            Message::Advertisement(advertisement) => {
-                self.hear_advertisement(now, heard.source, heard.packet.source, advertisement);
+    fn hear(&mut self, now: Instant, heard: &Heard) {
+        let target = heard.target();
+        match &heard.packet.message {
+            Message::Advertisement(advertisement) => self.take(now, heard, advertisement),
+            Message::Solicitation(_) if heard.resolves() => {}
+            Message::Solicitation(_) if self.targets.contains_key(&target) => {
+                let by = heard.source;
+                self.outbox.tell(Event::Claim { target, by });
             }
-            Message::Solicitation(solicitation) => {
-                let target = solicitation.target;
-                let checks = heard.packet.source.is_unspecified();
-                if checks && self.targets.contains_key(&target) {
-                    self.outbox.tell(Event::Claim {
-                        target,
-                        by: heard.source,
-                    });
-                }
-            }
+            Message::Solicitation(_) => {}
         }
     }
 
-    fn hear_advertisement(
-        &mut self,
-        now: Instant,
-        ether_source: MacAddr,
-        source: Ipv6Addr,
-        advertisement: Advertisement,
-    ) {
+    // RFC 4861 7.2.5: solicited or not, it says who has the address.
+    fn take(&mut self, now: Instant, heard: &Heard, advertisement: &Advertisement) {
         let target = advertisement.target;
         let Some(asked) = self.targets.get_mut(&target) else {
             return;
@@ -263,20 +253,24 @@ impl Asker {
         let Some(last) = asked.last else {
             return;
         };
-        let mac = advertisement.target_mac.unwrap_or(ether_source);
+        let mac = advertisement.target_mac.unwrap_or(heard.source);
         let rival = asked.answerers.iter().copied().find(|known| *known != mac);
         if !asked.answerers.contains(&mac) && asked.answerers.len() < ANSWERERS_MAX {
             asked.answerers.push(mac);
         }
-        // From `::` nobody can be answered but by an advertisement to all nodes (RFC 4861 7.2.4).
-        let answers = advertisement.solicited || self.ask.sources.is_empty();
+        let to = heard.packet.destination;
+        let is_answer = match advertisement.solicited {
+            true => self.ask.sources.contains(&to),
+            // RFC 4861 7.2.4: who is asked from `::` answers to all nodes, as if it had not been asked.
+            false => self.ask.sources.is_empty(),
+        };
         self.outbox.tell(Event::Answer(Answer {
             target,
             mac,
-            ether_source,
-            source,
-            advertisement,
-            rtt: answers.then(|| now.saturating_duration_since(last)),
+            ether_source: heard.source,
+            source: heard.packet.source,
+            advertisement: advertisement.clone(),
+            rtt: is_answer.then(|| now.saturating_duration_since(last)),
             rival,
         }));
     }
@@ -299,7 +293,7 @@ impl Engine for Asker {
         if let Some(heard) = heard.filter(|heard| heard.source != self.ask.port.mac)
             && !self.is_over
         {
-            self.hear(now, heard);
+            self.hear(now, &heard);
             self.review();
         }
     }

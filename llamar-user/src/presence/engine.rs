@@ -18,7 +18,9 @@ pub struct Engine {
     links: BTreeMap<LinkKey, Link>,
     /// The hardware addresses of all interfaces of this host: none of them is another host's.
     own: BTreeSet<MacAddr>,
+    /// The pace of the links bounds these: what waits is polled after each turn.
     frames: VecDeque<Transmit>,
+    /// One for a frame that came in, or for an address that became free.
     events: VecDeque<Event>,
     rng: StdRng,
 }
@@ -120,9 +122,10 @@ impl Engine {
         for (key, link) in &mut self.links {
             while let Some(step) = link.turn(now, &mut self.rng) {
                 match step {
-                    Step::Send(frame, sent) => self.frames.push_back(Transmit {
+                    Step::Send(address, frame, sent) => self.frames.push_back(Transmit {
                         key: *key,
                         device: link.wanted.device,
+                        address,
                         frame,
                         sent,
                     }),

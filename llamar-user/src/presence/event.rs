@@ -37,7 +37,7 @@ pub enum Event {
         /// Whether it was not told of for some time.
         news: bool,
     },
-    /// No other host uses an address any more that one had used: it is answered for and announced again.
+    /// No other host uses an address any more that one had: it is answered for, and announced if it ever is.
     Free {
         /// The link.
         key: LinkKey,
@@ -78,6 +78,8 @@ pub struct Transmit {
     pub key: LinkKey,
     /// Index of the interface.
     pub device: u32,
+    /// The address that it is about.
+    pub address: IpAddr,
     /// The frame.
     pub frame: Vec<u8>,
     /// What it says.

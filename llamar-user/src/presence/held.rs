@@ -6,13 +6,17 @@ use std::time::{Duration, Instant};
 use rand::RngExt as _;
 use rand::rngs::StdRng;
 
-use super::Origin;
+use super::{Origin, Outcome};
 use crate::arp::timing::{
     ANNOUNCE_INTERVAL, ANNOUNCE_NUM, ANNOUNCE_WAIT, PROBE_MAX, PROBE_MIN, PROBE_NUM, PROBE_WAIT,
+    RATE_LIMIT_INTERVAL,
 };
-use crate::arp::{Defence, Policy};
+use crate::arp::{Defence, Policy, Then};
 use crate::config::OnAddressConflict;
 use crate::ndp::{DUP_ADDR_DETECT_TRANSMITS, MAX_NEIGHBOR_ADVERTISEMENT, RETRANS_TIMER};
+
+/// How often the time between two attempts is doubled at most: to about an hour.
+const DOUBLED_MAX: u32 = 6;
 
 /// An address of a link.
 #[derive(Debug)]
@@ -25,6 +29,8 @@ pub(super) struct Held {
     pub due: Option<Instant>,
     /// When it was announced last.
     pub announced: Option<Instant>,
+    /// How often it was taken by another host since it was last found free.
+    pub failures: u32,
     /// What is done about conflicts; none where they are only told of.
     pub defence: Option<Defence>,
 }
@@ -50,7 +56,68 @@ impl Held {
             answered: true,
             due: None,
             announced: None,
+            failures: 0,
             defence: policy(address, on_conflict).map(Defence::new),
+        }
+    }
+
+    /// The earliest time for an announcement.
+    pub fn not_before(&self, now: Instant, schedule: Schedule) -> Instant {
+        self.announced
+            .map_or(now, |announced| now.max(announced + schedule.least))
+    }
+
+    /// Another host uses an address of ours.
+    pub fn meet_other(&mut self, now: Instant, announces: bool) -> Outcome {
+        if matches!(self.phase, Phase::Taken | Phase::Probing(_)) {
+            self.lose();
+            return Outcome::Noted;
+        }
+        match self.defence.as_mut().map(|defence| defence.conflict(now)) {
+            Some(Then::GiveUp) => {
+                self.answered = false;
+                self.lose();
+                Outcome::Withdrawn
+            }
+            // RFC 5227 2.4 (c): one announcement within the interval, so none of those that were to follow.
+            Some(Then::Announce) if announces => {
+                self.phase = Phase::Announcing(1);
+                Outcome::Defended
+            }
+            _ => Outcome::Noted,
+        }
+    }
+
+    /// The host for which we answer uses its address, which is not ours to defend.
+    pub fn meet_owner(&mut self, announces: bool, withdraws: bool) -> Outcome {
+        let was = (self.phase == Phase::Taken, self.answered);
+        if withdraws || announces {
+            self.lose();
+        }
+        self.answered &= !withdraws;
+        match was {
+            (_, true) if withdraws => Outcome::Withdrawn,
+            (false, true) if announces => Outcome::Unannounced,
+            _ => Outcome::Noted,
+        }
+    }
+
+    /// How long nothing has to be heard of another host before the address is probed for again.
+    // RFC 5227 2.1.1: new attempts are a minute apart. Where nothing but announcements depends on them they become rarer,
+    // so that a long list of addresses that others have makes no traffic for ever.
+    pub fn quiet(&self) -> Duration {
+        match self.answered {
+            true => {
+                RATE_LIMIT_INTERVAL * 2u32.pow(self.failures.saturating_sub(1).min(DOUBLED_MAX))
+            }
+            false => RATE_LIMIT_INTERVAL,
+        }
+    }
+
+    fn lose(&mut self) {
+        if self.phase != Phase::Taken {
+            self.phase = Phase::Taken;
+            self.failures = self.failures.saturating_add(1);
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::net::{IpAddr, Ipv4Addr};
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use rand::rngs::StdRng;
 
@@ -11,22 +11,18 @@ use super::queue::Queue;
 use super::records::Records;
 use super::speak::speak;
 use super::{Origin, Outcome, Sent, Wanted};
-use crate::arp::timing::RATE_LIMIT_INTERVAL;
-use crate::arp::{Pace, Then};
+use crate::arp::Pace;
 use crate::config::OnAddressConflict;
 use crate::ether::MacAddr;
 
 /// Frames that are sent in a second at most, so that many addresses make no storm.
 const FRAMES_PER_SECOND: u32 = 50;
 
-/// How long nothing has to be heard of another host with an address before it is probed for again.
-const QUIET: Duration = RATE_LIMIT_INTERVAL;
-
 /// What came of a turn.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Step {
     /// A frame is to be sent.
-    Send(Vec<u8>, Sent),
+    Send(IpAddr, Vec<u8>, Sent),
     /// An address that another host had is free.
     Free(IpAddr),
 }
@@ -217,7 +213,8 @@ impl Link {
             }
             // RFC 5227 2.1.1, 2.3: nobody has it; the announcement is due now.
             Phase::Probing(_) => {
-                let news = !std::mem::replace(&mut held.answered, true);
+                let news = held.failures > 0;
+                (held.answered, held.failures) = (true, 0);
                 held.phase = if announces {
                     Phase::Announcing(schedule.announcements)
                 } else {
@@ -259,7 +256,7 @@ impl Link {
     fn say(&mut self, now: Instant, address: IpAddr, probe: bool, rng: &mut StdRng) -> Step {
         self.pace.spend(now);
         let (frame, sent) = speak(&self.wanted, address, probe, rng);
-        Step::Send(frame, sent)
+        Step::Send(address, frame, sent)
     }
 
     /// Whether an address is ours here.
@@ -308,53 +305,11 @@ impl Link {
         let due = match (outcome, held.phase) {
             _ if !up => held.due,
             (Outcome::Defended, _) => Some(held.not_before(now, Schedule::of(address))),
-            (_, Phase::Taken) => Some(now + QUIET),
+            (_, Phase::Taken) => Some(now + held.quiet()),
             _ => held.due,
         };
         self.put(address, due);
         let news = self.records.conflict(now, address, culprit, outcome);
         Some((origin, outcome, news))
-    }
-}
-
-impl Held {
-    /// The earliest time for an announcement.
-    fn not_before(&self, now: Instant, schedule: Schedule) -> Instant {
-        self.announced
-            .map_or(now, |announced| now.max(announced + schedule.least))
-    }
-
-    /// Another host uses an address of ours.
-    fn meet_other(&mut self, now: Instant, announces: bool) -> Outcome {
-        if matches!(self.phase, Phase::Taken | Phase::Probing(_)) {
-            self.phase = Phase::Taken;
-            return Outcome::Noted;
-        }
-        match self.defence.as_mut().map(|defence| defence.conflict(now)) {
-            Some(Then::GiveUp) => {
-                (self.phase, self.answered) = (Phase::Taken, false);
-                Outcome::Withdrawn
-            }
-            // RFC 5227 2.4 (c): one announcement within the interval, so none of those that were to follow.
-            Some(Then::Announce) if announces => {
-                self.phase = Phase::Announcing(1);
-                Outcome::Defended
-            }
-            _ => Outcome::Noted,
-        }
-    }
-
-    /// The host for which we answer uses its address, which is not ours to defend.
-    fn meet_owner(&mut self, announces: bool, withdraws: bool) -> Outcome {
-        let was = (self.phase == Phase::Taken, self.answered);
-        if withdraws || announces {
-            self.phase = Phase::Taken;
-        }
-        self.answered &= !withdraws;
-        match was {
-            (_, true) if withdraws => Outcome::Withdrawn,
-            (false, true) if announces => Outcome::Unannounced,
-            _ => Outcome::Noted,
-        }
     }
 }

@@ -15,6 +15,7 @@ mod beside;
 mod claims;
 mod conflict;
 mod dnssd;
+mod ether;
 mod floods;
 mod ground;
 mod lifecycle;

@@ -10,9 +10,11 @@ use llamar_common::abi::LinkKey;
 use rand::rngs::StdRng;
 
 use self::watches::Watches;
+use super::claims;
 use super::tap::Received;
 use crate::config::Config;
 use crate::link::Links;
+use crate::llmnr;
 use crate::presence::{Engine, Event, Heard, Record, Transmit};
 use crate::state::{Desired, presence};
 
@@ -104,6 +106,11 @@ impl Presence {
     pub fn records(&self, key: LinkKey) -> impl Iterator<Item = &Record> {
         self.engine.records(key)
     }
+}
+
+/// What may be answered as the claims on names and addresses stand.
+pub fn settled(names: &llmnr::engine::Engine, presence: &Presence, bare: &Desired) -> Desired {
+    claims::settle(names, bare).without(|key| presence.withdrawn(key))
 }
 
 /// The interfaces that forward IPv6: there this host is a router (RFC 4861 7.2.6, 4.4). Where that cannot be read it is

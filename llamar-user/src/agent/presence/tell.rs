@@ -50,10 +50,17 @@ impl Agent {
 
     fn presence_transmit(&mut self, transmit: &Transmit) {
         let outcome = match self.presence.transmit(transmit) {
-            Ok(()) => transmit.sent.as_str(),
+            Ok(()) => {
+                let (what, address) = (transmit.sent.as_str(), transmit.address);
+                debug!("{}: {what} for {address}", self.place(transmit.key));
+                what
+            }
             Err(error) => {
-                let what = transmit.sent.as_str();
-                debug!("send an {what} on {}: {error}", self.place(transmit.key));
+                let (what, address) = (transmit.sent.as_str(), transmit.address);
+                debug!(
+                    "{}: {what} for {address}: {error}",
+                    self.place(transmit.key)
+                );
                 "announcement-failed"
             }
         };
@@ -94,7 +101,7 @@ impl Agent {
             }
             Event::Free { key, address } => {
                 let place = self.place(key);
-                info!("{place}: no other host uses {address} any more: answered for again");
+                info!("{place}: no other host uses {address} any more: it is answered for");
             }
         }
     }

@@ -1,7 +1,7 @@
 //! The packet sockets by which addresses are announced and others that use them are heard, one for each interface. The
 //! kernel lets in only what may be a conflict, so that the agent sleeps through the ARP traffic of others.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::io;
 
 use libc::sock_filter;
@@ -18,7 +18,8 @@ const WAITING_MAX: usize = 256;
 /// The sockets by the index of their interface.
 pub struct Watches {
     watches: BTreeMap<u32, Watch>,
-    failed: BTreeSet<u32>,
+    /// What failed on which interface.
+    failed: BTreeMap<u32, String>,
     sender: mpsc::Sender<Received>,
     receiver: mpsc::Receiver<Received>,
 }
@@ -34,7 +35,7 @@ impl Watches {
         let (sender, receiver) = mpsc::channel(WAITING_MAX);
         Self {
             watches: BTreeMap::new(),
-            failed: BTreeSet::new(),
+            failed: BTreeMap::new(),
             sender,
             receiver,
         }
@@ -43,26 +44,30 @@ impl Watches {
     /// Opens the sockets that are needed, has the others listen for what is ours now, and closes those that are not
     /// needed. `again` tries once more what failed before.
     pub fn follow(&mut self, needed: BTreeMap<u32, Watched>, again: bool) {
-        if again {
-            self.failed.clear();
-        }
+        // What is still so at the next attempt is not said again.
+        let mut before = std::mem::take(&mut self.failed);
+        before.retain(|device, _| needed.contains_key(device));
         self.watches
             .retain(|device, watch| needed.contains_key(device) && !watch.tap.is_lost());
-        self.failed.retain(|device| needed.contains_key(device));
         for (device, watched) in needed {
             let result = match self.watches.get_mut(&device) {
                 Some(watch) => watch.follow(watched),
-                None if self.failed.contains(&device) => Ok(()),
+                None if !again && before.contains_key(&device) => continue,
                 None => self.open(device, watched),
             };
-            if let Err(error) = result {
-                self.watches.remove(&device);
-                self.failed.insert(device);
+            let Err(error) = result else {
+                before.remove(&device);
+                continue;
+            };
+            self.watches.remove(&device);
+            let reason = error.to_string();
+            if before.insert(device, reason.clone()).as_ref() != Some(&reason) {
                 warn!(
-                    "{error}; addresses on it are neither announced nor watched over; tried again within a minute"
+                    "{reason}; addresses on it are neither announced nor watched over; tried again every minute"
                 );
             }
         }
+        self.failed = before;
     }
 
     fn open(&mut self, device: u32, watched: Watched) -> io::Result<()> {

@@ -18,6 +18,7 @@ use crate::report::arp::{AnswerRow, EndRow};
 /// Options of both.
 #[derive(Clone, Debug, clap::Args)]
 pub struct AskArgs {
+    /// Where is asked.
     #[command(flatten)]
     pub place: PlaceArgs,
     #[command(flatten)]

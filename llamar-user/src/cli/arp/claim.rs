@@ -30,7 +30,7 @@ anew. The address is not assigned to the interface: that is for you to do (ip ad
 Prints a line for each step.
 
 Exit codes: 0 it was ours, until Ctrl-C, --for or --once; 1 another host has it, from the beginning or later; 2 wrong usage, \
-failure, or ended before it was ours."
+failure, or ended while it was not ours."
 )]
 pub struct Args {
     /// Address to claim; with --link-local the one that is tried first
@@ -219,7 +219,9 @@ impl<'a> Steps<'a> {
         let (address, on) = (self.address, self.place.name());
         let has_it = self.place.own.iter().any(|own| own.ip == address);
         if self.args.output.tells() && self.held.is_none() && !has_it {
-            info!("{address} is not assigned to {on}: ip address add {address}/... dev {on}");
+            let usual = if address.is_link_local() { 16 } else { 32 };
+            let prefix = self.place.prefix_of(address).unwrap_or(usual);
+            info!("{address} is not assigned to {on}: ip address add {address}/{prefix} dev {on}");
         }
         match self.held.replace(self.held.unwrap_or_else(Instant::now)) {
             None if self.args.time.is_some() => ControlFlow::Break(None),
@@ -249,7 +251,7 @@ impl<'a> Steps<'a> {
         claim.release();
         let _ = self.show(Stage::Released)?;
         if !was_held {
-            bail!("ended before {} was ours", self.address);
+            bail!("ended while {} was not ours", self.address);
         }
         Ok(true)
     }

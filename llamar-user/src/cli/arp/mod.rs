@@ -52,7 +52,7 @@ pub fn arp(args: &Args) -> ExitCode {
         Command::Request(args) => super::asked(block_on(request::request(args))),
         Command::Announce(args) => told(block_on(announce::announce(args))),
         Command::Reply(args) => told(block_on(reply::reply(args))),
-        Command::Update(args) => told(block_on(update::update(args))),
+        Command::Update(args) => super::asked(block_on(update::update(args))),
         Command::Scan(args) => super::asked(block_on(scan::scan(args))),
         Command::Watch(args) => told(watch::watch(args)),
         Command::Claim(args) => super::asked(block_on(claim::claim(args))),

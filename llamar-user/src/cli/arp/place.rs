@@ -11,6 +11,7 @@ use crate::net::arp_filter;
 
 /// An open interface.
 pub struct Place {
+    /// What frames go through.
     pub raw: Raw,
     /// Where our addresses are: the interface, or that of the VLAN.
     spoken: Link,
@@ -70,6 +71,12 @@ impl Place {
             .or_else(|| self.own.iter().find(same_kind).copied())
             .or_else(|| self.own.first().copied())
             .map(|own| own.ip)
+    }
+
+    /// How many bits the network of an address has, if one of ours is on it.
+    pub fn prefix_of(&self, target: Ipv4Addr) -> Option<u8> {
+        let near = usable(&self.spoken).find(|address| is_near(address, target));
+        near.map(|address| address.prefix)
     }
 
     /// The networks of our addresses, if an address is on none of them.

@@ -13,8 +13,11 @@ use crate::report::arp::ToldRow;
 
 /// Shows packets as they are sent.
 pub struct Teller<'a> {
+    /// Where they are sent.
     pub place: &'a Place,
+    /// How that was told.
     pub args: &'a PlaceArgs,
+    /// What is shown.
     pub output: OutputArgs,
 }
 

@@ -5,6 +5,7 @@ use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
 use anyhow::bail;
+use tracing::error;
 
 use super::announce::{AsForm, stations};
 use super::ask;
@@ -25,7 +26,7 @@ has it, and if nobody answers broadcasts that it is here. With -e only some host
 
 Prints a line for each packet that tells of an address.
 
-Exit codes: 0 sent; 2 wrong usage, another host has the address, or it could not be sent."
+Exit codes: 0 sent; 1 another host has one of the addresses, and nobody was told; 2 wrong usage, or it could not be sent."
 )]
 pub struct Args {
     /// Addresses that are here now
@@ -54,8 +55,8 @@ pub struct Args {
     output: OutputArgs,
 }
 
-/// Asks, and tells.
-pub async fn update(args: &Args) -> anyhow::Result<()> {
+/// Asks, and tells; whether it was told, for no other host has one of the addresses.
+pub async fn update(args: &Args) -> anyhow::Result<bool> {
     let addresses = ask::once(args.addresses.iter().chain(&args.src_ip).copied());
     let place = Place::open(&args.place, &addresses).await?;
     let stations = stations(&place, &args.place, &args.source, &addresses)?;
@@ -63,8 +64,8 @@ pub async fn update(args: &Args) -> anyhow::Result<()> {
         args.place
             .unless_forced(refusal::detected(*host, &place.all))?;
     }
-    if !args.place.force {
-        refuse_what_is_taken(args, &place, &addresses).await?;
+    if !args.place.force && is_taken(args, &place, &addresses).await? {
+        return Ok(false);
     }
     let teller = Teller {
         place: &place,
@@ -81,20 +82,17 @@ pub async fn update(args: &Args) -> anyhow::Result<()> {
             padding: args.source.pad,
             ..Announcing::default()
         };
-        return teller.announce(how, &stations).await;
+        teller.announce(how, &stations).await?;
+        return Ok(true);
     }
     for station in stations {
         tell_hosts(args, &teller, station).await?;
     }
-    Ok(())
+    Ok(true)
 }
 
-/// Asks once whether another host has one of the addresses.
-async fn refuse_what_is_taken(
-    args: &Args,
-    place: &Place,
-    addresses: &[Ipv4Addr],
-) -> anyhow::Result<()> {
+/// Asks once whether another host has one of the addresses, and says so.
+async fn is_taken(args: &Args, place: &Place, addresses: &[Ipv4Addr]) -> anyhow::Result<bool> {
     let probe = Ask {
         count: Some(1),
         wait: args.interval,
@@ -110,13 +108,13 @@ async fn refuse_what_is_taken(
     };
     let taken = drive(&place.raw, &mut asker, heed).await?;
     match taken {
-        Some(answer) => bail!(
-            "{} has {}: nobody is told; --force tells nevertheless",
-            answer.mac,
-            answer.target
-        ),
+        Some(answer) => {
+            let (mac, address) = (answer.mac, answer.target);
+            error!("{mac} has {address}: nobody is told; --force tells nevertheless");
+            Ok(true)
+        }
         None if !asker.is_done() => bail!("interrupted: nobody is told"),
-        None => Ok(()),
+        None => Ok(false),
     }
 }
 

@@ -4,7 +4,7 @@
 
 use std::convert::Infallible;
 use std::fmt::Display;
-use std::io::Write as _;
+use std::io::{ErrorKind, Write as _};
 use std::net::Ipv4Addr;
 use std::ops::ControlFlow;
 use std::process::ExitCode;
@@ -178,10 +178,11 @@ fn told(error: &RawError) -> Refused {
         RawError::Receive { source, .. } => ("recvfrom", source),
         other => return other.to_string(),
     };
-    let reason = match source.raw_os_error() {
-        Some(number) => Errno::from_raw(number).desc().to_owned(),
-        None => source.to_string(),
+    let number = match source.kind() {
+        ErrorKind::PermissionDenied => Some(Errno::EPERM),
+        _ => source.raw_os_error().map(Errno::from_raw),
     };
+    let reason = number.map_or_else(|| source.to_string(), |number| number.desc().to_owned());
     format!("{call} : {reason}")
 }
 

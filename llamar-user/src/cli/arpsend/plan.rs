@@ -56,25 +56,33 @@ pub enum Command {
 /// A command line.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Plan {
+    /// What is to be done.
     pub command: Command,
+    /// Where.
     pub interface: String,
     /// How many rounds; `None` is for ever.
     pub count: Option<u32>,
     /// Between rounds, and after the last.
     pub interval: Duration,
-    /// Of the Ethernet header.
+    /// The Ethernet source.
     pub source: Option<MacAddr>,
+    /// The Ethernet destination.
     pub destination: Option<MacAddr>,
-    /// Of the packet.
+    /// The sender's hardware address in the packet.
     pub sender_mac: Option<MacAddr>,
+    /// The target's.
     pub target_mac: Option<MacAddr>,
+    /// The sender's address.
     pub sender: Option<Ipv4Addr>,
+    /// The addresses that are asked for, or told.
     pub targets: Vec<Ipv4Addr>,
     /// An address with a colon.
     pub ipv6: Option<String>,
     /// Whether the first answer ends it.
     pub at_once: bool,
+    /// Whether each packet is told.
     pub is_verbose: bool,
+    /// Whether to go on where that is unusual, or would hurt the link.
     pub force: bool,
 }
 

@@ -11,7 +11,7 @@ use libc::sock_filter;
 use tracing::warn;
 
 use super::fields::{OutputArgs, PlaceArgs, mac, seconds, vlan};
-use super::{Output, Stop, note};
+use super::{Output, Stop, counted, note};
 use crate::ask::tap::{BUFFER, FRAME_MAX, Heard, Tap};
 use crate::ether::{EtherType, MacAddr};
 use crate::net::capture::PcapWriter;
@@ -235,10 +235,11 @@ impl<'a> Shown<'a> {
 
     fn end(&self, dropped: u32) {
         if dropped > 0 {
-            warn!("{dropped} frames were lost: they came faster than they were taken");
+            let dropped = counted(dropped.into(), "frame was", "frames were");
+            warn!("{dropped} lost: more came than were taken in time");
         }
         if !self.args.output.quiet {
-            note(format_args!("{} frames", self.frames));
+            note(counted(self.frames, "frame", "frames"));
         }
     }
 }

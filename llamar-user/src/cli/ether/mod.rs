@@ -14,8 +14,10 @@ mod respond;
 mod send;
 mod stop;
 
-pub(super) use output::{Output, note};
+pub(super) use output::Output;
 pub(super) use stop::Stop;
+
+use output::{counted, note};
 
 /// Arguments of `llamar ether`.
 #[derive(Debug, clap::Args)]

@@ -31,3 +31,8 @@ impl Output {
 pub fn note(text: impl Display) {
     let _ = writeln!(io::stderr(), "{text}");
 }
+
+/// A number of things: `1 frame`, `2 frames`.
+pub fn counted(number: u64, one: &str, several: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { several })
+}

@@ -7,7 +7,7 @@ use rand::rngs::{StdRng, SysRng};
 use tracing::{debug, warn};
 
 use super::fields::{OutputArgs, PlaceArgs, seconds};
-use super::{Output, Stop, note};
+use super::{Output, Stop, counted, note};
 use crate::ask::tap::{BUFFER, Heard, Tap};
 use crate::ether::Engine as _;
 use crate::ether::echo::{EXPERIMENTAL, Respond, Responded};
@@ -130,10 +130,9 @@ impl<'a> Shown<'a> {
 
     fn end(&self) {
         if !self.args.output.quiet {
-            note(format_args!(
-                "{} replies, {} requests ignored",
-                self.replies, self.ignored
-            ));
+            let replies = counted(self.replies, "reply", "replies");
+            let ignored = counted(self.ignored, "request", "requests");
+            note(format_args!("{replies}, {ignored} ignored"));
         }
     }
 }

@@ -59,9 +59,17 @@ impl Hosts {
         }
     }
 
-    /// Whether an address was heard, so that nobody need be looked for there.
-    pub fn knows(&self, address: Ipv6Addr) -> bool {
+    /// Whether an address was heard.
+    fn knows(&self, address: Ipv6Addr) -> bool {
         self.hosts.contains_key(&address)
+    }
+
+    /// Whether an address need not be asked for: it was heard, or asked for within the interval.
+    // RFC 4861 7.2.2: D15. Ranges may overlap.
+    pub fn is_settled(&self, now: Instant, address: Ipv6Addr) -> bool {
+        let asked = self.expected.get(&address);
+        let lately = |asked: &Instant| now.saturating_duration_since(*asked) < self.interval;
+        self.knows(address) || asked.is_some_and(lately)
     }
 
     /// An address is asked for; an answer may come.

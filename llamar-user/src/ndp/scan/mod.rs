@@ -121,7 +121,7 @@ impl Scan {
         for item in self.plan.by_ref() {
             match item {
                 Item::Holder(address)
-                    if self.hosts.knows(address) || !self.survey.asks(address) =>
+                    if self.hosts.is_settled(now, address) || !self.survey.asks(address) =>
                 {
                     skipped += 1;
                 }

@@ -226,14 +226,15 @@ fn of_several_who_answer_each_knows_its_rival() {
     assert!(rivals[4..].iter().all(|rival| *rival == Some(mac(7))));
 }
 
-// RFC 4861 7.2.5: solicited or not, an advertisement tells who has the address; only a solicited one tells a time.
+// RFC 4861 7.2.4, 7.2.5
 #[test]
-fn an_unsolicited_advertisement_tells_no_time() {
+fn an_unsolicited_advertisement_tells_no_time_nor_does_an_answer_to_another() {
     let mut clock = clock(ask(vec![everybody(target())]));
     clock.hear(&frame(7, 0, &unsolicited(7, target())));
+    clock.hear(&frame(7, 9, &solicited(7, target(), ip("fe80::9"))));
     let answers = answers(clock.found());
-    assert_eq!(answers.len(), 1);
-    assert_eq!(answers[0].rtt, None);
+    let times: Vec<_> = answers.iter().map(|answer| answer.rtt).collect();
+    assert_eq!(times, [None, None]);
 }
 
 // RFC 4861 7.1.2: D13

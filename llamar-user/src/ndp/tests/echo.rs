@@ -25,7 +25,7 @@ fn an_echo_request_to_all_nodes_byte_for_byte() {
     assert_eq!(seen(&sent).kind, 128);
 }
 
-// RFC 4443 4.2: the reply has what the request had.
+// RFC 4443 4.2
 #[test]
 fn a_reply_goes_back_with_the_same_numbers_and_data() {
     let reply = request().answer(ip("fe80::2"));

@@ -200,6 +200,23 @@ fn no_address_is_asked_for_twice_within_a_second() {
     assert!(clock.frames.last().unwrap().0 < ms(100));
 }
 
+// RFC 4861 7.2.2: D15
+#[test]
+fn where_ranges_overlap_an_address_is_asked_for_once_in_a_round() {
+    let ranges = vec![
+        Range::prefix(ip("2001:db8::"), 125),
+        ip("2001:db8::5").into(),
+        Range::prefix(ip("2001:db8::"), 125),
+    ];
+    let mut clock = clock(addresses(ranges));
+    clock.run();
+    assert_eq!(clock.frames.len(), 7 * 3);
+    let total = 17 * 3;
+    let asked = total;
+    let progress = Event::Progress { asked, total };
+    assert!(clock.found().contains(&progress));
+}
+
 #[test]
 fn frames_are_paced_as_asked_for() {
     for (rate, per_second) in [(100, 100), (5000, 5000), (u32::MAX, 10_000)] {

@@ -79,6 +79,13 @@ fn a_proxied_address_that_somebody_has_is_not_announced_but_answered_for() {
         assert_eq!(scene.events(), [conflict]);
         // Later it is free.
         assert_eq!(scene.run(12_000).len(), 5);
+        assert_eq!(
+            scene.events(),
+            [Event::Free {
+                key: KEY,
+                address: A
+            }]
+        );
     }
 }
 
@@ -158,6 +165,25 @@ fn more_proxied_addresses_than_others_should_hear_of_are_not_announced() {
     });
     // All is told anew: the rest is five frames each.
     assert_eq!(scene.run(200_000).len(), 5 * PROXIED_MAX + 2);
+}
+
+// RFC 5227 2.1.1: C8
+#[test]
+fn a_proxied_address_that_others_have_for_good_is_probed_for_ever_more_rarely() {
+    let mut scene = proxied(Presence::default(), &[A]);
+    let mut probes = Vec::new();
+    while scene.now < scene.start + Duration::from_secs(6 * 3600) {
+        if let Some((at, ..)) = scene.run(1_000).first() {
+            probes.push(*at / 60_000);
+            scene.contest(A);
+        }
+    }
+    assert_eq!(probes, [0, 1, 3, 7, 15, 31, 63, 127, 191, 255, 319]);
+    scene.change(|wanted| wanted.presence.on_conflict = OnAddressConflict::Withdraw);
+    scene.run(10_000);
+    // Whoever does not answer for it has it back soon.
+    scene.contest(A);
+    assert_eq!(scene.run(70_000).len(), 5);
 }
 
 #[test]

@@ -188,7 +188,7 @@ fn two_hosts_with_one_address_are_told_apart() {
     scene.host.ip(&format!("address add {HOST_V4}/24 dev eth0"));
     scene.peer.ip(&format!("address add {PEER_V4}/24 dev eth0"));
     let wire = scene.wire();
-    let mut detect = start(&scene.host, "detect 10.7.0.2 --ask --all -c 1 -w 0.5 -v");
+    let mut detect = start(&scene.host, "detect 10.7.0.2 --ask --all -c 1 -w 1.5 -v");
     let asked = wire.next(|frame| Arp::decode(frame).filter(|arp| arp.operation == 1));
     assert_eq!(asked, Some(request(HOST_V4, PEER_V4)));
     // An other host answers too, behind a proxy.
@@ -250,7 +250,7 @@ fn a_host_that_probes_for_the_same_address_is_heard() {
 fn a_vlan_is_asked_in_and_machines_read_objects() {
     let scene = or_skip!(quiet_scene());
     let wire = scene.wire();
-    let line = "detect 10.7.0.2 10.7.0.9 -I eth0 -V 7 --priority 5 -c 1 -w 0.5 --json";
+    let line = "detect 10.7.0.2 10.7.0.9 -I eth0 -V 7 --priority 5 -c 1 -w 1.5 --json";
     let mut detect = start(&scene.host, line);
     let frames = [(); 2].map(|()| {
         let frame = wire.next(|frame| Arp::decode(frame).map(|_| frame.to_vec()));
@@ -259,13 +259,6 @@ fn a_vlan_is_asked_in_and_machines_read_objects() {
     // Priority 5, VLAN 7.
     let has_tag = |frame: &Vec<u8>| frame[12..16] == [0x81, 0, 0xa0, 7];
     assert!(frames.iter().all(has_tag), "{frames:?}");
-    assert_dissected(
-        &frames,
-        &[
-            "Who has 10.7.0.2? (ARP Probe)",
-            "Who has 10.7.0.9? (ARP Probe)",
-        ],
-    );
     // Only who is in this VLAN is heard; with what priority is no matter.
     let silent = [10, 7, 0, 9].into();
     for (tag, has) in [
@@ -276,6 +269,14 @@ fn a_vlan_is_asked_in_and_machines_read_objects() {
         wire.send(&reply(tag, PEER_MAC, PEER_MAC, has, NOBODY));
     }
     assert_eq!(detect.wait().code(), Some(0));
+    // Only now: tshark takes its time, and the answers are waited for.
+    assert_dissected(
+        &frames,
+        &[
+            "Who has 10.7.0.2? (ARP Probe)",
+            "Who has 10.7.0.9? (ARP Probe)",
+        ],
+    );
     let out = detect.said();
     let rows: Vec<Value> = out
         .lines()

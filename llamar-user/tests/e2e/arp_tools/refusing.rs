@@ -1,9 +1,10 @@
 //! What `llamar arp` refuses: exit code 2, and a text that says what to do.
 
+use crate::support::agent::{LLAMAR, finish};
 use crate::support::net::Net;
 use crate::support::scene::{HOST_V4, Path, Scene};
 
-use super::{arp, arp_frames, quiet_scene};
+use super::{Arpsend, arp, arp_frames, quiet_scene, said};
 
 /// Asserts that a command ends with 2, prints nothing, and says all of these words.
 #[track_caller]
@@ -194,4 +195,30 @@ fn unfit_interfaces_are_told_with_what_to_do() {
         code == 1 && errors.contains("asking for 10.7.0.2 on eth0 "),
         "{errors}"
     );
+}
+
+#[test]
+fn without_the_right_to_raw_frames_that_is_told() {
+    let scene = or_skip!(quiet_scene());
+    scene.host.ip(&format!("address add {HOST_V4}/24 dev eth0"));
+    let arpsend = Arpsend::new();
+    for (program, arguments, words) in [
+        (
+            LLAMAR.to_owned(),
+            "arp detect 10.7.0.2",
+            "needs CAP_NET_RAW",
+        ),
+        (
+            arpsend.path(),
+            "-D -e 10.7.0.2 eth0",
+            "arpsend: socket : Operation not permitted\n",
+        ),
+    ] {
+        let mut command = scene.host.service("setpriv");
+        command.args(["--bounding-set", "-net_raw", "--", &program]);
+        command.args(arguments.split_whitespace());
+        let (code, out, errors) = said(&finish(command));
+        assert_eq!((code, &*out), (2, ""), "{errors}");
+        assert!(errors.contains(words), "{errors}");
+    }
 }

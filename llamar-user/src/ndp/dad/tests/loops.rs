@@ -129,7 +129,7 @@ fn a_genuine_duplicate_is_noticed_on_a_looped_link_too() {
     );
 }
 
-// RFC 7527 4.2: the loop is told of, and counted.
+// RFC 7527 4.2: D8
 #[test]
 fn a_storm_of_copies_is_counted_and_told_of_once_a_second() {
     let storm = Loop {

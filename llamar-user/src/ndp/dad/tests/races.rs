@@ -37,7 +37,7 @@ fn held(number: u8) -> Check {
     }
 }
 
-// RFC 4862 5.4.2, 5.4.3: D7, D19. Whatever delays they choose, they hear each other.
+// RFC 4862 5.4.2, 5.4.3: D7, D19
 #[test]
 fn of_two_to_ten_hosts_that_are_switched_on_at_once_one_at_most_gets_the_address() {
     let property: Property = |seed, rules| {
@@ -52,7 +52,7 @@ fn of_two_to_ten_hosts_that_are_switched_on_at_once_one_at_most_gets_the_address
     holds(property, &[Rule::HeedSolicitations]);
 }
 
-// RFC 4862 5.4.3: "should not be used (by either node)"
+// RFC 4862 5.4.3: D7
 #[test]
 fn of_hosts_that_ask_at_the_same_moment_nobody_gets_the_address() {
     let property: Property = |seed, rules| {
@@ -108,6 +108,25 @@ fn of_hosts_that_are_switched_on_one_after_the_other_one_at_most_gets_the_addres
     holds(property, &needs);
 }
 
+// RFC 4862 5.4.3, RFC 7527 4.2: D7, D8, D19
+#[test]
+fn hosts_with_and_without_nonces_hear_each_other() {
+    let property: Property = |seed, rules| {
+        let hosts = 2 + (seed % 5) as usize;
+        let mut link = Link::new(seed, FAIR, hosts);
+        for host in 0..hosts {
+            let check = Check {
+                nonces: link.dice(2) == 0,
+                ..held(host as u8 + 1)
+            };
+            link.switch_on(host, check, rules);
+        }
+        link.until(10_000);
+        one_at_most(&link)
+    };
+    holds(property, &[Rule::HeedSolicitations]);
+}
+
 // RFC 7527 4.1, 4.2, RFC 4862 5.4.3: D8, D10
 #[test]
 fn a_link_that_gives_back_frames_hides_no_duplicate() {
@@ -147,7 +166,7 @@ fn a_host_alone_is_told_of_a_loop_and_of_nothing_else() {
     holds(property, &[Rule::KnowOwnNonces, Rule::AskOnAfterLoop]);
 }
 
-// RFC 4862 5.1, 5.4.2: D7. More solicitations make it more reliable: fewer losses than that are made up for.
+// RFC 4862 5.1, 5.4.2: D7
 #[test]
 fn an_address_in_use_is_noticed_if_fewer_frames_are_lost_than_are_sent() {
     let property: Property = |seed, rules| {
@@ -179,7 +198,7 @@ fn an_address_in_use_is_noticed_if_fewer_frames_are_lost_than_are_sent() {
     holds(property, &[Rule::AnswerChecks, Rule::HeedAdvertisements]);
 }
 
-// RFC 4862 5.4.4: D14. Parts of a link that come together: DAD cannot have noticed.
+// RFC 4862 5.4.4: D14
 #[test]
 fn hosts_that_could_not_hear_each_other_are_told_of_the_late_duplicate() {
     let property: Property = |seed, rules| {
@@ -207,7 +226,7 @@ fn hosts_that_could_not_hear_each_other_are_told_of_the_late_duplicate() {
     holds(property, &[Rule::Pace]);
 }
 
-// RFC 4862 5.4.5: the winner keeps the address when it goes and comes back, if nobody took it meanwhile.
+// RFC 4862 5.4: D7
 #[test]
 fn after_the_link_was_down_the_address_is_checked_again() {
     let property: Property = |seed, rules| {
