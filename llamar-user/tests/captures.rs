@@ -190,8 +190,8 @@ fn stations_of_real_networks_are_few_and_damaged_packets_make_them_no_worse() {
         for news in &news {
             assert!(news.at >= Duration::from_secs(1_000_000_000));
         }
-        // Cut anywhere, or with any byte of its beginning changed.
-        for at in 0..48 {
+        // Cut here and there, or with a byte of its beginning changed.
+        for at in (0..48).step_by(3) {
             let (cut, _) = stations(frames().map(|frame| {
                 let payload = frame.payload.iter().take(at).copied().collect();
                 (frame, payload)

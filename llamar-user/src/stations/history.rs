@@ -139,28 +139,9 @@ impl History {
         }
         let duplicate = self.is_duplicate(at, mac, how);
         let (from, place) = self.change(at, mac);
-        if how.is_answer() {
-            self.answered = Some(at);
-        }
-        let (had_for, silent_for) = (
-            from.last.saturating_sub(from.since),
-            at.saturating_sub(from.last),
-        );
-        let again = self.contest(at, [from.mac, mac], duplicate, place.is_some())?;
-        let from = from.mac;
-        Some(match place {
-            _ if duplicate => What::Duplicate {
-                other: from,
-                times: again,
-            },
-            Some(0) => What::FlipFlop { from, times: again },
-            Some(_) => What::Reused { from },
-            None => What::Changed {
-                from,
-                had_for,
-                silent_for,
-            },
-        })
+        self.answered = how.is_answer().then_some(at);
+        let times = self.contest(at, [from.mac, mac], duplicate, place.is_some())?;
+        Some(what(at, &from, place, duplicate, times))
     }
 
     /// Whether the holder and another have the address at the same time.
@@ -184,7 +165,6 @@ impl History {
     fn change(&mut self, at: Duration, mac: MacAddr) -> (Holder, Option<usize>) {
         self.changes.rotate_right(1);
         self.changes[0] = Some(at);
-        self.answered = None;
         let place = self.former.iter().position(|former| former.mac == mac);
         let held = place
             .map(|place| self.former.remove(place).total())
@@ -236,6 +216,22 @@ impl History {
             times: 0,
         });
         Some(times)
+    }
+}
+
+/// What a change is: from whom, to which place among the former holders, whether both have the address, how often of late.
+fn what(at: Duration, from: &Holder, place: Option<usize>, duplicate: bool, times: u64) -> What {
+    let holder = from;
+    let from = holder.mac;
+    match place {
+        _ if duplicate => What::Duplicate { other: from, times },
+        Some(0) => What::FlipFlop { from, times },
+        Some(_) => What::Reused { from },
+        None => What::Changed {
+            from,
+            had_for: holder.last.saturating_sub(holder.since),
+            silent_for: at.saturating_sub(holder.last),
+        },
     }
 }
 

@@ -101,46 +101,44 @@ impl Sighting {
 
     /// What a message of Neighbor Discovery tells; none if nobody can say whose it is.
     pub fn of_ndp(place: Place, source: Option<MacAddr>, packet: &ndp::Packet) -> Option<Self> {
-        let sighting = |how, mac| Self {
+        let told = match &packet.message {
+            // RFC 4861 4.3: a unicast one need not tell its sender's hardware address; the frame does.
+            Message::Solicitation(asked) => asked.source_mac,
+            Message::Advertisement(told) => told.target_mac,
+        };
+        let sighting = Self {
             place,
-            how,
-            mac,
-            ip: None,
+            how: How::Solicitation,
+            mac: told.or(source)?,
+            ip: Some(packet.source.into()),
             asks: None,
             source,
             router: false,
             weak: false,
         };
-        match &packet.message {
-            Message::Solicitation(solicitation) => {
-                // RFC 4861 7.2.3: one from the unspecified address tells of nobody.
-                let probes = packet.source.is_unspecified();
-                let (how, ip) = match probes {
-                    true => (How::Probe, None),
-                    false => (How::Solicitation, Some(packet.source.into())),
-                };
-                // RFC 4861 4.3: a unicast one need not tell its sender's hardware address; the frame does.
-                let mac = solicitation.source_mac.or(source)?;
-                Some(Self {
-                    ip,
-                    asks: Some(solicitation.target.into()),
-                    ..sighting(how, mac)
-                })
-            }
-            Message::Advertisement(advertisement) => {
-                let how = match advertisement.solicited {
+        Some(match &packet.message {
+            // RFC 4861 7.2.3: one from the unspecified address tells of nobody.
+            Message::Solicitation(asked) if packet.source.is_unspecified() => Self {
+                how: How::Probe,
+                ip: None,
+                asks: Some(asked.target.into()),
+                ..sighting
+            },
+            Message::Solicitation(asked) => Self {
+                asks: Some(asked.target.into()),
+                ..sighting
+            },
+            Message::Advertisement(told) => Self {
+                how: match told.solicited {
                     true => How::Advertisement,
                     false => How::Announcement,
-                };
-                let mac = advertisement.target_mac.or(source)?;
-                Some(Self {
-                    ip: Some(advertisement.target.into()),
-                    router: advertisement.router,
-                    weak: !advertisement.overriding,
-                    ..sighting(how, mac)
-                })
-            }
-        }
+                },
+                ip: Some(told.target.into()),
+                router: told.router,
+                weak: !told.overriding,
+                ..sighting
+            },
+        })
     }
 }
 

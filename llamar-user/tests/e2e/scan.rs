@@ -182,6 +182,7 @@ fn two_stations_with_one_address_are_told_both_by_either_scan() {
     }
 }
 
+// RFC 5227 2.5: C5
 #[test]
 fn arp_scan_is_allowed_off_the_prefix_and_without_an_address_of_ours() {
     let lan = or_skip!(Lan::new(2));
@@ -195,7 +196,7 @@ fn arp_scan_is_allowed_off_the_prefix_and_without_an_address_of_ours() {
         "{said}"
     );
     lan.host(1).ip("address flush dev eth0");
-    // RFC 5227 2.5: C5. A probe is answered by whoever has the address.
+    // A probe is answered by whoever has the address.
     let probed = scan(lan.host(1), "arp", &["10.7.0.2", "-r", "0"]);
     assert!(
         stdout(&probed).starts_with("10.7.0.2 "),

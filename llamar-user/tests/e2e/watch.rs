@@ -131,7 +131,7 @@ fn a_new_station_and_a_changed_address_are_told_of_ipv6() {
     ends_well(live, Signal::SIGTERM);
 }
 
-// RFC 5227 2.4: C6. RFC 4862 5.4.4: D14
+// RFC 5227 2.4, RFC 4862 5.4.4: C6, D14
 #[test]
 fn two_stations_that_answer_for_one_address_are_a_duplicate() {
     let lan = or_skip!(Lan::new(3));

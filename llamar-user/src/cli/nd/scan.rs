@@ -72,24 +72,7 @@ pub async fn scan(args: &Args) -> anyhow::Result<bool> {
     let mut raw = args.place.open(&targets).await?;
     let link = args.place.spoken(&mut raw);
     let sources = place::own(&link)?;
-    for wanted in &args.ranges {
-        for end in [wanted.range.first, wanted.range.last] {
-            let single = wanted.range.first == wanted.range.last;
-            let own = if single { &sources[..] } else { &[] };
-            args.place.unless_forced(refusal::target(end, own))?;
-        }
-    }
-    let ranges: Vec<Range> = args.ranges.iter().map(|wanted| wanted.range).collect();
-    let count = ranges
-        .iter()
-        .map(|range| range.count())
-        .fold(0, u64::saturating_add);
-    if count == u64::MAX {
-        bail!(
-            "nobody lives to see the end of that: without an argument all nodes are asked at once"
-        );
-    }
-    check_count(count, args.rate, args.place.force)?;
+    let ranges = ranges(args, &sources)?;
     let vlan = args.place.tag().map(|tag| tag.id());
     let mut scanning = Scanning::new(&args.scan, &raw.link().name, vlan)?;
     say(&scanning, &link, &ranges, args.all_nodes);
@@ -107,31 +90,64 @@ pub async fn scan(args: &Args) -> anyhow::Result<bool> {
         Instant::now(),
         survey,
     )?;
-    let mut asked_last = 0;
+    let mut asked = 0;
     let driven = drive(&raw, &mut engine, |event| {
-        match event {
-            Event::Found(found) => {
-                let row =
-                    |vendor, interface: &str, vlan| FoundRow::ndp(&found, vendor, interface, vlan);
-                return flow(scanning.found(found.mac, row));
-            }
-            Event::Progress { asked, total } => {
-                asked_last = asked;
-                scanning.progress(asked, total);
-            }
-            Event::Done { dropped, .. } => {
-                scanning.done(asked_last);
-                if dropped > 0 {
-                    scanning.say(&format!(
-                        "{dropped} answers were for more addresses than are kept"
-                    ));
-                }
-            }
-        }
-        ControlFlow::Continue(())
+        heed(&mut scanning, &mut asked, event)
     });
     driven.await?.unwrap_or(Ok(()))?;
     scanning.finish()
+}
+
+/// The addresses to ask for one by one.
+fn ranges(args: &Args, own: &[Ipv6Addr]) -> anyhow::Result<Vec<Range>> {
+    let ranges: Vec<Range> = args.ranges.iter().map(|wanted| wanted.range).collect();
+    for range in &ranges {
+        // In a larger range our own address is left out.
+        let own = if range.first == range.last { own } else { &[] };
+        for end in [range.first, range.last] {
+            args.place.unless_forced(refusal::target(end, own))?;
+        }
+    }
+    let count = count(&ranges);
+    if count == u64::MAX {
+        bail!(
+            "nobody lives to see the end of that: without an argument all nodes are asked at once"
+        );
+    }
+    check_count(count, args.rate, args.place.force)?;
+    Ok(ranges)
+}
+
+fn count(ranges: &[Range]) -> u64 {
+    let counts = ranges.iter().map(|range| range.count());
+    counts.fold(0, u64::saturating_add)
+}
+
+fn heed(
+    scanning: &mut Scanning,
+    asked_last: &mut u64,
+    event: Event,
+) -> ControlFlow<anyhow::Result<()>> {
+    match event {
+        Event::Found(found) => {
+            let row =
+                |vendor, interface: &str, vlan| FoundRow::ndp(&found, vendor, interface, vlan);
+            return flow(scanning.found(found.mac, row));
+        }
+        Event::Progress { asked, total } => {
+            *asked_last = asked;
+            scanning.progress(asked, total);
+        }
+        Event::Done { dropped, .. } => {
+            scanning.done(*asked_last);
+            if dropped > 0 {
+                scanning.say(&format!(
+                    "{dropped} answers were for more addresses than are kept"
+                ));
+            }
+        }
+    }
+    ControlFlow::Continue(())
 }
 
 /// Says what is done, and what is unusual about it.
@@ -140,10 +156,7 @@ fn say(scanning: &Scanning, link: &Link, ranges: &[Range], all_nodes: bool) {
     if ranges.is_empty() || all_nodes {
         scanning.say(&format!("asking all nodes on {name}"));
     }
-    let count = ranges
-        .iter()
-        .map(|range| range.count())
-        .fold(0, u64::saturating_add);
+    let count = count(ranges);
     if count > 0 {
         let addresses = if count == 1 { "address" } else { "addresses" };
         scanning.say(&format!("asking on {name} for {count} {addresses}"));

@@ -37,7 +37,8 @@ impl KeepFile {
         read.with_context(|| format!("read the stations in {shown}"))?;
         let known = stations::read(&text, number)
             .with_context(|| format!("read the stations in {shown}"))?;
-        let path = path.to_owned();
+        // What is replaced later is the file, not a link to it.
+        let path = fs::canonicalize(path).with_context(|| format!("find {shown}"))?;
         Ok((Self { path, lock }, known))
     }
 
@@ -87,6 +88,9 @@ fn hold(path: &Path) -> anyhow::Result<Flock<File>> {
             }
             Err((_, error)) => return Err(error).with_context(|| format!("lock {shown}")),
         };
+        if !lock.metadata().is_ok_and(|metadata| metadata.is_file()) {
+            bail!("{shown}: no regular file");
+        }
         let inode = |metadata: fs::Metadata| (metadata.dev(), metadata.ino());
         let ours = lock.metadata().map(inode).ok();
         if ours.is_some() && ours == fs::metadata(path).map(inode).ok() {
@@ -149,7 +153,21 @@ mod tests {
         fs::write(&path, [0xff, 0xfe]).unwrap();
         assert!(KeepFile::open(&path, |_| 0).is_err());
         assert!(KeepFile::open(folder.path(), |_| 0).is_err());
+        let device = KeepFile::open(Path::new("/dev/null"), |_| 0).unwrap_err();
+        assert_eq!(device.to_string(), "/dev/null: no regular file");
         assert!(KeepFile::open(&folder.path().join("no/where"), |_| 0).is_err());
+    }
+
+    #[test]
+    fn a_link_to_the_file_stays_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let (path, link) = (folder.path().join("stations"), folder.path().join("link"));
+        std::os::unix::fs::symlink(&path, &link).unwrap();
+        let (mut file, _) = KeepFile::open(&link, |_| 0).unwrap();
+        file.save([known()].into_iter(), |_| "eth0").unwrap();
+        assert!(link.is_symlink() && !path.is_symlink());
+        drop(file);
+        assert_eq!(KeepFile::open(&link, |_| 0).unwrap().1, [known()]);
     }
 
     #[test]

@@ -124,49 +124,6 @@ impl NewsRow {
             .ip
             .map_or_else(|| String::from("?"), |ip| ip.to_string());
         match &self.details {
-            Details::None {} => format!("{ip} at {mac}"),
-            Details::Changed {
-                from,
-                from_vendor,
-                had_for,
-                silent_for,
-            } => {
-                let from = labelled(*from, from_vendor.as_ref());
-                let [had, silent] = [had_for, silent_for].map(|time| span(time.as_secs()));
-                format!("{ip} at {mac}, was at {from} for {had}, silent for {silent}")
-            }
-            Details::FlipFlop {
-                from,
-                from_vendor,
-                times,
-            } => {
-                let from = labelled(*from, from_vendor.as_ref());
-                format!("{ip} back at {mac}, was at {from}{}", repeated(*times))
-            }
-            Details::Reused { from, from_vendor } => {
-                let from = labelled(*from, from_vendor.as_ref());
-                format!("{ip} at {mac} as long ago, was at {from}")
-            }
-            Details::Duplicate {
-                other,
-                other_vendor,
-                times,
-            } => {
-                let other = labelled(*other, other_vendor.as_ref());
-                format!("{ip} at {mac} and at {other}{}", repeated(*times))
-            }
-            Details::Back { silent_for } => {
-                let silent = span(silent_for.as_secs());
-                format!("{ip} at {mac} after {silent}")
-            }
-            Details::Mismatch {
-                ether_source,
-                ether_source_vendor,
-            } => {
-                let source = labelled(*ether_source, ether_source_vendor.as_ref());
-                format!("{ip} at {mac} in a frame of {source}")
-            }
-            Details::Bogon { why } => format!("{ip} at {mac}: {why}"),
             Details::Many { addresses } => {
                 format!("{mac} has {addresses} addresses within a day, the last {ip}")
             }
@@ -175,6 +132,56 @@ impl NewsRow {
                 let within = within.as_secs();
                 format!("{mac}{from} asks for {addresses} addresses or more within {within} s")
             }
+            Details::FlipFlop { .. } => format!("{ip} back at {mac}{}", self.details.rest()),
+            details => format!("{ip} at {mac}{}", details.rest()),
+        }
+    }
+}
+
+impl Details {
+    /// What there is to say behind who has the address.
+    fn rest(&self) -> String {
+        match self {
+            Self::None {} | Self::Many { .. } | Self::Scan { .. } => String::new(),
+            Self::Changed {
+                from,
+                from_vendor,
+                had_for,
+                silent_for,
+            } => {
+                let from = labelled(*from, from_vendor.as_ref());
+                let [had, silent] = [had_for, silent_for].map(|time| span(time.as_secs()));
+                format!(", was at {from} for {had}, silent for {silent}")
+            }
+            Self::FlipFlop {
+                from,
+                from_vendor,
+                times,
+            } => {
+                let from = labelled(*from, from_vendor.as_ref());
+                format!(", was at {from}{}", repeated(*times))
+            }
+            Self::Reused { from, from_vendor } => {
+                let from = labelled(*from, from_vendor.as_ref());
+                format!(" as long ago, was at {from}")
+            }
+            Self::Duplicate {
+                other,
+                other_vendor,
+                times,
+            } => {
+                let other = labelled(*other, other_vendor.as_ref());
+                format!(" and at {other}{}", repeated(*times))
+            }
+            Self::Back { silent_for } => format!(" after {}", span(silent_for.as_secs())),
+            Self::Mismatch {
+                ether_source,
+                ether_source_vendor,
+            } => {
+                let source = labelled(*ether_source, ether_source_vendor.as_ref());
+                format!(" in a frame of {source}")
+            }
+            Self::Bogon { why } => format!(": {why}"),
         }
     }
 }

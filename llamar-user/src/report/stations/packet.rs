@@ -8,7 +8,7 @@ use serde::Serialize;
 use super::Heard;
 use crate::arp;
 use crate::ether::MacAddr;
-use crate::ndp::{self, Message};
+use crate::ndp::{self, Advertisement, Message, Solicitation};
 use crate::report::arp::Words;
 use crate::report::layout::json;
 
@@ -73,43 +73,10 @@ impl PacketRow {
 
     /// A message of Neighbor Discovery.
     pub fn ndp(heard: Heard, ether_source: Option<MacAddr>, packet: &ndp::Packet) -> Self {
-        let (source_ip, destination_ip) = (packet.source, packet.destination);
         let (said, words) = match &packet.message {
-            Message::Solicitation(asked) => {
-                let said = Said::Ndp {
-                    message: "solicitation",
-                    source_ip,
-                    destination_ip,
-                    target_ip: asked.target,
-                    mac: asked.source_mac,
-                    router: None,
-                    solicited: None,
-                    r#override: None,
-                };
-                let words = match source_ip.is_unspecified() {
-                    true => format!("who has {}? (probe)", asked.target),
-                    false => format!("who has {}? tell {source_ip}", asked.target),
-                };
-                (said, words)
-            }
+            Message::Solicitation(asked) => (asks(packet, asked), asking(packet, asked)),
             Message::Advertisement(told) => {
-                let said = Said::Ndp {
-                    message: "advertisement",
-                    source_ip,
-                    destination_ip,
-                    target_ip: told.target,
-                    mac: told.target_mac,
-                    router: Some(told.router),
-                    solicited: Some(told.solicited),
-                    r#override: Some(told.overriding),
-                };
-                let mac = told.target_mac.or(ether_source);
-                let at = mac.map_or_else(|| String::from("?"), |mac| mac.to_string());
-                let how = match told.solicited {
-                    true => format!("reply to {destination_ip}"),
-                    false => String::from("announcement"),
-                };
-                (said, format!("{} is at {at} ({how})", told.target))
+                (tells(packet, told), telling(packet, told, ether_source))
             }
         };
         Self {
@@ -139,6 +106,51 @@ impl PacketRow {
             }
             _ => writeln!(out, "{} packet: {words}", self.heard.shown()),
         }
+    }
+}
+
+fn asks(packet: &ndp::Packet, asked: &Solicitation) -> Said {
+    Said::Ndp {
+        message: "solicitation",
+        source_ip: packet.source,
+        destination_ip: packet.destination,
+        target_ip: asked.target,
+        mac: asked.source_mac,
+        router: None,
+        solicited: None,
+        r#override: None,
+    }
+}
+
+fn asking(packet: &ndp::Packet, asked: &Solicitation) -> String {
+    match packet.source.is_unspecified() {
+        true => format!("who has {}? (probe)", asked.target),
+        false => format!("who has {}? tell {}", asked.target, packet.source),
+    }
+}
+
+fn tells(packet: &ndp::Packet, told: &Advertisement) -> Said {
+    Said::Ndp {
+        message: "advertisement",
+        source_ip: packet.source,
+        destination_ip: packet.destination,
+        target_ip: told.target,
+        mac: told.target_mac,
+        router: Some(told.router),
+        solicited: Some(told.solicited),
+        r#override: Some(told.overriding),
+    }
+}
+
+fn telling(packet: &ndp::Packet, told: &Advertisement, source: Option<MacAddr>) -> String {
+    let mac = told.target_mac.or(source);
+    let at = mac.map_or_else(|| String::from("?"), |mac| mac.to_string());
+    match told.solicited {
+        true => format!(
+            "{} is at {at} (reply to {})",
+            told.target, packet.destination
+        ),
+        false => format!("{} is at {at} (announcement)", told.target),
     }
 }
 
@@ -187,7 +199,6 @@ mod tests {
 
     use super::*;
     use crate::arp::Station;
-    use crate::ndp::{Advertisement, Solicitation};
 
     const MAC: MacAddr = MacAddr([2, 0, 0, 0, 0, 1]);
 

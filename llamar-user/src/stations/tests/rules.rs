@@ -26,7 +26,7 @@ fn a_station_is_new_once_and_silence_of_days_is_no_news() {
     assert_eq!(names(&heard), expected);
 }
 
-// RFC 5227 1.1, 2.1.1: C16. RFC 4861 7.2.3: D11
+// RFC 5227 1.1, 2.1.1, RFC 4861 7.2.3: C16, D11
 #[test]
 fn a_probe_makes_nobody_known_and_changes_nothing() {
     let probe = |last| Sighting {
@@ -95,7 +95,8 @@ fn two_who_take_turns_slowly_are_told_every_ten_minutes_with_how_often() {
     assert_eq!(news.len(), times.len() + 2);
 }
 
-// RFC 826 Packet Reception: C4. A host that has got another interface card is no duplicate.
+// A host that has got another interface card is no duplicate.
+// RFC 826 Packet Reception: C4
 #[test]
 fn two_answers_to_one_question_are_a_duplicate_and_a_takeover_is_none() {
     let duplicate = |first, second| {
