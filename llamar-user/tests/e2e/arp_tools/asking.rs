@@ -278,6 +278,13 @@ fn a_vlan_is_asked_in_and_machines_read_objects() {
         ],
     );
     let out = detect.said();
+    assert_dissected(
+        &frames,
+        &[
+            "Who has 10.7.0.2? (ARP Probe)",
+            "Who has 10.7.0.9? (ARP Probe)",
+        ],
+    );
     let rows: Vec<Value> = out
         .lines()
         .map(|line| serde_json::from_str(line).expect("an object"))
