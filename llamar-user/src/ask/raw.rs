@@ -216,13 +216,15 @@ impl Raw {
     }
 }
 
-/// The interface of this name.
+/// The interface of this name, or number, as it may stand behind an address (RFC 4007 11.2).
 fn named(links: &Links, name: &str) -> Result<u32, RawError> {
-    let link = links.by_name(name).map(|link| link.index);
-    link.ok_or_else(|| RawError::NoSuchInterface {
-        name: name.to_owned(),
-        known: known(links),
-    })
+    let numbered = || links.by_index.get(&name.parse().ok()?);
+    let link = links.by_name(name).or_else(numbered);
+    link.map(|link| link.index)
+        .ok_or_else(|| RawError::NoSuchInterface {
+            name: name.to_owned(),
+            known: known(links),
+        })
 }
 
 /// The only interface that can carry frames.

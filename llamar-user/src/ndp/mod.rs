@@ -11,6 +11,7 @@ mod datagram;
 pub mod defence;
 mod echo;
 mod flaw;
+pub mod listener;
 mod message;
 mod outbox;
 mod packet;

@@ -16,7 +16,6 @@ use crate::ndp::dad::{Event, State};
 use crate::ndp::{
     After, Check, DUP_ADDR_DETECT_TRANSMITS, Dad, MAX_NEIGHBOR_ADVERTISEMENT, Schedule, refusal,
 };
-use crate::net::Membership;
 use crate::report::nd::{ClaimRow, Stage};
 
 /// Rounds of solicitations that may all come back before the address is taken for free nonetheless. RFC 7527 4.1 goes on
@@ -90,7 +89,8 @@ pub async fn dad(args: &Args) -> anyhow::Result<bool> {
     teller.say(&format!("checking {address} on {}", teller.place()));
     // RFC 4862 5.4.2: both groups are joined before the first solicitation, which reports us to switches.
     let groups = [place::group(address), place::ALL_NODES];
-    let _membership = Membership::join(link.index, groups).context("listen for others")?;
+    let membership = args.place.join(&raw, &link, &groups);
+    let _membership = membership.context("listen for others")?;
     let mut dad = Dad::new(rand::make_rng(), Instant::now(), args.plan(&raw));
     let mut keeper = Keeper::new(&raw).await?;
     let mut steps = Steps {

@@ -86,7 +86,7 @@ pub async fn detect(args: &Args) -> anyhow::Result<bool> {
     let link = args.place.spoken(&mut raw);
     args.check(&link)?;
     let ask = args.ask(&raw, &link)?;
-    let _membership = args.listen(&link);
+    let _membership = args.listen(&raw, &link);
     let mut asking = Asking::new(args, &raw, &ask);
     let mut asker = Asker::new(rand::make_rng(), Instant::now(), ask);
     let ended = drive(&raw, &mut asker, |event| flow(asking.heed(event))).await?;
@@ -141,14 +141,16 @@ impl Args {
     /// Joins the groups to which goes what a probe is answered by.
     // RFC 4861 7.2.4: whoever is asked from :: answers to all nodes; another who checks the same address asks its group
     // (RFC 4862 5.4.3).
-    fn listen(&self, link: &Link) -> Option<Membership> {
+    fn listen(&self, raw: &Raw, link: &Link) -> Option<Membership> {
         if !self.probe {
             return None;
         }
         let groups = self.targets.iter();
         let groups = groups.map(|target| place::group(target.address));
-        Membership::join(link.index, groups.chain([place::ALL_NODES]))
-            .inspect_err(|error| warn!("{error}: some answers may not be heard"))
+        let groups: Vec<Ipv6Addr> = groups.chain([place::ALL_NODES]).collect();
+        self.place
+            .join(raw, link, &groups)
+            .inspect_err(|error| warn!("{error:#}: some answers may not be heard"))
             .ok()
     }
 }

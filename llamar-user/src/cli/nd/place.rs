@@ -8,9 +8,9 @@ use llamar_common::wire::ndp;
 use crate::ask::raw::{Need, Raw, RawError};
 use crate::ether::Tag;
 use crate::link::{AddressState, Link, Links};
-use crate::ndp::Port;
 use crate::ndp::refusal::{self, AddressError, Refusal};
-use crate::net::neighbour_discovery_filter;
+use crate::ndp::{Port, listener};
+use crate::net::{Membership, neighbour_discovery_filter};
 
 /// All nodes on the link: ff02::1 (RFC 4291 2.7.1).
 pub const ALL_NODES: Ipv6Addr = Ipv6Addr::from_bits(u128::from_be_bytes(ndp::ALL_NODES));
@@ -82,6 +82,16 @@ impl Place {
     /// The tag of frames.
     pub fn tag(&self) -> Option<Tag> {
         self.vlan.map(Tag::vlan)
+    }
+
+    /// Joins groups until what is given back is dropped. In a VLAN without an interface the kernel reports that to
+    /// nobody, so it is done here.
+    pub fn join(&self, raw: &Raw, link: &Link, groups: &[Ipv6Addr]) -> anyhow::Result<Membership> {
+        let membership = Membership::join(link.index, groups.iter().copied())?;
+        if self.vlan.is_some() && link.index == raw.link().index {
+            raw.send(&listener::joining(&self.port(raw), groups))?;
+        }
+        Ok(membership)
     }
 
     /// Refuses what is refused, unless it is forced.

@@ -379,3 +379,20 @@ fn everything_that_a_claim_sends_is_sound_to_tshark() {
         ]
     );
 }
+
+// RFC 4862 5.4.2, RFC 3810 5.2: D7
+#[test]
+fn in_a_vlan_without_an_interface_the_group_is_reported_with_the_tag() {
+    let scene = or_skip!(Scene::new(Path::Userspace));
+    let tshark = or_skip!(Peer::find("tshark"));
+    let wire = scene.wire();
+    let mut dad = start_dad(&scene.host, &["-w", "0.05", "-V", "7"]);
+    let tagged = |frame: &[u8]| frame.get(12..16) == Some(&[0x81, 0, 0, 7]);
+    let report = wire.next(|frame| (tagged(frame) && reports_group(frame)).then(|| frame.to_vec()));
+    let asked = next_solicitation(&wire);
+    assert_eq!(asked.vlan, Some(7));
+    assert_eq!(dad.wait().code(), Some(0));
+    let report = report.expect("a report before the solicitation");
+    let dissection = &dissect(&tshark, &[report])[0];
+    assert_eq!(dissection.summary, "Multicast Listener Report Message v2");
+}

@@ -47,8 +47,9 @@ fn objects(output: &str) -> Vec<Value> {
 fn a_kernel_that_has_an_address_is_found_with_its_hardware_address() {
     let scene = or_skip!(Scene::new(Path::Userspace));
     let local = format!("{PEER_LOCAL_V6}%eth0");
+    let numbered = format!("{PEER_LOCAL_V6}%{}", scene.host.index("eth0"));
     let global = PEER_V6.to_string();
-    for target in [&local, &global] {
+    for target in [&local, &numbered, &global] {
         let (code, output, errors) = nd(&scene.host, &["detect", target]);
         assert_eq!(code, 0, "{errors}");
         let (address, _) = target.split_once('%').unwrap_or((target, ""));
