@@ -232,7 +232,9 @@ fn withdrawn_address_is_not_answered_for_on(path: Path) {
     scene.host.ip("link set eth0 down");
     scene.host.ip("link set eth0 up");
     agent.wait_for_words(&["eth0: no other host uses 10.7.0.9 any more"]);
-    assert!(is_answered(&wire, PROXIED, sure));
+    wait_until("the address to be answered for again", || {
+        is_answered(&wire, PROXIED, sure)
+    });
 }
 
 // RFC 5227 2.1, 2.1.1, 2.4: C10, C15, C17
