@@ -261,7 +261,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::arp::bench::{Bench, millis, seconds};
+    use crate::arp::tests::bench::{Bench, millis, seconds};
 
     const MAC: MacAddr = MacAddr([2, 0, 0, 0, 0, 1]);
 

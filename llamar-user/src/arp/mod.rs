@@ -7,8 +7,6 @@
 mod announcer;
 mod arrival;
 mod asker;
-#[cfg(test)]
-mod bench;
 mod claim;
 mod conflict;
 mod defence;

@@ -6,7 +6,7 @@ use llamar_common::wire::arp::{REPLY, REQUEST};
 use proptest::prelude::*;
 
 use super::*;
-use crate::arp::bench::{Bench, millis, seconds};
+use crate::arp::tests::bench::{Bench, millis, seconds};
 use crate::arp::{Packet, Station};
 use crate::ether::{MacAddr, Tag};
 

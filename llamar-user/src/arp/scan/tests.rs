@@ -6,7 +6,7 @@ use llamar_common::wire::arp::REPLY;
 use proptest::prelude::*;
 
 use super::*;
-use crate::arp::bench::{Bench, millis, seconds};
+use crate::arp::tests::bench::{Bench, millis, seconds};
 use crate::ether::Tag;
 
 const OWN: Station = Station {

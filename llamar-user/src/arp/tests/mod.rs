@@ -6,10 +6,11 @@ use std::time::Duration;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 
-use super::bench::{Bench, millis, seconds};
+use self::bench::{Bench, millis, seconds};
 use super::*;
 use crate::ether::{Engine, MacAddr};
 
+pub(super) mod bench;
 mod captures;
 
 const OWN: Station = Station {

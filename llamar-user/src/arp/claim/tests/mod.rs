@@ -3,7 +3,7 @@
 use rand::SeedableRng as _;
 
 use super::*;
-use crate::arp::bench::{Bench, millis, seconds};
+use crate::arp::tests::bench::{Bench, millis, seconds};
 
 mod alone;
 mod conflicts;
