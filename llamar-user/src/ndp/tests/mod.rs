@@ -143,6 +143,7 @@ impl<E: Engine> Clock<E> {
     pub fn until(&mut self, end: Duration) {
         let end = self.start + end;
         while let Some(due) = self.engine.poll_timeout().filter(|due| *due <= end) {
+            self.too_early(due);
             self.now = self.now.max(due);
             self.engine.handle_timeout(self.now);
             let next = self.engine.poll_timeout();
@@ -150,6 +151,18 @@ impl<E: Engine> Clock<E> {
             self.drain();
         }
         self.now = end;
+    }
+
+    /// Calls the engine before anything is due, which must change nothing.
+    fn too_early(&mut self, due: Instant) {
+        let between = self.now + due.saturating_duration_since(self.now) / 2;
+        if between == self.now || between == due {
+            return;
+        }
+        self.engine.handle_timeout(between);
+        assert_eq!(self.engine.poll_timeout(), Some(due));
+        let silent = self.engine.poll_transmit().is_none() && self.engine.poll_event().is_none();
+        assert!(silent, "done before its time");
     }
 
     /// Lets all time pass that the engine wants.

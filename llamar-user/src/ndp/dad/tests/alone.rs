@@ -98,6 +98,7 @@ fn every_solicitation_has_another_nonce_in_the_next_claim_too() {
         let mut clock = Clock::new(|now| Dad::with(chance(1), now, check, rules));
         clock.run();
         clock.engine.restart(clock.now);
+        clock.drain();
         clock.run();
         let mut nonces: Vec<_> = clock
             .packets()
