@@ -21,7 +21,7 @@ pub struct PlaceArgs {
     #[arg(short = 'V', long, value_name = "ID", value_parser = clap::value_parser!(u16).range(1..=VLAN_MAX))]
     pub vlan: Option<u16>,
     /// 802.1p priority of the frames of the VLAN, 0 to 7
-    #[arg(long, value_name = "PRIORITY", requires = "vlan", value_parser = clap::value_parser!(u16).range(0..8))]
+    #[arg(long, value_name = "PRIORITY", requires = "vlan", value_parser = clap::value_parser!(u16).range(0..=7))]
     pub priority: Option<u16>,
     /// Does what would hurt a network, too
     #[arg(long)]

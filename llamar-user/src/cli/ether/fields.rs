@@ -32,7 +32,7 @@ pub struct TagArgs {
     #[arg(short = 'V', long, value_name = "ID", value_parser = clap::value_parser!(u16).range(1..=VLAN_MAX))]
     vlan: Option<u16>,
     /// 802.1p priority, 0 to 7; without a VLAN the tag has only that
-    #[arg(long, value_name = "PRIORITY", value_parser = clap::value_parser!(u16).range(0..8))]
+    #[arg(long, value_name = "PRIORITY", value_parser = clap::value_parser!(u16).range(0..=7))]
     priority: Option<u16>,
 }
 
