@@ -10,8 +10,8 @@ use tracing::info;
 use super::fields::{OutputArgs, PlaceArgs, SourceArgs, TargetArgs};
 use super::place::Place;
 use crate::arp::{Answer, Ask, AskEvent, Asker, refusal};
-use crate::cli::dnssd::output;
 use crate::cli::drive::{drive, flow};
+use crate::cli::output;
 use crate::ether::Statistics;
 use crate::report::arp::{AnswerRow, EndRow};
 

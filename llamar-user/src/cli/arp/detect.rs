@@ -3,11 +3,12 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
+use super::addresses;
 use super::ask::{self, AskArgs};
 use super::place::Place;
 use super::request::asking_address;
-use super::values;
 use crate::arp::{Ask, refusal};
+use crate::cli::values;
 
 /// RFC 5227 1.1, PROBE_NUM.
 const COUNT: u32 = 3;
@@ -27,16 +28,16 @@ Exit codes: 0 somebody has one of the addresses; 1 nobody answered; 2 wrong usag
 )]
 pub struct Args {
     /// Addresses to ask for
-    #[arg(value_name = "TARGET", required_unless_present = "trg_ip", value_parser = values::ip("llamar nd detect"))]
+    #[arg(value_name = "TARGET", required_unless_present = "trg_ip", value_parser = addresses::ip("llamar nd detect"))]
     targets: Vec<Ipv4Addr>,
     /// Another address to ask for; may be given several times
-    #[arg(short = 'e', long, value_name = "ADDRESS", value_parser = values::ip("llamar nd detect"))]
+    #[arg(short = 'e', long, value_name = "ADDRESS", value_parser = addresses::ip("llamar nd detect"))]
     trg_ip: Vec<Ipv4Addr>,
     /// Asks as hosts do that want to talk to it, telling our address on the interface
     #[arg(long)]
     ask: bool,
     /// Tells this address as ours
-    #[arg(short = 'i', long, value_name = "ADDRESS", value_parser = values::source_ip("llamar nd detect"))]
+    #[arg(short = 'i', long, value_name = "ADDRESS", value_parser = addresses::source_ip("llamar nd detect"))]
     src_ip: Option<Ipv4Addr>,
     /// How often each is asked
     #[arg(short, long, value_name = "N", default_value_t = COUNT, value_parser = clap::value_parser!(u32).range(1..))]

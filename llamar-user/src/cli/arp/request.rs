@@ -5,10 +5,11 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 
+use super::addresses;
 use super::ask::{self, AskArgs};
 use super::place::Place;
-use super::values;
 use crate::arp::{Ask, refusal};
+use crate::cli::values;
 
 /// Arguments of `llamar arp request`.
 #[derive(Debug, clap::Args)]
@@ -25,13 +26,13 @@ Exit codes: 0 somebody answered; 1 nobody did; 2 wrong usage, or nothing could b
 )]
 pub struct Args {
     /// Addresses to ask for
-    #[arg(value_name = "TARGET", required_unless_present = "trg_ip", value_parser = values::ip("llamar nd detect"))]
+    #[arg(value_name = "TARGET", required_unless_present = "trg_ip", value_parser = addresses::ip("llamar nd detect"))]
     targets: Vec<Ipv4Addr>,
     /// Another address to ask for; may be given several times
-    #[arg(short = 'e', long, value_name = "ADDRESS", value_parser = values::ip("llamar nd detect"))]
+    #[arg(short = 'e', long, value_name = "ADDRESS", value_parser = addresses::ip("llamar nd detect"))]
     trg_ip: Vec<Ipv4Addr>,
     /// Tells this address as ours [default: the interface's on the target's network]
-    #[arg(short = 'i', long, value_name = "ADDRESS", value_parser = values::source_ip("llamar nd detect"))]
+    #[arg(short = 'i', long, value_name = "ADDRESS", value_parser = addresses::source_ip("llamar nd detect"))]
     src_ip: Option<Ipv4Addr>,
     /// How often each is asked [default: until Ctrl-C]
     #[arg(short, long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..))]
