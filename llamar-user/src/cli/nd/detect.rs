@@ -18,7 +18,8 @@ use crate::ether::{MacAddr, Statistics};
 use crate::link::Link;
 use crate::ndp::{self, Answer, Ask, Asker, MAX_MULTICAST_SOLICIT, asker, refusal};
 use crate::net::Membership;
-use crate::report::nd::{AnswerRow, EndRow};
+use crate::report::EndRow;
+use crate::report::nd::AnswerRow;
 
 /// Arguments of `llamar nd detect`.
 #[derive(Debug, clap::Args)]
