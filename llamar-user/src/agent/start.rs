@@ -12,7 +12,7 @@ pub fn check_interfaces(config: &Config, links: &Links, wait: bool) -> anyhow::R
             None if wait => {}
             None => bail!(
                 "interface {name} does not exist (there are: {}); --wait waits for it",
-                known(links)
+                links.names()
             ),
             Some(link) if !link.ethernet => {
                 bail!(
@@ -23,13 +23,4 @@ pub fn check_interfaces(config: &Config, links: &Links, wait: bool) -> anyhow::R
         }
     }
     Ok(())
-}
-
-fn known(links: &Links) -> String {
-    let names: Vec<&str> = links
-        .by_index
-        .values()
-        .map(|link| link.name.as_str())
-        .collect();
-    names.join(", ")
 }

@@ -5,12 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
-use super::outbox::Outbox;
-use super::pace::Pace;
 use super::rules::{Rule, Rules};
 use super::timing::{ANNOUNCE_INTERVAL, ANNOUNCE_NUM};
 use super::{Packet, Station};
-use crate::ether::{Engine, MacAddr, Tag};
+use crate::ether::{Engine, MacAddr, Outbox, Pace, Tag};
 
 /// Frames a second unless another pace is asked for.
 pub const PACE_DEFAULT: u32 = 100;
@@ -115,7 +113,7 @@ impl Announcer {
             addresses: BTreeMap::new(),
             due: BTreeSet::new(),
             pace: Pace::per_second(how.pace),
-            outbox: Outbox::new(how.padding),
+            outbox: Outbox::padding(how.padding),
         }
     }
 
@@ -208,7 +206,7 @@ impl Announcer {
         let source = self.how.source.unwrap_or(station.mac);
         for packet in packets {
             self.outbox
-                .send(packet, source, MacAddr::BROADCAST, self.how.tag);
+                .send(packet.to_frame(source, MacAddr::BROADCAST, self.how.tag));
             self.outbox.tell(Told::Announced {
                 station,
                 number,

@@ -10,8 +10,6 @@ mod asker;
 mod claim;
 mod conflict;
 mod defence;
-mod outbox;
-mod pace;
 mod packet;
 pub mod refusal;
 mod rules;
@@ -28,7 +26,6 @@ pub use claim::{
 };
 pub use conflict::{disputes, probes_too};
 pub use defence::{Defence, Policy, Then};
-pub use pace::Pace;
 pub use packet::{Flaw, Packet, Station};
 pub use scan::{
     ADDRESSES_MAX, Event as ScanEvent, Found, Progress, Scan, Scanning, Span, SpanError, Spans,

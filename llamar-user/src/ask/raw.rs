@@ -264,14 +264,9 @@ fn check(link: &Link, need: Need) -> Result<(), RawError> {
 
 /// The interfaces there are, in a sentence.
 fn known(links: &Links) -> String {
-    let names: Vec<&str> = links
-        .by_index
-        .values()
-        .map(|link| link.name.as_str())
-        .collect();
-    match names.as_slice() {
-        [] => "is none".to_owned(),
-        [one] => format!("is {one}"),
-        many => format!("are {}", many.join(", ")),
+    match links.by_index.len() {
+        0 => "is none".to_owned(),
+        1 => format!("is {}", links.names()),
+        _ => format!("are {}", links.names()),
     }
 }

@@ -3,10 +3,10 @@
 use std::io::Write as _;
 use std::process::ExitCode;
 
-use anyhow::Context as _;
 use clap::Parser;
 use tracing::{debug, error};
 
+use super::block_on;
 use super::host::Host;
 use super::query::{Asked, explain, questions, warn_of_conflicts};
 use crate::ask::{AskError, Asker, Family, Options};
@@ -64,11 +64,7 @@ fn run(args: &Busco) -> anyhow::Result<()> {
     for host in host.iter().chain(&args.address) {
         host.narrow(&mut options)?;
     }
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("start")?;
-    runtime.block_on(ask(&args.name_or_address, &options, &questions))
+    block_on(ask(&args.name_or_address, &options, &questions))
 }
 
 async fn ask(what: &str, options: &Options, questions: &[Question]) -> anyhow::Result<()> {

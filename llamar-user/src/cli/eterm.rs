@@ -9,9 +9,11 @@ use std::time::{Duration, Instant, SystemTime};
 use clap::Parser;
 use tracing::{error, warn};
 
-use super::ether::{Output, Stop, run};
+use super::block_on;
 use super::pyngd::{BOTH_WAYS, untagged};
 use crate::ask::tap::{BUFFER, Heard, Tap};
+use crate::cli::drive::Signals;
+use crate::cli::output;
 use crate::ether::echo::EXPERIMENTAL;
 use crate::ether::{Frame, MacAddr};
 use crate::net::{all_filter, until};
@@ -55,7 +57,7 @@ struct Eterm {
 pub fn main() -> ExitCode {
     let args = Eterm::parse();
     super::log::start(0);
-    match run(eterm(&args)) {
+    match block_on(eterm(&args)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(reason) => {
             error!("{reason:#}");
@@ -86,15 +88,14 @@ fn integer(text: &str) -> Result<i64, String> {
 async fn eterm(args: &Eterm) -> anyhow::Result<()> {
     let (local, remote) = addresses(args)?;
     let mut tap = Tap::open(Some(&args.interface), &all_filter(), BOTH_WAYS).await?;
-    let mut stop = Stop::open()?;
+    let mut signals = Signals::open()?;
     let frame = frame(args, local.unwrap_or(tap.raw().mac()), remote);
-    let mut output = Output::default();
     let mut buffer = vec![0; BUFFER];
     let mut next = (!args.receive_only).then(|| Instant::now() + INTERVAL);
     loop {
         let block = tokio::select! {
             biased;
-            () = stop.wait() => return Ok(()),
+            () = signals.received() => return Ok(()),
             () = until(next) => {
                 next = next.map(|next| Instant::now().max(next) + INTERVAL);
                 send(&tap, &frame)
@@ -102,7 +103,7 @@ async fn eterm(args: &Eterm) -> anyhow::Result<()> {
             heard = tap.next(&mut buffer) => received(args, heard?, &mut buffer),
         };
         if let Some(block) = block
-            && !output.write(|out| writeln!(out, "{block}"))?
+            && !output::write(|out| writeln!(out, "{block}"))?.is_continue()
         {
             return Ok(());
         }

@@ -5,6 +5,7 @@
 use std::path::Path;
 use std::process::ExitCode;
 
+use anyhow::Context as _;
 use clap::{ArgAction, Parser, Subcommand};
 use tracing::error;
 
@@ -27,6 +28,7 @@ mod mdns;
 mod names;
 mod nd;
 mod ndsend;
+mod output;
 mod pinned;
 mod pyng;
 mod pyngd;
@@ -34,6 +36,7 @@ mod query;
 mod run;
 mod stations;
 mod status;
+mod values;
 mod why;
 
 /// Answers ARP requests, LLMNR and mDNS queries for this host's names and addresses, in the kernel where it can.
@@ -163,6 +166,20 @@ fn asked(result: anyhow::Result<bool>) -> ExitCode {
             ExitCode::from(2)
         }
     }
+}
+
+/// The exit code of a command that tells others something: it did, or how it failed, which is said.
+fn told(result: anyhow::Result<()>) -> ExitCode {
+    asked(result.map(|()| true))
+}
+
+/// Runs a command in a runtime of its own.
+fn block_on<T>(command: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
+    let runtime = tokio::runtime::Builder::new_current_thread()
+        .enable_all()
+        .build()
+        .context("start")?;
+    runtime.block_on(command)
 }
 
 /// Says everything that is wrong with a configuration, a line each.

@@ -6,7 +6,8 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::process::ExitCode;
 
 use crate::ask::raw::{Need, Raw, RawError};
-use crate::cli::nd;
+use crate::cli::block_on;
+
 use crate::cli::nd::place::{self, ALL_NODES};
 use crate::ndp::{Advertisement, Message, Packet, refusal};
 use crate::net::neighbour_discovery_filter;
@@ -46,7 +47,7 @@ pub fn send(address: &str, interface: &str) -> ExitCode {
             return ExitCode::from(WRONG_USAGE);
         }
     };
-    match nd::block_on(advertise(address, interface)) {
+    match block_on(advertise(address, interface)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             say(&match error.downcast_ref() {

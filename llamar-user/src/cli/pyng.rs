@@ -7,7 +7,7 @@ use std::process::ExitCode;
 use clap::Parser;
 use tracing::error;
 
-use super::ether::run;
+use super::block_on;
 use crate::ask::raw::Raw;
 use crate::ether::echo::EXPERIMENTAL;
 use crate::ether::{Frame, MacAddr};
@@ -38,7 +38,7 @@ struct Pyng {
 pub fn main() -> ExitCode {
     let args = Pyng::parse();
     super::log::start(0);
-    match run(pyng(&args)) {
+    match block_on(pyng(&args)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(reason) => {
             error!("{reason:#}");

@@ -8,8 +8,10 @@ use std::process::ExitCode;
 use clap::Parser;
 use tracing::{error, warn};
 
-use super::ether::{Output, Stop, run};
+use super::block_on;
 use crate::ask::tap::{BUFFER, Heard, Tap};
+use crate::cli::drive::Signals;
+use crate::cli::output;
 use crate::ether::Frame;
 use crate::net::{Options, Received, all_filter};
 
@@ -35,7 +37,7 @@ struct Pyngd {
 pub fn main() -> ExitCode {
     let args = Pyngd::parse();
     super::log::start(0);
-    match run(pyngd(&args)) {
+    match block_on(pyngd(&args)) {
         Ok(()) => ExitCode::SUCCESS,
         Err(reason) => {
             error!("{reason:#}");
@@ -46,13 +48,12 @@ pub fn main() -> ExitCode {
 
 async fn pyngd(args: &Pyngd) -> anyhow::Result<()> {
     let mut tap = Tap::open(Some(&args.iface), &all_filter(), BOTH_WAYS).await?;
-    let mut stop = Stop::open()?;
-    let mut output = Output::default();
+    let mut signals = Signals::open()?;
     let mut buffer = vec![0; BUFFER];
     loop {
         let heard = tokio::select! {
             biased;
-            () = stop.wait() => return Ok(()),
+            () = signals.received() => return Ok(()),
             heard = tap.next(&mut buffer) => heard?,
         };
         match heard {
@@ -63,7 +64,7 @@ async fn pyngd(args: &Pyngd) -> anyhow::Result<()> {
                 let Some(line) = Frame::read(bytes).map(|_| line(bytes)) else {
                     continue;
                 };
-                if !output.write(|out| writeln!(out, "{line}"))? {
+                if !output::write(|out| writeln!(out, "{line}"))?.is_continue() {
                     return Ok(());
                 }
             }

@@ -4,13 +4,12 @@ use std::net::IpAddr;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::Context as _;
 use tokio::task::JoinSet;
 use tracing::{debug, info, warn};
 
-use super::asked;
 use super::family::FamilyArgs;
 use super::host::Host;
+use super::{asked, block_on};
 use crate::ask::{AskError, Asker, Options, Query};
 use crate::dns::{Name, Question, kind, kind_named};
 use crate::llmnr::reverse;
@@ -96,11 +95,7 @@ fn run(args: &Args) -> anyhow::Result<bool> {
     for host in host.iter().chain(&args.server) {
         host.narrow(&mut options)?;
     }
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("start")?;
-    runtime.block_on(ask(args, &options, &questions))
+    block_on(ask(args, &options, &questions))
 }
 
 /// What a name or an address asks for.

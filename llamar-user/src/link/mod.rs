@@ -32,6 +32,12 @@ impl Links {
     pub fn by_name(&self, name: &str) -> Option<&Link> {
         self.by_index.values().find(|link| link.name == name)
     }
+
+    /// The names of all, between commas.
+    pub fn names(&self) -> String {
+        let names = self.by_index.values().map(|link| link.name.as_str());
+        names.collect::<Vec<_>>().join(", ")
+    }
 }
 
 /// One interface.

@@ -7,10 +7,9 @@ use std::time::{Duration, Instant};
 use llamar_common::wire::ndp::ALL_NODES;
 
 use super::datagram::group_mac;
-use super::outbox::Outbox;
 use super::timing::{MAX_NEIGHBOR_ADVERTISEMENT, RETRANS_TIMER, interval};
 use super::{Advertisement, Message, Packet, Port};
-use crate::ether::{Engine, MacAddr};
+use crate::ether::{Engine, MacAddr, Outbox};
 
 /// Between two frames, whatever they tell of: 50 a second, however many addresses there are.
 const GAP: Duration = Duration::from_millis(20);

@@ -8,12 +8,11 @@ use llamar_common::wire::ndp::solicited_node;
 use rand::RngExt as _;
 use rand::rngs::StdRng;
 
-use super::outbox::Outbox;
 use super::port::Heard;
 use super::source::source_for;
 use super::timing::{INTERVAL_MIN, MAX_MULTICAST_SOLICIT, RETRANS_TIMER, interval};
 use super::{Advertisement, Message, Packet, Port, Solicitation};
-use crate::ether::{Engine, MacAddr};
+use crate::ether::{Engine, MacAddr, Outbox};
 
 /// Between the first solicitations of two targets: 1,000 a second.
 const GAP: Duration = Duration::from_millis(1);

@@ -1,19 +1,17 @@
 //! Neighbor Discovery for IPv6 (RFC 4861), duplicate address detection (RFC 4862 5.4) with nonces (RFC 7527): messages,
-//! and engines that ask for neighbours, tell of ourselves, claim an address, defend it and look for who is there.
+//! and engines that ask for neighbours, tell of ourselves, claim an address and look for who is there.
 //!
 //! To answer solicitations for addresses that the kernel has is left to the kernel: llamar lets them pass.
 
 pub mod announcer;
 pub mod asker;
-mod budget;
+mod conflict;
 pub mod dad;
 mod datagram;
-pub mod defence;
 mod echo;
 mod flaw;
 pub mod listener;
 mod message;
-mod outbox;
 mod packet;
 mod port;
 pub mod refusal;
@@ -24,8 +22,8 @@ mod timing;
 
 pub use announcer::{Announce, Announcer, Schedule};
 pub use asker::{Answer, Ask, Asker, Target};
+pub use conflict::{Conflict, How};
 pub use dad::{After, Check, Dad};
-pub use defence::{Conflict, Defence};
 pub use echo::Echo;
 pub use flaw::Flaw;
 pub use message::{Advertisement, Message, Solicitation};

@@ -11,9 +11,8 @@ use super::queue::Queue;
 use super::records::Records;
 use super::speak::speak;
 use super::{Origin, Outcome, Sent, Wanted};
-use crate::arp::Pace;
 use crate::config::OnAddressConflict;
-use crate::ether::MacAddr;
+use crate::ether::{MacAddr, Pace};
 
 /// Frames that are sent in a second at most, so that many addresses make no storm.
 const FRAMES_PER_SECOND: u32 = 50;
@@ -190,7 +189,7 @@ impl Link {
     pub fn turn(&mut self, now: Instant, rng: &mut StdRng) -> Option<Step> {
         loop {
             let address = self.queue.next(now)?;
-            if self.pace.next().is_some_and(|next| now < next) {
+            if !self.pace.is_free(now) {
                 return None;
             }
             if let Some(step) = self.step(now, address, rng) {

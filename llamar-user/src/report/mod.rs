@@ -18,6 +18,7 @@ pub use self::dnssd::{
 };
 pub use self::layout::print;
 use self::layout::{aligned, json, span, table};
+pub use self::neighbours::EndRow;
 pub use self::why::{Reason, WhyReport, WhyRow};
 
 mod addresses;
@@ -28,6 +29,7 @@ mod dnssd;
 pub mod ether;
 mod layout;
 pub mod nd;
+mod neighbours;
 mod prometheus;
 pub mod stations;
 mod why;

@@ -7,10 +7,8 @@ use std::time::{Duration, Instant};
 
 use super::arrival::Arrival;
 use super::conflict::probes_too;
-use super::outbox::Outbox;
-use super::pace::Pace;
 use super::rules::{Rule, Rules};
-use crate::ether::Engine;
+use crate::ether::{Engine, Outbox, Pace};
 
 mod answer;
 mod ask;
@@ -82,7 +80,7 @@ impl Asker {
                 next: 0,
             },
             deadline: ask.deadline.map(|deadline| now + deadline),
-            outbox: Outbox::new(ask.padding),
+            outbox: Outbox::padding(ask.padding),
             ask,
         };
         asker.handle_timeout(now);
@@ -149,7 +147,7 @@ impl Asker {
             packet,
         };
         self.outbox
-            .send(&packet, asked.source, asked.destination, self.ask.tag);
+            .send(packet.to_frame(asked.source, asked.destination, self.ask.tag));
         self.outbox.tell(Event::Asked(asked));
     }
 

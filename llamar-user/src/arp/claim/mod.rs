@@ -9,13 +9,12 @@ use rand::RngExt as _;
 use rand::rngs::StdRng;
 
 use super::conflict::{disputes, probes_too};
-use super::outbox::Outbox;
 use super::rules::{Rule, Rules};
 use super::timing::{
     ANNOUNCE_INTERVAL, ANNOUNCE_NUM, ANNOUNCE_WAIT, PROBE_MAX, PROBE_MIN, PROBE_NUM, PROBE_WAIT,
 };
 use super::{Arrival, Defence, Packet, Policy, Station, Then};
-use crate::ether::{Engine, MacAddr};
+use crate::ether::{Engine, MacAddr, Outbox};
 
 mod attempts;
 mod event;
@@ -96,7 +95,7 @@ impl Claim {
             address,
             stage: Stage::Released,
             attempts: Attempts::default(),
-            outbox: Outbox::new(claiming.padding),
+            outbox: Outbox::padding(claiming.padding),
             claiming,
         };
         claim.begin(now);
@@ -238,7 +237,8 @@ impl Claim {
 
     fn broadcast(&mut self, packet: &Packet) {
         let (mac, tag) = (self.claiming.mac, self.claiming.tag);
-        self.outbox.send(packet, mac, MacAddr::BROADCAST, tag);
+        self.outbox
+            .send(packet.to_frame(mac, MacAddr::BROADCAST, tag));
     }
 
     /// Whether a packet is a conflict; `held`: whether the address is in use.
@@ -328,7 +328,7 @@ impl Claim {
             false => asker.mac,
         };
         let (mac, tag) = (self.claiming.mac, self.claiming.tag);
-        self.outbox.send(&reply, mac, to, tag);
+        self.outbox.send(reply.to_frame(mac, to, tag));
         self.outbox.tell(Event::Answered { asker });
     }
 }

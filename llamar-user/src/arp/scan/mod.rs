@@ -8,11 +8,9 @@ use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use super::arrival::Arrival;
-use super::outbox::Outbox;
-use super::pace::Pace;
 use super::rules::{Rule, Rules};
 use super::{Packet, Station};
-use crate::ether::{Engine, MacAddr};
+use crate::ether::{Engine, MacAddr, Outbox, Pace};
 
 mod event;
 mod recent;
@@ -105,7 +103,7 @@ impl Scan {
             wanted: seen.unset(),
             seen,
             reported: None,
-            outbox: Outbox::new(scanning.padding),
+            outbox: Outbox::padding(scanning.padding),
             scanning,
         })
     }
@@ -154,7 +152,7 @@ impl Scan {
         };
         let packet = Packet::request(sender, target);
         self.outbox
-            .send(&packet, sender.mac, MacAddr::BROADCAST, self.scanning.tag);
+            .send(packet.to_frame(sender.mac, MacAddr::BROADCAST, self.scanning.tag));
         self.recent.asked(now, number);
         self.progress.asked += 1;
     }

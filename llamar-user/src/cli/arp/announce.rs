@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use anyhow::bail;
 
+use super::addresses;
 use super::ask;
 use super::fields::{OutputArgs, PlaceArgs, SourceArgs};
 use super::place::Place;
 use super::tell::Teller;
-use super::values;
 use crate::arp::{Announcing, Form, Station, refusal, timing};
+use crate::cli::values;
 
 /// Arguments of `llamar arp announce`.
 #[derive(Debug, clap::Args)]
@@ -27,10 +28,10 @@ Exit codes: 0 sent; 2 wrong usage, or it could not be sent."
 )]
 pub struct Args {
     /// Addresses to announce [default: all IPv4 addresses of the interface]
-    #[arg(value_name = "ADDRESS", value_parser = values::ip("llamar nd announce"))]
+    #[arg(value_name = "ADDRESS", value_parser = addresses::ip("llamar nd announce"))]
     addresses: Vec<Ipv4Addr>,
     /// Another address to announce
-    #[arg(short = 'i', long, value_name = "ADDRESS", value_parser = values::source_ip("llamar nd announce"))]
+    #[arg(short = 'i', long, value_name = "ADDRESS", value_parser = addresses::source_ip("llamar nd announce"))]
     src_ip: Vec<Ipv4Addr>,
     /// How often each is announced
     #[arg(short, long, value_name = "N", default_value_t = timing::ANNOUNCE_NUM, value_parser = clap::value_parser!(u32).range(1..))]

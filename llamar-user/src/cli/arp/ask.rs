@@ -3,17 +3,19 @@
 use std::collections::BTreeSet;
 use std::net::Ipv4Addr;
 use std::ops::ControlFlow;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tracing::info;
 
+use super::addresses;
 use super::fields::{OutputArgs, PlaceArgs, SourceArgs, TargetArgs};
 use super::place::Place;
 use crate::arp::{Answer, Ask, AskEvent, Asker, refusal};
-use crate::cli::dnssd::output;
 use crate::cli::drive::{drive, flow};
+use crate::cli::{output, values};
 use crate::ether::Statistics;
-use crate::report::arp::{AnswerRow, EndRow};
+use crate::report::EndRow;
+use crate::report::arp::AnswerRow;
 
 /// Options of both.
 #[derive(Clone, Debug, clap::Args)]
@@ -27,6 +29,40 @@ pub struct AskArgs {
     pub target: TargetArgs,
     #[command(flatten)]
     pub output: OutputArgs,
+}
+
+/// Which addresses are asked for.
+#[derive(Clone, Debug, clap::Args)]
+pub struct TargetsArgs {
+    /// Addresses to ask for
+    #[arg(value_name = "TARGET", required_unless_present = "trg_ip", value_parser = addresses::ip("llamar nd detect"))]
+    targets: Vec<Ipv4Addr>,
+    /// Another address to ask for; may be given several times
+    #[arg(short = 'e', long, value_name = "ADDRESS", value_parser = addresses::ip("llamar nd detect"))]
+    trg_ip: Vec<Ipv4Addr>,
+}
+
+impl TargetsArgs {
+    /// Where to ask for them, and which they are, each once.
+    pub async fn open(&self, args: &PlaceArgs) -> anyhow::Result<(Place, Vec<Ipv4Addr>)> {
+        let targets = once(self.targets.iter().chain(&self.trg_ip).copied());
+        let place = Place::open(args, &targets).await?;
+        for target in &targets {
+            args.unless_forced(refusal::detected(*target, &place.all))?;
+        }
+        Ok((place, targets))
+    }
+}
+
+/// For how long is asked.
+#[derive(Clone, Debug, clap::Args)]
+pub struct TimeArgs {
+    /// Time between two rounds, and after the last
+    #[arg(short = 'w', long, value_name = "SECONDS", default_value = "1", value_parser = values::seconds)]
+    pub interval: Duration,
+    /// Ends after this time, whatever is still to be done
+    #[arg(long, value_name = "SECONDS", value_parser = values::seconds)]
+    pub deadline: Option<Duration>,
 }
 
 /// Asks for addresses; whether somebody answered.

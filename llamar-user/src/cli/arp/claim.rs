@@ -9,12 +9,13 @@ use rand::SeedableRng as _;
 use rand::rngs::{StdRng, SysRng};
 use tracing::info;
 
+use super::addresses;
 use super::fields::{OutputArgs, PlaceArgs};
 use super::place::Place;
-use super::values;
 use crate::arp::{Candidate, Claim, ClaimEvent, ClaimState, Claiming, Policy, refusal, timing};
-use crate::cli::dnssd::output;
 use crate::cli::drive::{Ended, Happened, Keeper, Restart, flow};
+use crate::cli::output;
+use crate::cli::values;
 use crate::report::arp::{ClaimRow, Stage};
 
 /// Arguments of `llamar arp claim`.
@@ -34,7 +35,7 @@ failure, or ended while it was not ours."
 )]
 pub struct Args {
     /// Address to claim; with --link-local the one that is tried first
-    #[arg(value_name = "ADDRESS", required_unless_present = "link_local", value_parser = values::ip("llamar nd dad --keep"))]
+    #[arg(value_name = "ADDRESS", required_unless_present = "link_local", value_parser = addresses::ip("llamar nd dad --keep"))]
     address: Option<Ipv4Addr>,
     /// Claims any free address of 169.254.0.0/16, and another one whenever it is lost (RFC 3927)
     #[arg(long)]

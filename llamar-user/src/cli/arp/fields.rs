@@ -2,12 +2,10 @@
 
 use anyhow::bail;
 
-use super::values;
 use crate::arp::refusal::Refusal;
+use crate::cli::values;
 use crate::ether::{MacAddr, Tag};
 
-/// Highest VLAN id; 4095 is reserved (802.1Q 9.6).
-const VLAN_MAX: i64 = 4094;
 /// How far the priority stands from the VLAN id.
 const PRIORITY_SHIFT: u16 = 13;
 
@@ -18,10 +16,10 @@ pub struct PlaceArgs {
     #[arg(short = 'I', long, alias = "interface", value_name = "IF")]
     pub iface: Option<String>,
     /// VLAN in which frames are sent and received
-    #[arg(short = 'V', long, value_name = "ID", value_parser = clap::value_parser!(u16).range(1..=VLAN_MAX))]
+    #[arg(short = 'V', long, value_name = "ID", value_parser = values::vlan())]
     pub vlan: Option<u16>,
     /// 802.1p priority of the frames of the VLAN, 0 to 7
-    #[arg(long, value_name = "PRIORITY", requires = "vlan", value_parser = clap::value_parser!(u16).range(0..=7))]
+    #[arg(long, value_name = "PRIORITY", requires = "vlan", value_parser = values::priority())]
     pub priority: Option<u16>,
     /// Does what would hurt a network, too
     #[arg(long)]

@@ -2,8 +2,9 @@
 
 use std::process::ExitCode;
 
-use anyhow::Context as _;
+use super::{asked, block_on, told};
 
+mod addresses;
 mod announce;
 mod ask;
 mod claim;
@@ -15,7 +16,6 @@ mod request;
 mod scan;
 mod tell;
 mod update;
-pub(super) mod values;
 mod watch;
 
 /// Arguments of `llamar arp`.
@@ -48,26 +48,13 @@ enum Command {
 /// Does what is asked.
 pub fn arp(args: &Args) -> ExitCode {
     match &args.command {
-        Command::Detect(args) => super::asked(block_on(detect::detect(args))),
-        Command::Request(args) => super::asked(block_on(request::request(args))),
+        Command::Detect(args) => asked(block_on(detect::detect(args))),
+        Command::Request(args) => asked(block_on(request::request(args))),
         Command::Announce(args) => told(block_on(announce::announce(args))),
         Command::Reply(args) => told(block_on(reply::reply(args))),
-        Command::Update(args) => super::asked(block_on(update::update(args))),
-        Command::Scan(args) => super::asked(block_on(scan::scan(args))),
+        Command::Update(args) => asked(block_on(update::update(args))),
+        Command::Scan(args) => asked(block_on(scan::scan(args))),
         Command::Watch(args) => told(watch::watch(args)),
-        Command::Claim(args) => super::asked(block_on(claim::claim(args))),
+        Command::Claim(args) => asked(block_on(claim::claim(args))),
     }
-}
-
-/// The exit code of a command that tells: 0 sent, 2 failure, which is said.
-fn told(result: anyhow::Result<()>) -> ExitCode {
-    super::asked(result.map(|()| true))
-}
-
-fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("start")?;
-    runtime.block_on(work)
 }

@@ -7,13 +7,14 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use llamar_common::wire::arp::REPLY;
 
+use super::addresses;
 use super::announce::stations;
 use super::fields::{OutputArgs, PlaceArgs, SourceArgs, TargetArgs};
 use super::place::Place;
 use super::tell::Teller;
-use super::values;
 use crate::arp::{Ask, AskEvent, Asker, Station, refusal};
 use crate::cli::drive::drive;
+use crate::cli::values;
 use crate::ether::MacAddr;
 
 /// Arguments of `llamar arp reply`.
@@ -30,13 +31,13 @@ Exit codes: 0 sent; 2 wrong usage, or it could not be sent."
 )]
 pub struct Args {
     /// Address that is told of [default: the first IPv4 address of the interface]
-    #[arg(value_name = "ADDRESS", conflicts_with = "src_ip", value_parser = values::ip("llamar nd announce"))]
+    #[arg(value_name = "ADDRESS", conflicts_with = "src_ip", value_parser = addresses::ip("llamar nd announce"))]
     address: Option<Ipv4Addr>,
     /// The same
-    #[arg(short = 'i', long, value_name = "ADDRESS", value_parser = values::source_ip("llamar nd announce"))]
+    #[arg(short = 'i', long, value_name = "ADDRESS", value_parser = addresses::source_ip("llamar nd announce"))]
     src_ip: Option<Ipv4Addr>,
     /// Host that is told, as if it had asked; needs -t
-    #[arg(short = 'e', long, value_name = "ADDRESS", requires = "trg_hw", value_parser = values::ip("llamar nd announce"))]
+    #[arg(short = 'e', long, value_name = "ADDRESS", requires = "trg_hw", value_parser = addresses::ip("llamar nd announce"))]
     trg_ip: Option<Ipv4Addr>,
     /// How often
     #[arg(short, long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]

@@ -5,12 +5,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::bail;
 
+use super::addresses;
 use super::fields::PlaceArgs;
 use super::place::Place;
-use super::values;
 use crate::arp::{self, Scan, ScanEvent, Span, Spans, refusal};
-use crate::cli::drive::drive;
-use crate::cli::stations::scan::{RATE_MAX, RETRIES_MAX, ScanArgs, Scanning, check_count, flow};
+use crate::cli::drive::{drive, flow};
+use crate::cli::stations::scan::{RATE_MAX, RETRIES_MAX, ScanArgs, Scanning, check_count};
+use crate::cli::values;
 use crate::report::stations::FoundRow;
 
 /// Requests a second unless another number is asked for: a network of 254 takes a second.
@@ -38,7 +39,7 @@ pub struct Args {
     #[command(flatten)]
     place: PlaceArgs,
     /// Tells this address as ours [default: that of the interface; without one, none is told]
-    #[arg(short = 'i', long, value_name = "ADDRESS", value_parser = values::source_ip("llamar nd scan"))]
+    #[arg(short = 'i', long, value_name = "ADDRESS", value_parser = addresses::source_ip("llamar nd scan"))]
     src_ip: Option<Ipv4Addr>,
     /// Requests a second
     #[arg(long, value_name = "N", default_value_t = RATE, value_parser = clap::value_parser!(u32).range(1..=RATE_MAX))]

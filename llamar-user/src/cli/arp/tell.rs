@@ -6,8 +6,8 @@ use std::time::Instant;
 use super::fields::{OutputArgs, PlaceArgs};
 use super::place::Place;
 use crate::arp::{Announcer, Announcing, Packet, Station, Told};
-use crate::cli::dnssd::output;
 use crate::cli::drive::{Ended, Happened, Keeper, Restart, drive};
+use crate::cli::output;
 use crate::ether::MacAddr;
 use crate::report::arp::ToldRow;
 

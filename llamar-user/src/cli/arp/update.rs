@@ -7,14 +7,15 @@ use std::time::{Duration, Instant};
 use anyhow::bail;
 use tracing::error;
 
+use super::addresses;
 use super::announce::{AsForm, stations};
 use super::ask;
 use super::fields::{OutputArgs, PlaceArgs, SourceArgs};
 use super::place::Place;
 use super::tell::Teller;
-use super::values;
 use crate::arp::{Announcing, Ask, AskEvent, Asker, Station, refusal};
 use crate::cli::drive::drive;
+use crate::cli::values;
 
 /// Arguments of `llamar arp update`.
 #[derive(Debug, clap::Args)]
@@ -30,13 +31,13 @@ Exit codes: 0 sent; 1 another host has one of the addresses, and nobody was told
 )]
 pub struct Args {
     /// Addresses that are here now
-    #[arg(value_name = "ADDRESS", required_unless_present = "src_ip", value_parser = values::ip("llamar nd announce"))]
+    #[arg(value_name = "ADDRESS", required_unless_present = "src_ip", value_parser = addresses::ip("llamar nd announce"))]
     addresses: Vec<Ipv4Addr>,
     /// Another address that is here now
-    #[arg(short = 'i', long, value_name = "ADDRESS", value_parser = values::source_ip("llamar nd announce"))]
+    #[arg(short = 'i', long, value_name = "ADDRESS", value_parser = addresses::source_ip("llamar nd announce"))]
     src_ip: Vec<Ipv4Addr>,
     /// Tells only this host; may be given several times
-    #[arg(short = 'e', long, value_name = "ADDRESS", conflicts_with = "form", value_parser = values::ip("llamar nd announce"))]
+    #[arg(short = 'e', long, value_name = "ADDRESS", conflicts_with = "form", value_parser = addresses::ip("llamar nd announce"))]
     trg_ip: Vec<Ipv4Addr>,
     /// How often others are told
     #[arg(short, long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..))]

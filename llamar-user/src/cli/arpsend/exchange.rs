@@ -1,7 +1,6 @@
 //! What arpsend sends and what it makes of what comes in. Whatever it has to say it says in the words of the program
 //! that it replaces.
 
-use std::collections::VecDeque;
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
@@ -10,7 +9,7 @@ use llamar_common::wire::ethernet;
 
 use super::plan::{Command, Plan};
 use crate::arp::{Packet, Station};
-use crate::ether::{Engine, FRAME_MIN, Frame, MacAddr};
+use crate::ether::{Engine, Frame, MacAddr, Outbox};
 
 /// Rounds of packets, and what was heard of the addresses asked for.
 #[derive(Debug)]
@@ -29,8 +28,7 @@ pub struct Exchange {
     /// When the next round is due; `None` after the end.
     due: Option<Instant>,
     is_answered: bool,
-    frames: VecDeque<Vec<u8>>,
-    lines: VecDeque<Line>,
+    outbox: Outbox<Line>,
 }
 
 /// Something to say.
@@ -73,8 +71,7 @@ impl Exchange {
             at_once: plan.at_once,
             due: Some(now),
             is_answered: false,
-            frames: VecDeque::new(),
-            lines: VecDeque::new(),
+            outbox: Outbox::padding(true),
         }
     }
 
@@ -97,11 +94,10 @@ impl Exchange {
             let mut packet = self.packet;
             packet.target.ip = target;
             let shown = shown(self.source, self.destination, &packet);
-            let mut frame = packet.to_frame(self.source, self.destination, None);
-            frame.resize(FRAME_MIN, 0);
-            self.lines
-                .push_back(Line::Detail(format!("send packet: {shown}")));
-            self.frames.push_back(frame);
+            let frame = packet.to_frame(self.source, self.destination, None);
+            self.outbox
+                .tell(Line::Detail(format!("send packet: {shown}")));
+            self.outbox.send(frame);
         }
         let asks = matches!(self.command, Command::Detect | Command::Request);
         let is_over = self.left == Some(0) && !asks;
@@ -113,7 +109,7 @@ impl Exchange {
         if ![REQUEST, REPLY].contains(&packet.operation) {
             let operation = packet.operation;
             let said = format!("unknown arp packet type : {operation:#x}");
-            return self.lines.push_back(Line::Said(said));
+            return self.outbox.tell(Line::Said(said));
         }
         let Station { mac, ip } = packet.sender;
         // A hub may send us back what we sent.
@@ -125,17 +121,17 @@ impl Exchange {
         {
             self.is_answered = true;
             let detected = format!("{ip} is detected on another computer : {mac}");
-            self.lines
-                .push_back(Line::Detail(format!("recv packet {shown}")));
-            self.lines.push_back(Line::Said(detected));
+            self.outbox
+                .tell(Line::Detail(format!("recv packet {shown}")));
+            self.outbox.tell(Line::Said(detected));
             if self.at_once {
                 self.due = None;
                 return;
             }
         }
         // It said so of every packet that did not end it.
-        self.lines
-            .push_back(Line::Detail(format!("recv unknown packet {shown}")));
+        self.outbox
+            .tell(Line::Detail(format!("recv unknown packet {shown}")));
     }
 }
 
@@ -166,11 +162,11 @@ impl Engine for Exchange {
     }
 
     fn poll_transmit(&mut self) -> Option<Vec<u8>> {
-        self.frames.pop_front()
+        self.outbox.frame()
     }
 
     fn poll_event(&mut self) -> Option<Line> {
-        self.lines.pop_front()
+        self.outbox.event()
     }
 }
 

@@ -189,26 +189,10 @@ fn told(error: &RawError) -> Refused {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::link::{Address, AddressState};
+    use crate::link::testing;
 
     fn link(index: u32, name: &str) -> Link {
-        let address = Address {
-            ip: [10, 0, 0, 1].into(),
-            peer: None,
-            prefix: 24,
-            state: AddressState::Usable,
-            secondary: false,
-            scope_link: false,
-        };
-        Link {
-            index,
-            name: name.into(),
-            mac: Some([2, 0, 0, 0, 0, 1]),
-            ethernet: true,
-            up: true,
-            addresses: vec![address],
-            ..Link::default()
-        }
+        testing::link(index, name, "10.0.0.1/24")
     }
 
     fn found(arguments: &str, link: Link) -> Result<Station, Refused> {
@@ -222,11 +206,7 @@ mod tests {
             kind: Some("bridge".into()),
             ..super::tests::link(8, "br0")
         };
-        let by_index = [link, bond, bridge].map(|link| (link.index, link));
-        let links = Links {
-            by_index: by_index.into(),
-        };
-        own_addresses(&plan, &links)
+        own_addresses(&plan, &testing::links([link, bond, bridge]))
     }
 
     #[test]

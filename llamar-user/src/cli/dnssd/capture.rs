@@ -9,8 +9,8 @@ use llamar_common::wire::dns;
 use tracing::{info, warn};
 
 use super::lint::Linters;
-use super::output::{self, Read};
 use super::{Plan, Print};
+use crate::cli::output::{self, Read};
 use crate::dns::Message;
 use crate::dnssd::browse::Browser;
 use crate::dnssd::{lint, snabb};

@@ -10,9 +10,9 @@ use tokio::signal::ctrl_c;
 use tracing::info;
 
 use super::lint::Linters;
-use super::output::{self, Read};
 use super::{Plan, Print};
 use crate::ask::session::{Happened, Message, Session, Where};
+use crate::cli::output::{self, Read};
 use crate::dns::{self, Name, kind};
 use crate::dnssd::browse::{Browser, Found, Scope, Wish};
 use crate::dnssd::{lint, snabb};

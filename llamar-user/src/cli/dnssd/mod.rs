@@ -4,11 +4,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 
-use super::asked;
 use super::family::FamilyArgs;
 use super::query::parse_timeout;
+use super::{asked, block_on};
 use crate::ask::session::Where;
 use crate::dns::Name;
 use crate::dnssd::browse::Scope;
@@ -18,7 +18,6 @@ use crate::report::{BrowseForm, Form};
 mod capture;
 mod lint;
 mod live;
-pub(super) mod output;
 
 pub(super) use live::PATIENCE;
 
@@ -111,13 +110,7 @@ fn run(args: &Args) -> anyhow::Result<bool> {
     };
     match source {
         Source::Capture(path) => capture::read(&plan, &path),
-        Source::Live(place) => {
-            let runtime = tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .context("start")?;
-            runtime.block_on(live::browse(&plan, place))
-        }
+        Source::Live(place) => block_on(live::browse(&plan, place)),
     }
 }
 

@@ -1,15 +1,7 @@
 //! Options that the commands of `llamar ether` have in common.
 
-use std::time::Duration;
-
-use crate::ether::{MacAddr, Tag};
-
-/// Largest VLAN id (IEEE 802.1Q 9.6: 4095 is reserved).
-const VLAN_MAX: i64 = 4094;
-/// Longest time that an option may name, a day: what is to last longer is not told how long.
-const SECONDS_MAX: f64 = 86_400.0;
-/// Shortest one: what is shorter only floods the link.
-const SECONDS_MIN: f64 = 0.001;
+use crate::cli::values;
+use crate::ether::Tag;
 
 /// The interface.
 #[derive(Clone, Debug, Default, clap::Args)]
@@ -29,10 +21,10 @@ pub struct PlaceArgs {
 #[derive(Clone, Debug, Default, clap::Args)]
 pub struct TagArgs {
     /// Sends in this VLAN
-    #[arg(short = 'V', long, value_name = "ID", value_parser = clap::value_parser!(u16).range(1..=VLAN_MAX))]
+    #[arg(short = 'V', long, value_name = "ID", value_parser = values::vlan())]
     vlan: Option<u16>,
     /// 802.1p priority, 0 to 7; without a VLAN the tag has only that
-    #[arg(long, value_name = "PRIORITY", value_parser = clap::value_parser!(u16).range(0..=7))]
+    #[arg(long, value_name = "PRIORITY", value_parser = values::priority())]
     priority: Option<u16>,
 }
 
@@ -61,33 +53,6 @@ pub struct OutputArgs {
     pub json: bool,
 }
 
-/// A hardware address, or the word for that of all.
-pub fn mac(text: &str) -> Result<MacAddr, String> {
-    match text {
-        "broadcast" => Ok(MacAddr::BROADCAST),
-        _ => text.parse().map_err(|_| {
-            String::from("no hardware address, as 02:00:00:00:00:01, nor the word broadcast")
-        }),
-    }
-}
-
-/// The id of a VLAN.
-pub fn vlan() -> clap::builder::RangedI64ValueParser<u16> {
-    clap::value_parser!(u16).range(1..=VLAN_MAX)
-}
-
-/// A time in seconds.
-pub fn seconds(text: &str) -> Result<Duration, String> {
-    let seconds: f64 = text
-        .parse()
-        .map_err(|_| String::from("no number of seconds"))?;
-    if (SECONDS_MIN..=SECONDS_MAX).contains(&seconds) {
-        Ok(Duration::from_secs_f64(seconds))
-    } else {
-        Err(format!("not from {SECONDS_MIN} to {SECONDS_MAX} seconds"))
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -104,22 +69,5 @@ mod tests {
             assert_eq!(tag.map(|tag| tag.control), control);
             assert!(tag.is_none_or(|tag| tag.protocol == 0x8100));
         }
-    }
-
-    #[test]
-    fn times_have_bounds_that_are_told() {
-        assert_eq!(seconds("0.1"), Ok(Duration::from_millis(100)));
-        for wrong in ["0", "-1", "nan", "inf", "86401", "1e300"] {
-            let why = "not from 0.001 to 86400 seconds";
-            assert_eq!(seconds(wrong), Err(why.into()), "{wrong}");
-        }
-        assert_eq!(seconds("soon"), Err("no number of seconds".into()));
-    }
-
-    #[test]
-    fn hardware_addresses_have_a_word_for_all() {
-        assert_eq!(mac("broadcast"), Ok(MacAddr::BROADCAST));
-        assert_eq!(mac("020000000001"), Ok(MacAddr([2, 0, 0, 0, 0, 1])));
-        assert!(mac("all").unwrap_err().contains("nor the word broadcast"));
     }
 }

@@ -10,9 +10,12 @@ use clap::ValueEnum;
 use libc::sock_filter;
 use tracing::warn;
 
-use super::fields::{OutputArgs, PlaceArgs, mac, seconds, vlan};
-use super::{Output, Stop, counted, note};
+use super::fields::{OutputArgs, PlaceArgs};
+use super::{counted, note};
 use crate::ask::tap::{BUFFER, FRAME_MAX, Heard, Tap};
+use crate::cli::drive::Signals;
+use crate::cli::output;
+use crate::cli::values::{mac, seconds, vlan};
 use crate::ether::{EtherType, MacAddr};
 use crate::net::capture::PcapWriter;
 use crate::net::{Options, Received, Wanted, until, wanted_filter};
@@ -98,7 +101,7 @@ enum Form {
 pub async fn listen(args: &Args) -> anyhow::Result<()> {
     let (filter, options) = wanted(args)?;
     let mut tap = Tap::open(args.place.iface.as_deref(), &filter, options).await?;
-    let mut stop = Stop::open()?;
+    let mut signals = Signals::open()?;
     let name = tap.raw().link().name.clone();
     let mut shown = Shown::new(args, &name)?;
     if !args.output.quiet {
@@ -113,7 +116,7 @@ pub async fn listen(args: &Args) -> anyhow::Result<()> {
         }
         let heard = tokio::select! {
             biased;
-            () = stop.wait() => break Ok(()),
+            () = signals.received() => break Ok(()),
             () = until(end) => break Ok(()),
             heard = tap.next(&mut buffer) => heard,
         };
@@ -157,7 +160,6 @@ struct Shown<'a> {
     args: &'a Args,
     interface: &'a str,
     file: Option<PcapWriter<Box<dyn Write>>>,
-    output: Output,
     is_read: bool,
     frames: u64,
 }
@@ -185,7 +187,6 @@ impl<'a> Shown<'a> {
             args,
             interface,
             file: file.with_context(|| format!("write {}", target(args)))?,
-            output: Output::default(),
             is_read: true,
             frames: 0,
         })
@@ -216,8 +217,8 @@ impl<'a> Shown<'a> {
             let row = HeardRow::new(at, self.interface, received, frame);
             let form = self.form();
             self.is_read &= match self.args.output.json {
-                true => self.output.write(|out| row.write_json(out))?,
-                false => self.output.write(|out| row.write_line(form, out))?,
+                true => output::write(|out| row.write_json(out))?.is_continue(),
+                false => output::write(|out| row.write_line(form, out))?.is_continue(),
             };
         }
         Ok(())

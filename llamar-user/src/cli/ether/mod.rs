@@ -1,23 +1,19 @@
 //! `llamar ether`: raw frames, sent, shown, and given back.
 
+use std::fmt::Display;
 use std::process::ExitCode;
 
-use anyhow::Context as _;
 use clap::Subcommand;
+use tracing::info;
+
+use super::{asked, block_on, told};
 
 mod fields;
 mod listen;
-mod output;
 mod payload;
 mod ping;
 mod respond;
 mod send;
-mod stop;
-
-pub(super) use output::Output;
-pub(super) use stop::Stop;
-
-use output::{counted, note};
 
 /// Arguments of `llamar ether`.
 #[derive(Debug, clap::Args)]
@@ -41,23 +37,21 @@ enum Command {
 /// Runs one of the commands.
 pub fn ether(args: &Args) -> ExitCode {
     match &args.command {
-        Command::Send(args) => done(run(send::send(args))),
-        Command::Listen(args) => done(run(listen::listen(args))),
-        Command::Ping(args) => super::asked(run(ping::ping(args))),
-        Command::Respond(args) => done(run(respond::respond(args))),
+        Command::Send(args) => told(block_on(send::send(args))),
+        Command::Listen(args) => told(block_on(listen::listen(args))),
+        Command::Ping(args) => asked(block_on(ping::ping(args))),
+        Command::Respond(args) => told(block_on(respond::respond(args))),
     }
 }
 
-/// Runs a command in a runtime of its own.
-pub(super) fn run<T>(command: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("start")?;
-    runtime.block_on(command)
+/// Says something besides, on standard error.
+fn note(text: impl Display) {
+    for line in text.to_string().lines() {
+        info!("{line}");
+    }
 }
 
-/// The exit code of a command that does something for others: done, or how it failed, which is said.
-fn done(result: anyhow::Result<()>) -> ExitCode {
-    super::asked(result.map(|()| true))
+/// A number of things: `1 frame`, `2 frames`.
+fn counted(number: u64, one: &str, several: &str) -> String {
+    format!("{number} {}", if number == 1 { one } else { several })
 }

@@ -7,9 +7,12 @@ use anyhow::ensure;
 use rand::SeedableRng as _;
 use rand::rngs::{StdRng, SysRng};
 
-use super::fields::{OutputArgs, PlaceArgs, TagArgs, mac, seconds};
-use super::{Output, Stop, note};
+use super::fields::{OutputArgs, PlaceArgs, TagArgs};
+use super::note;
 use crate::ask::raw::Raw;
+use crate::cli::drive::Signals;
+use crate::cli::output;
+use crate::cli::values::{mac, seconds};
 use crate::ether::MacAddr;
 use crate::ether::echo::{Ask, EXPERIMENTAL, Ping, SIZE_MIN};
 use crate::net::{Options, ether_type_filter};
@@ -56,7 +59,7 @@ pub async fn ping(args: &Args) -> anyhow::Result<bool> {
     let filter = ether_type_filter(&[EXPERIMENTAL]);
     let raw = Raw::with(args.place.iface.as_deref(), &filter, Options::default()).await?;
     check(args, &raw)?;
-    let mut stop = Stop::open()?;
+    let mut signals = Signals::open()?;
     let mut rng = StdRng::try_from_rng(&mut SysRng)?;
     let mut ping = Ping::new(Instant::now(), ask(args, raw.mac()), &mut rng);
     if !args.output.quiet {
@@ -68,9 +71,8 @@ pub async fn ping(args: &Args) -> anyhow::Result<bool> {
             args.size
         ));
     }
-    let mut output = Output::default();
     let driven = raw.drive(&mut ping, false, |event| {
-        match PongRow::of(event).map(|row| show(&mut output, args, &row)) {
+        match PongRow::of(event).map(|row| show(args, &row)) {
             None | Some(Ok(true)) => ControlFlow::Continue(()),
             Some(Ok(false)) => ControlFlow::Break(Ok(())),
             Some(Err(error)) => ControlFlow::Break(Err(error)),
@@ -78,7 +80,7 @@ pub async fn ping(args: &Args) -> anyhow::Result<bool> {
     });
     let driven = tokio::select! {
         biased;
-        () = stop.wait() => Ok(None),
+        () = signals.received() => Ok(None),
         driven = driven => driven,
     };
     // What came until then is told also of a ping that failed.
@@ -86,7 +88,7 @@ pub async fn ping(args: &Args) -> anyhow::Result<bool> {
         target: args.target,
         statistics: *ping.statistics(),
     };
-    show(&mut output, args, &row)?;
+    show(args, &row)?;
     driven?.transpose()?;
     Ok(ping.statistics().received > 0)
 }
@@ -126,17 +128,17 @@ fn ask(args: &Args, source: MacAddr) -> Ask {
 }
 
 /// Shows a row where it belongs. Says whether anybody still reads.
-fn show(output: &mut Output, args: &Args, row: &PongRow) -> std::io::Result<bool> {
+fn show(args: &Args, row: &PongRow) -> anyhow::Result<bool> {
     if args.output.json {
-        return output.write(|out| row.write_json(out));
+        return Ok(output::write(|out| row.write_json(out))?.is_continue());
     }
     if row.is_reply() {
-        return output.write(|out| row.write_line(out));
+        return Ok(output::write(|out| row.write_line(out))?.is_continue());
     }
     if !args.output.quiet {
         let mut text = Vec::new();
         row.write_line(&mut text)?;
-        note(String::from_utf8_lossy(&text).trim_end());
+        note(String::from_utf8_lossy(&text));
     }
     Ok(true)
 }

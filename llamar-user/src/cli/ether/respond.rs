@@ -6,9 +6,12 @@ use rand::SeedableRng as _;
 use rand::rngs::{StdRng, SysRng};
 use tracing::{debug, warn};
 
-use super::fields::{OutputArgs, PlaceArgs, seconds};
-use super::{Output, Stop, counted, note};
+use super::fields::{OutputArgs, PlaceArgs};
+use super::{counted, note};
 use crate::ask::tap::{BUFFER, Heard, Tap};
+use crate::cli::drive::Signals;
+use crate::cli::output;
+use crate::cli::values::seconds;
 use crate::ether::Engine as _;
 use crate::ether::echo::{EXPERIMENTAL, Respond, Responded};
 use crate::net::{Options, ether_type_filter, until};
@@ -41,7 +44,7 @@ pub struct Args {
 pub async fn respond(args: &Args) -> anyhow::Result<()> {
     let filter = ether_type_filter(&[EXPERIMENTAL]);
     let mut tap = Tap::open(args.place.iface.as_deref(), &filter, Options::default()).await?;
-    let mut stop = Stop::open()?;
+    let mut signals = Signals::open()?;
     let mut rng = StdRng::try_from_rng(&mut SysRng)?;
     let (now, link) = (Instant::now(), tap.raw().link());
     let (name, mac) = (link.name.clone(), tap.raw().mac());
@@ -55,7 +58,7 @@ pub async fn respond(args: &Args) -> anyhow::Result<()> {
     while shown.goes_on() {
         let heard = tokio::select! {
             biased;
-            () = stop.wait() => break,
+            () = signals.received() => break,
             () = until(end) => break,
             heard = tap.next(&mut buffer) => heard?,
         };
@@ -89,7 +92,6 @@ fn reply(tap: &Tap, engine: &mut Respond) {
 /// What is shown, and what of it there was.
 struct Shown<'a> {
     args: &'a Args,
-    output: Output,
     is_read: bool,
     replies: u64,
     ignored: u64,
@@ -99,7 +101,6 @@ impl<'a> Shown<'a> {
     fn new(args: &'a Args) -> Self {
         Self {
             args,
-            output: Output::default(),
             is_read: true,
             replies: 0,
             ignored: 0,
@@ -110,7 +111,7 @@ impl<'a> Shown<'a> {
         self.is_read && self.args.count.is_none_or(|count| self.replies < count)
     }
 
-    fn add(&mut self, event: Responded) -> std::io::Result<()> {
+    fn add(&mut self, event: Responded) -> anyhow::Result<()> {
         let row = RespondedRow::of(event);
         let is_reply = matches!(event, Responded::Replied { .. });
         match is_reply {
@@ -119,8 +120,8 @@ impl<'a> Shown<'a> {
         }
         let (json, quiet) = (self.args.output.json, self.args.output.quiet);
         self.is_read = match (json, is_reply) {
-            (true, _) => self.output.write(|out| row.write_json(out))?,
-            (false, true) if !quiet => self.output.write(|out| row.write_line(out))?,
+            (true, _) => output::write(|out| row.write_json(out))?.is_continue(),
+            (false, true) if !quiet => output::write(|out| row.write_line(out))?.is_continue(),
             // The first tells that there is something; a flood of them would be one more.
             (false, false) if self.ignored == 1 => {
                 let mut text = Vec::new();

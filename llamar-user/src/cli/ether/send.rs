@@ -4,10 +4,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
 
-use super::fields::{OutputArgs, PlaceArgs, TagArgs, mac, seconds};
+use super::fields::{OutputArgs, PlaceArgs, TagArgs};
+use super::note;
 use super::payload::PayloadArgs;
-use super::{Output, Stop, note};
 use crate::ask::raw::Raw;
+use crate::cli::drive::Signals;
+use crate::cli::output;
+use crate::cli::values::{mac, seconds};
 use crate::ether::refusal::refusal;
 use crate::ether::{EtherType, FRAME_MIN, Frame, MacAddr, echo};
 use crate::link::Link;
@@ -72,13 +75,12 @@ pub async fn send(args: &Args) -> anyhow::Result<()> {
     let raw = Raw::with(args.place.iface.as_deref(), &filter, Options::default()).await?;
     let bytes = frame(args, raw.mac(), payload);
     let frame = check(args, raw.link(), &bytes)?;
-    let mut stop = Stop::open()?;
-    let mut output = Output::default();
+    let mut signals = Signals::open()?;
     let mut next = Instant::now();
     for sequence in 1..=args.count {
         tokio::select! {
             biased;
-            () = stop.wait() => {
+            () = signals.received() => {
                 note(format_args!("{} of {} sent", sequence - 1, args.count));
                 return Ok(());
             }
@@ -88,9 +90,9 @@ pub async fn send(args: &Args) -> anyhow::Result<()> {
         next += args.interval;
         let row = SentRow::new(sequence, &raw.link().name, &frame);
         match (args.output.json, args.output.quiet) {
-            (true, _) => output.write(|out| row.write_json(out))?,
+            (true, _) => output::write(|out| row.write_json(out))?.is_continue(),
             (false, true) => true,
-            (false, false) => output.write(|out| row.write_line(out))?,
+            (false, false) => output::write(|out| row.write_line(out))?.is_continue(),
         };
     }
     Ok(())

@@ -5,12 +5,13 @@ use std::net::IpAddr;
 use std::process::ExitCode;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail};
+use anyhow::bail;
 use tracing::{debug, info};
 
 use crate::ask::Options;
 use crate::ask::session::{Happened, Legacy, Reply, Session, Where};
 use crate::cli::asked;
+use crate::cli::block_on;
 use crate::cli::dnssd::PATIENCE;
 use crate::cli::family::FamilyArgs;
 use crate::cli::host::Host;
@@ -71,13 +72,9 @@ pub fn query(args: &Args) -> ExitCode {
 /// Whether there are records.
 fn run(query: &Args) -> anyhow::Result<bool> {
     let (questions, place) = plan(query)?;
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("start")?;
     let patience = query.timeout.unwrap_or(PATIENCE);
     let mut gathered = Gathered::new(&questions, patience);
-    runtime.block_on(async {
+    block_on(async {
         match query.legacy {
             true => gathered.ask_as_dns_does(&place).await,
             false => gathered.ask(place).await,

@@ -9,8 +9,8 @@ use anyhow::{Context as _, bail};
 use super::place::{self, Place, Target};
 use super::tell::{OutputArgs, Teller};
 use crate::ask::raw::Raw;
-use crate::cli::arp::values;
 use crate::cli::drive::{Ended, Happened, Keeper, Restart, flow};
+use crate::cli::values;
 use crate::link::Link;
 use crate::ndp::dad::{Event, State};
 use crate::ndp::{

@@ -11,14 +11,15 @@ use tracing::warn;
 use super::place::{self, Place, Target};
 use super::tell::{OutputArgs, Teller};
 use crate::ask::raw::Raw;
-use crate::cli::arp::values;
-use crate::cli::dnssd::output::Read;
 use crate::cli::drive::{drive, flow};
+use crate::cli::output::Read;
+use crate::cli::values;
 use crate::ether::{MacAddr, Statistics};
 use crate::link::Link;
 use crate::ndp::{self, Answer, Ask, Asker, MAX_MULTICAST_SOLICIT, asker, refusal};
 use crate::net::Membership;
-use crate::report::nd::{AnswerRow, EndRow};
+use crate::report::EndRow;
+use crate::report::nd::AnswerRow;
 
 /// Arguments of `llamar nd detect`.
 #[derive(Debug, clap::Args)]

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use anyhow::Context as _;
+use super::{asked, block_on, told};
 
 mod announce;
 mod dad;
@@ -35,20 +35,11 @@ enum Command {
 
 /// Does what is asked.
 pub fn nd(args: &Args) -> ExitCode {
-    super::asked(match &args.command {
-        Command::Detect(args) => block_on(detect::detect(args)),
-        Command::Announce(args) => block_on(announce::announce(args)).map(|()| true),
-        Command::Dad(args) => block_on(dad::dad(args)),
-        Command::Scan(args) => block_on(scan::scan(args)),
-        Command::Watch(args) => watch::watch(args).map(|()| true),
-    })
-}
-
-/// Waits for something with a runtime of its own.
-pub(super) fn block_on<T>(work: impl Future<Output = anyhow::Result<T>>) -> anyhow::Result<T> {
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("start")?;
-    runtime.block_on(work)
+    match &args.command {
+        Command::Detect(args) => asked(block_on(detect::detect(args))),
+        Command::Announce(args) => told(block_on(announce::announce(args))),
+        Command::Dad(args) => asked(block_on(dad::dad(args))),
+        Command::Scan(args) => asked(block_on(scan::scan(args))),
+        Command::Watch(args) => told(watch::watch(args)),
+    }
 }

@@ -6,6 +6,7 @@ use anyhow::bail;
 use llamar_common::wire::ndp;
 
 use crate::ask::raw::{Need, Raw, RawError};
+use crate::cli::values;
 use crate::ether::Tag;
 use crate::link::{AddressState, Link, Links};
 use crate::ndp::refusal::{self, AddressError, Refusal};
@@ -56,7 +57,7 @@ pub struct Place {
     )]
     iface: Option<String>,
     /// VLAN in which frames are sent and received
-    #[arg(short = 'V', long, value_name = "ID", value_parser = clap::value_parser!(u16).range(1..=4094))]
+    #[arg(short = 'V', long, value_name = "ID", value_parser = values::vlan())]
     vlan: Option<u16>,
     /// Does what would hurt a network, too
     #[arg(long)]
@@ -221,36 +222,10 @@ fn is_on(link: &Link, ip: Ipv6Addr) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::link::Address;
-
-    fn link(index: u32, name: &str, addresses: &[&str]) -> Link {
-        let address = |text: &&str| {
-            let (ip, prefix) = text.split_once('/').unwrap();
-            Address {
-                ip: ip.parse().unwrap(),
-                peer: None,
-                prefix: prefix.parse().unwrap(),
-                state: AddressState::Usable,
-                secondary: false,
-                scope_link: false,
-            }
-        };
-        Link {
-            index,
-            name: name.into(),
-            mac: Some([2, 0, 0, 0, 0, 1]),
-            ethernet: true,
-            up: true,
-            multicast: true,
-            addresses: addresses.iter().map(address).collect(),
-            ..Link::default()
-        }
-    }
+    use crate::link::testing::{link, links};
 
     fn chosen(all: &[Link], addresses: &[&str]) -> Result<u32, String> {
-        let links = Links {
-            by_index: all.iter().map(|link| (link.index, link.clone())).collect(),
-        };
+        let links = links(all.iter().cloned());
         let addresses: Vec<Ipv6Addr> = addresses.iter().map(|ip| ip.parse().unwrap()).collect();
         choose(&links, &addresses).map_err(|error| error.to_string())
     }
@@ -258,8 +233,8 @@ mod tests {
     #[test]
     fn the_interface_is_the_one_on_whose_prefix_the_addresses_are() {
         let all = [
-            link(2, "eth0", &["fe80::1/64", "fd00:1::1/64"]),
-            link(3, "eth1", &["fe80::1/64", "fd00:2::1/64"]),
+            link(2, "eth0", "fe80::1/64 fd00:1::1/64"),
+            link(3, "eth1", "fe80::1/64 fd00:2::1/64"),
         ];
         assert_eq!(chosen(&all, &["fd00:2::7"]), Ok(3));
         assert_eq!(chosen(&all, &["fd00:1::7", "fd00:1::8"]), Ok(2));
@@ -276,9 +251,9 @@ mod tests {
 
     #[test]
     fn interfaces_that_cannot_speak_are_not_chosen() {
-        let fit = link(2, "eth0", &["fd00:1::1/64"]);
+        let fit = link(2, "eth0", "fd00:1::1/64");
         let unfit = |change: fn(&mut Link)| {
-            let mut other = link(3, "other", &["fd00:1::2/64"]);
+            let mut other = link(3, "other", "fd00:1::2/64");
             change(&mut other);
             other
         };
@@ -301,7 +276,7 @@ mod tests {
 
     #[test]
     fn tentative_addresses_are_not_spoken_from_and_deprecated_ones_where_there_are_no_others() {
-        let mut link = link(2, "eth0", &["fe80::1/64", "fe80::2/64"]);
+        let mut link = link(2, "eth0", "fe80::1/64 fe80::2/64");
         let shown = |link: &Link| {
             let own = own(link);
             own.map(|own| format!("{own:?}"))

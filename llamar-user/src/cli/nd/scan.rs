@@ -9,9 +9,9 @@ use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 
 use super::place::{self, Place, Target};
-use crate::cli::arp::values;
-use crate::cli::drive::drive;
-use crate::cli::stations::scan::{RATE_MAX, RETRIES_MAX, ScanArgs, Scanning, check_count, flow};
+use crate::cli::drive::{drive, flow};
+use crate::cli::stations::scan::{RATE_MAX, RETRIES_MAX, ScanArgs, Scanning, check_count};
+use crate::cli::values;
 use crate::config::share_prefix;
 use crate::link::Link;
 use crate::ndp::RETRANS_TIMER;

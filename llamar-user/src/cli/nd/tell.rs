@@ -7,7 +7,7 @@ use tracing::info;
 
 use super::place::Place;
 use crate::ask::raw::Raw;
-use crate::cli::dnssd::output;
+use crate::cli::output;
 
 /// What is printed.
 #[derive(Clone, Copy, Debug, clap::Args)]

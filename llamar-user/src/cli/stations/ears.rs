@@ -78,14 +78,7 @@ impl Ears {
             match links.by_name(name) {
                 Some(link) if link.ethernet => {}
                 Some(_) => bail!("{name}: not an Ethernet interface"),
-                None => {
-                    let names: Vec<&str> = links
-                        .by_index
-                        .values()
-                        .map(|link| link.name.as_str())
-                        .collect();
-                    bail!("{name}: no such interface; there are {}", names.join(", "));
-                }
+                None => bail!("{name}: no such interface; there are {}", links.names()),
             }
         }
         let fit: Vec<&Link> = links

@@ -1,7 +1,6 @@
 //! What both scans do with what they find.
 
 use std::io::IsTerminal as _;
-use std::ops::ControlFlow;
 use std::time::Instant;
 
 use anyhow::bail;
@@ -9,7 +8,7 @@ use tracing::{info, warn};
 
 use super::progress::Progress;
 use super::vendors::{VendorArgs, VendorList};
-use crate::cli::dnssd::output::{self, Read};
+use crate::cli::output::{self, Read};
 use crate::ether::MacAddr;
 use crate::report::stations::{FoundForm, FoundReport, FoundRow, ScanEnd};
 
@@ -145,15 +144,6 @@ impl Scanning {
             }
         }
         Ok(self.found > 0)
-    }
-}
-
-/// What an engine's driver goes on with: it ends with an error, or when nobody reads any more.
-pub fn flow(read: Read) -> ControlFlow<anyhow::Result<()>> {
-    match read {
-        Ok(ControlFlow::Continue(())) => ControlFlow::Continue(()),
-        Ok(ControlFlow::Break(())) => ControlFlow::Break(Ok(())),
-        Err(error) => ControlFlow::Break(Err(error)),
     }
 }
 

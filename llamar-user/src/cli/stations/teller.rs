@@ -12,7 +12,7 @@ use super::keep::KeepFile;
 use super::speech::{Bare, damaged};
 use super::vendors::VendorList;
 use super::watch::WatchArgs;
-use crate::cli::dnssd::output::{self, Read};
+use crate::cli::output::{self, Read};
 use crate::report::stations::{Heard, NewsRow, OmittedRow};
 use crate::stations::{Facts, News, Place, Table, Throttle};
 

@@ -4,7 +4,6 @@ use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::time::{Duration, Instant, SystemTime};
 
-use anyhow::Context as _;
 use tokio::sync::mpsc::Receiver;
 use tracing::{info, warn};
 
@@ -15,8 +14,9 @@ use super::facts::facts;
 use super::speech::Bare;
 use super::teller::Teller;
 use super::vendors::VendorArgs;
-use crate::cli::dnssd::output::{self, Read};
+use crate::cli::block_on;
 use crate::cli::drive::Signals;
+use crate::cli::output::{self, Read};
 use crate::cli::query::parse_timeout;
 use crate::ether::Frame;
 use crate::link::{Links, Watch};
@@ -74,11 +74,7 @@ pub fn watch(args: &WatchArgs, speech: Speech) -> anyhow::Result<()> {
     if let Some(path) = &args.pcap {
         return capture::read(args, speech, path);
     }
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .context("start")?;
-    runtime.block_on(live(args, speech))
+    block_on(live(args, speech))
 }
 
 async fn live(args: &WatchArgs, speech: Speech) -> anyhow::Result<()> {

@@ -7,7 +7,7 @@ use rand::{Rng, RngExt as _};
 
 use super::EXPERIMENTAL;
 use super::message::{Kind, Message, damage};
-use crate::ether::{Engine, Frame, MacAddr, Statistics, Tag};
+use crate::ether::{Engine, Frame, MacAddr, Outbox, Statistics, Tag};
 
 /// Most requests whose replies are told from each other: a minute of the fastest asking. What is older is given up.
 const REMEMBERED_MAX: usize = 1 << 16;
@@ -86,8 +86,7 @@ pub struct Ping {
     /// Number of the oldest of them.
     oldest: u32,
     statistics: Statistics,
-    transmit: VecDeque<Vec<u8>>,
-    events: VecDeque<Pong>,
+    outbox: Outbox<Pong>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -107,8 +106,7 @@ impl Ping {
             settled: 0,
             oldest: 1,
             statistics: Statistics::default(),
-            transmit: VecDeque::new(),
-            events: VecDeque::new(),
+            outbox: Outbox::default(),
             ask,
         }
     }
@@ -137,13 +135,13 @@ impl Ping {
             ether_type: EXPERIMENTAL,
             payload: &message.to_bytes(),
         };
-        self.transmit.push_back(frame.to_bytes());
+        self.outbox.send(frame.to_bytes());
         self.requests.push_back(Request {
             at: now,
             answered: false,
         });
         self.statistics.sent();
-        self.events.push_back(Pong::Sent { sequence });
+        self.outbox.tell(Pong::Sent { sequence });
         let more = self
             .ask
             .count
@@ -170,7 +168,7 @@ impl Ping {
             .is_some_and(|request| !request.answered);
         if lost {
             let sequence = self.oldest.wrapping_add(self.settled as u32);
-            self.events.push_back(Pong::Lost { sequence });
+            self.outbox.tell(Pong::Lost { sequence });
         }
         self.settled += 1;
     }
@@ -219,7 +217,7 @@ impl Engine for Ping {
             return;
         };
         if from != self.ask.target && !self.ask.target.is_group() {
-            self.events.push_back(Pong::Foreign { sequence, from });
+            self.outbox.tell(Pong::Foreign { sequence, from });
             return;
         }
         let duplicate = std::mem::replace(&mut request.answered, true);
@@ -228,7 +226,7 @@ impl Engine for Ping {
             true => self.statistics.duplicate(),
             false => self.statistics.received(round_trip),
         }
-        self.events.push_back(Pong::Reply {
+        self.outbox.tell(Pong::Reply {
             sequence,
             from,
             length: message.length,
@@ -259,10 +257,10 @@ impl Engine for Ping {
     }
 
     fn poll_transmit(&mut self) -> Option<Vec<u8>> {
-        self.transmit.pop_front()
+        self.outbox.frame()
     }
 
     fn poll_event(&mut self) -> Option<Pong> {
-        self.events.pop_front()
+        self.outbox.event()
     }
 }

@@ -1,6 +1,5 @@
 //! The answering side.
 
-use std::collections::VecDeque;
 use std::time::Instant;
 
 use llamar_common::limit::{Rate, time};
@@ -9,7 +8,7 @@ use rand::{Rng, RngExt as _};
 
 use super::EXPERIMENTAL;
 use super::message::{Kind, Message, reply};
-use crate::ether::{Engine, Frame, MacAddr};
+use crate::ether::{Budget, Engine, Frame, MacAddr, Outbox};
 
 /// Replies that one station gets: as many as the fastest asking of ours asks for.
 pub const RATE: Rate = Rate {
@@ -34,10 +33,9 @@ pub struct Respond {
     payload_max: usize,
     seed: u64,
     buckets: Vec<u64>,
-    bucket_of_all: u64,
+    all: Budget,
     start: Instant,
-    transmit: VecDeque<Vec<u8>>,
-    events: VecDeque<Responded>,
+    outbox: Outbox<Responded>,
 }
 
 /// What became of a request.
@@ -77,31 +75,24 @@ impl Respond {
             // Odd, as the hash wants it.
             seed: rng.random::<u64>() | 1,
             buckets: vec![0; 1 << BUCKET_BITS],
-            bucket_of_all: 0,
+            all: Budget::new(now, RATE_OF_ALL),
             start: now,
-            transmit: VecDeque::new(),
-            events: VecDeque::new(),
+            outbox: Outbox::default(),
         }
     }
 
     /// Whether a station gets a reply now; it is counted then.
     fn admits(&mut self, now: Instant, station: MacAddr) -> bool {
         let ticks = now.saturating_duration_since(self.start).as_millis() as u64;
-        let now = time(ticks);
         // Multiply-shift: nobody who does not know the seed can choose addresses that meet.
         let hash = ethernet::word(station.0).wrapping_mul(self.seed);
         let place = (hash >> (u64::BITS - BUCKET_BITS)) as usize;
         let Some(bucket) = self.buckets.get_mut(place) else {
             return false;
         };
-        let (after, admitted) = RATE.limit(TICKS).spend(*bucket, now);
+        let (after, admitted) = RATE.limit(TICKS).spend(*bucket, time(ticks));
         *bucket = after;
-        if !admitted {
-            return false;
-        }
-        let (after, admitted) = RATE_OF_ALL.limit(TICKS).spend(self.bucket_of_all, now);
-        self.bucket_of_all = after;
-        admitted
+        admitted && self.all.take(now)
     }
 }
 
@@ -125,11 +116,11 @@ impl Engine for Respond {
         }
         let length = message.length;
         if usize::from(length) > self.payload_max {
-            self.events.push_back(Responded::TooLong { from, length });
+            self.outbox.tell(Responded::TooLong { from, length });
             return;
         }
         if !self.admits(now, from) {
-            self.events.push_back(Responded::Limited { from });
+            self.outbox.tell(Responded::Limited { from });
             return;
         }
         let answer = Frame {
@@ -138,8 +129,8 @@ impl Engine for Respond {
             payload: &reply(message, frame.payload),
             ..frame
         };
-        self.transmit.push_back(answer.to_bytes());
-        self.events.push_back(Responded::Replied {
+        self.outbox.send(answer.to_bytes());
+        self.outbox.tell(Responded::Replied {
             to: from,
             vlan: frame.vlan(),
             sequence: message.sequence,
@@ -154,10 +145,10 @@ impl Engine for Respond {
     }
 
     fn poll_transmit(&mut self) -> Option<Vec<u8>> {
-        self.transmit.pop_front()
+        self.outbox.frame()
     }
 
     fn poll_event(&mut self) -> Option<Responded> {
-        self.events.pop_front()
+        self.outbox.event()
     }
 }

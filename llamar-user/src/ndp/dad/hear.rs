@@ -5,7 +5,7 @@ use std::time::Instant;
 use super::{After, Event, State};
 use super::{Dad, LOOP_REPORTS, Step};
 use crate::ndp::Message;
-use crate::ndp::defence::conflict;
+use crate::ndp::conflict::conflict;
 use crate::ndp::port::Heard;
 use crate::ndp::rules::Rule;
 

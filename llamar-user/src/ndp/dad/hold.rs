@@ -2,22 +2,23 @@
 //! it.
 
 use std::net::Ipv6Addr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
+use llamar_common::limit::Rate;
 use llamar_common::wire::ndp::ALL_NODES;
 
 use super::Check;
-use crate::ether::MacAddr;
-use crate::ndp::budget::Budget;
+use crate::ether::{Budget, MacAddr};
 use crate::ndp::datagram::group_mac;
 use crate::ndp::port::Heard;
 use crate::ndp::rules::{Rule, Rules};
 use crate::ndp::{Advertisement, Message, Packet, Solicitation};
 
-/// Answers at once: a link of as many hosts may have lost its neighbour at the same time.
-const BURST: u32 = 256;
-/// Between two more.
-const PACE: Duration = Duration::from_millis(10);
+/// Answers: as many at once as a link has hosts that may have lost their neighbour at the same time.
+const RATE: Rate = Rate {
+    per_second: 100,
+    burst: 256,
+};
 
 /// Answers solicitations.
 #[derive(Debug)]
@@ -30,7 +31,7 @@ impl Hold {
     pub fn new(now: Instant, rules: Rules) -> Self {
         Self {
             rules,
-            budget: Budget::new(now, BURST, PACE),
+            budget: Budget::new(now, RATE),
         }
     }
 

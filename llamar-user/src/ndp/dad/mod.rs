@@ -14,12 +14,11 @@ use rand::RngExt as _;
 use rand::rngs::StdRng;
 
 use super::announcer::{self, Announce, Announcer};
-use super::defence::Reports;
-use super::outbox::Outbox;
+use super::conflict::Reports;
 use super::rules::{Rule, Rules};
 use super::timing::{INTERVAL_MIN, MAX_MULTICAST_SOLICIT};
 use super::{Message, Packet, Solicitation};
-use crate::ether::{Engine, MacAddr};
+use crate::ether::{Engine, MacAddr, Outbox};
 use hold::Hold;
 
 pub use check::{After, Check, Event, State};

@@ -13,19 +13,16 @@ use rand::RngExt as _;
 use rand::rngs::StdRng;
 
 use super::datagram::group_mac;
-use super::outbox::Outbox;
 use super::port::Heard;
 use super::source::source_for;
 use super::timing::interval;
 use super::{Echo, Message, Packet, Solicitation, refusal};
-use crate::ether::{Engine, MacAddr};
+use crate::ether::{Engine, MacAddr, Outbox, Pace};
 use hosts::{Hosts, Known};
 use plan::{Item, Plan};
 
 pub use survey::{ADDRESSES_MAX, Event, Found, RATE_MAX, Range, Survey, SurveyError};
 
-/// How far frames may fall behind their times and be sent in a burst: timers are no finer.
-const SLACK: Duration = Duration::from_millis(4);
 /// Between two reports of progress.
 const PROGRESS: Duration = Duration::from_millis(100);
 
@@ -43,8 +40,7 @@ pub struct Scan {
     /// Rounds that are left besides this one.
     rounds: u32,
     phase: Phase,
-    /// Before this nothing is sent.
-    free: Instant,
+    pace: Pace,
     asked: u64,
     total: u64,
     told: Instant,
@@ -92,7 +88,7 @@ impl Scan {
             plan,
             rounds: survey.rounds - 1,
             phase: Phase::Asking,
-            free: now,
+            pace: Pace::per_second(survey.rate),
             asked: 0,
             total: each.saturating_mul(u64::from(survey.rounds)),
             told: now,
@@ -282,25 +278,21 @@ impl Engine for Scan {
 
     fn handle_timeout(&mut self, now: Instant) {
         self.turn(now);
-        let gap = Duration::from_secs(1) / self.survey.rate;
-        while self.free <= now {
-            if !self.ask_next(now) {
-                break;
-            }
-            let earliest = now.checked_sub(SLACK).unwrap_or(now);
-            self.free = self.free.max(earliest) + gap;
+        while self.pace.is_free(now) && self.ask_next(now) {
+            self.pace.spend(now);
         }
         self.turn(now);
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
         let round = match self.phase {
-            Phase::Asking => Some(self.free),
+            // Progress was told before: at once, if the pace does not know better.
+            Phase::Asking => Some(self.pace.not_before(self.told)),
             Phase::Waiting(until) => Some(until),
             Phase::Ending => None,
             Phase::Over => return None,
         };
-        let host = self.hosts.next_due().map(|due| due.max(self.free));
+        let host = self.hosts.next_due().map(|due| self.pace.not_before(due));
         round.into_iter().chain(host).min()
     }
 

@@ -6,6 +6,7 @@
 //! be read whole are skipped and counted.
 
 mod error;
+mod file;
 mod fragments;
 mod frames;
 mod link;
@@ -20,8 +21,7 @@ mod whole;
 mod wireless;
 mod write;
 
-use std::fs::File;
-use std::io::{Read, stdin};
+use std::io::Read;
 use std::net::SocketAddr;
 use std::path::Path;
 use std::time::Duration;
@@ -31,8 +31,9 @@ pub use skip::{Skip, Skipped};
 pub use whole::{CapturedFrame, CapturedFrames, frames};
 pub use write::PcapWriter;
 
+use file::File;
 use fragments::Fragments;
-use frames::{Frame, Frames};
+use frames::Frame;
 
 /// A datagram of a capture.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -64,64 +65,46 @@ pub struct Udp {
 
 /// Opens a capture file; `-` is standard input. That it cannot be opened is the first that comes out.
 pub fn open(path: &Path) -> Capture {
-    if path.as_os_str() == "-" {
-        return Capture::new("standard input", stdin());
-    }
-    let name = path.display().to_string();
-    match File::open(path) {
-        Ok(file) => Capture::new(&name, file),
-        Err(error) => Capture {
-            name,
-            state: State::Failed(Why::Open(error)),
-            fragments: Fragments::default(),
-            skipped: Skipped::default(),
-        },
-    }
+    Capture::of(File::open(path))
 }
 
 /// The datagrams of a capture file, in its order. After an error nothing more comes.
 #[derive(Debug)]
 pub struct Capture {
-    name: String,
-    state: State,
+    file: File,
     fragments: Fragments,
-    skipped: Skipped,
-}
-
-#[derive(Debug)]
-enum State {
-    Open(Frames),
-    Failed(Why),
-    Ended,
 }
 
 impl Capture {
     /// Reads a capture that errors call by this name.
     pub fn new(name: &str, reader: impl Read + Send + 'static) -> Self {
+        Self::of(File::new(name, reader))
+    }
+
+    fn of(file: File) -> Self {
         Self {
-            name: name.to_owned(),
-            state: State::Open(Frames::new(reader)),
+            file,
             fragments: Fragments::default(),
-            skipped: Skipped::default(),
         }
     }
 
     /// What was not read so far, and why. Datagrams whose fragments are yet to come are counted at the end.
     pub fn skipped(&self) -> &Skipped {
-        &self.skipped
+        &self.file.skipped
     }
 
-    fn end(&mut self) {
-        self.state = State::Ended;
-        self.skipped
-            .add(Skip::Fragment, self.fragments.give_up_all());
+    /// Counts the fragments whose others do not come any more.
+    fn give_up(&mut self) {
+        let given_up = self.fragments.give_up_all();
+        self.file.skipped.add(Skip::Fragment, given_up);
     }
 
     fn datagram(&mut self, frame: Frame) -> Option<Captured> {
         let read = packet::read(&frame, &mut self.fragments);
-        self.skipped.add(Skip::Fragment, self.fragments.given_up());
+        let skipped = &mut self.file.skipped;
+        skipped.add(Skip::Fragment, self.fragments.given_up());
         read.unwrap_or_else(|skip| {
-            self.skipped.add(skip, 1);
+            skipped.add(skip, 1);
             None
         })
     }
@@ -131,31 +114,17 @@ impl Iterator for Capture {
     type Item = Result<Captured, CaptureError>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        loop {
-            let frame = match &mut self.state {
-                State::Open(frames) => frames.next(&mut self.skipped),
-                State::Failed(_) => match std::mem::replace(&mut self.state, State::Ended) {
-                    State::Failed(why) => Err(why),
-                    _ => Ok(None),
-                },
-                State::Ended => return None,
-            };
-            match frame {
-                Ok(Some(frame)) => {
-                    if let Some(captured) = self.datagram(frame) {
-                        return Some(Ok(captured));
-                    }
-                }
-                Ok(None) => {
-                    self.end();
-                    return None;
-                }
-                Err(why) => {
-                    self.end();
-                    let file = self.name.clone();
-                    return Some(Err(CaptureError { file, why }));
+        while let Some(frame) = self.file.next() {
+            match frame.map(|frame| self.datagram(frame)) {
+                Ok(Some(captured)) => return Some(Ok(captured)),
+                Ok(None) => {}
+                Err(error) => {
+                    self.give_up();
+                    return Some(Err(error));
                 }
             }
         }
+        self.give_up();
+        None
     }
 }

@@ -1,13 +1,13 @@
 //! Every frame of a capture file with what it carries, for those who look below datagrams.
 
-use std::fs::File;
-use std::io::{Read, stdin};
+use std::io::Read;
 use std::path::Path;
 use std::time::Duration;
 
-use super::frames::{Frame, Frames};
+use super::file::File;
+use super::frames::Frame;
 use super::link::{self, Carried};
-use super::{CaptureError, Skip, Skipped, Why};
+use super::{CaptureError, Skip, Skipped};
 
 /// The EtherTypes of a VLAN tag: a customer's, and a provider's old and new one.
 const TAGS: [u16; 3] = [0x8100, 0x88a8, 0x9100];
@@ -35,17 +35,8 @@ pub struct CapturedFrame {
 
 /// Opens a capture file; `-` is standard input. That it cannot be opened is the first that comes out.
 pub fn frames(path: &Path) -> CapturedFrames {
-    if path.as_os_str() == "-" {
-        return CapturedFrames::new("standard input", stdin());
-    }
-    let name = path.display().to_string();
-    match File::open(path) {
-        Ok(file) => CapturedFrames::new(&name, file),
-        Err(error) => CapturedFrames {
-            name,
-            state: State::Failed(Why::Open(error)),
-            skipped: Skipped::default(),
-        },
+    CapturedFrames {
+        file: File::open(path),
     }
 }
 
@@ -53,45 +44,20 @@ pub fn frames(path: &Path) -> CapturedFrames {
 /// are counted.
 #[derive(Debug)]
 pub struct CapturedFrames {
-    name: String,
-    state: State,
-    skipped: Skipped,
-}
-
-#[derive(Debug)]
-enum State {
-    Open(Frames),
-    Failed(Why),
-    Ended,
+    file: File,
 }
 
 impl CapturedFrames {
     /// Reads a capture that errors call by this name.
     pub fn new(name: &str, reader: impl Read + Send + 'static) -> Self {
         Self {
-            name: name.to_owned(),
-            state: State::Open(Frames::new(reader)),
-            skipped: Skipped::default(),
+            file: File::new(name, reader),
         }
     }
 
     /// What was not read so far, and why.
     pub fn skipped(&self) -> &Skipped {
-        &self.skipped
-    }
-
-    fn advance(&mut self) -> Result<Option<Frame>, Why> {
-        match std::mem::replace(&mut self.state, State::Ended) {
-            State::Open(mut frames) => {
-                let frame = frames.next(&mut self.skipped)?;
-                if frame.is_some() {
-                    self.state = State::Open(frames);
-                }
-                Ok(frame)
-            }
-            State::Failed(why) => Err(why),
-            State::Ended => Ok(None),
-        }
+        &self.file.skipped
     }
 }
 
@@ -100,16 +66,13 @@ impl Iterator for CapturedFrames {
 
     fn next(&mut self) -> Option<Self::Item> {
         loop {
-            let frame = match self.advance() {
-                Ok(frame) => frame?,
-                Err(why) => {
-                    let file = self.name.clone();
-                    return Some(Err(CaptureError { file, why }));
-                }
+            let frame = match self.file.next()? {
+                Ok(frame) => frame,
+                Err(error) => return Some(Err(error)),
             };
             match read(&frame) {
                 Ok(frame) => return Some(Ok(frame)),
-                Err(skip) => self.skipped.add(skip, 1),
+                Err(skip) => self.file.skipped.add(skip, 1),
             }
         }
     }

@@ -6,8 +6,9 @@ use std::net::Ipv4Addr;
 use serde::Serialize;
 
 use crate::arp::{Answer, How};
-use crate::ether::{MacAddr, Milliseconds, Statistics};
+use crate::ether::{MacAddr, Milliseconds};
 use crate::report::layout::json;
+use crate::report::neighbours::Unusual;
 
 /// Somebody who has an address, or wants it too.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -69,16 +70,12 @@ impl AnswerRow {
             "overheard" => write!(out, "  (reply to another host)")?,
             how => write!(out, "  ({how})")?,
         }
-        if self.repeated {
-            write!(out, "  (again)")?;
-        }
-        if let Some(other) = self.duplicate_of {
-            write!(out, "  (also at {other})")?;
-        }
-        if self.ether_source != self.mac {
-            write!(out, "  (in a frame of {})", self.ether_source)?;
-        }
-        writeln!(out)
+        let unusual = Unusual {
+            repeated: self.repeated,
+            duplicate_of: self.duplicate_of,
+            framed_by: Some(self.ether_source).filter(|source| *source != self.mac),
+        };
+        writeln!(out, "{unusual}")
     }
 }
 
@@ -93,33 +90,14 @@ const fn name(how: How) -> &'static str {
     }
 }
 
-/// The end of asking.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(tag = "event", rename = "end")]
-pub struct EndRow {
-    /// Addresses of which nothing was heard.
-    pub silent: Vec<Ipv4Addr>,
-    /// What came of it all.
-    pub statistics: Statistics,
-    /// The interface.
-    pub interface: String,
-    /// The VLAN.
-    pub vlan: Option<u16>,
-}
-
-impl EndRow {
-    /// Writes an object on a line.
-    pub fn write_json(&self, out: &mut impl Write) -> io::Result<()> {
-        json(self, out)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::time::Duration;
 
     use super::*;
     use crate::arp::{Arrival, Packet, Station};
+    use crate::ether::Statistics;
+    use crate::report::EndRow;
 
     const HOLDER: Station = Station {
         mac: MacAddr([2, 0, 0, 0, 0, 1]),
@@ -196,7 +174,7 @@ mod tests {
         let mut out = Vec::new();
         let row = AnswerRow::new(&answer(), "eth0", Some(7));
         row.write_json(&mut out).unwrap();
-        let end = EndRow {
+        let end = EndRow::<Ipv4Addr> {
             silent: vec![[10, 0, 0, 9].into()],
             statistics: Statistics::default(),
             interface: "eth0".into(),

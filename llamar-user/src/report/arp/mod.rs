@@ -4,7 +4,7 @@ mod asked;
 mod claimed;
 mod told;
 
-pub use asked::{AnswerRow, EndRow};
+pub use asked::AnswerRow;
 pub use claimed::{ClaimRow, Stage};
 pub use told::ToldRow;
 

@@ -5,9 +5,10 @@ use std::net::Ipv6Addr;
 
 use serde::Serialize;
 
-use crate::ether::{MacAddr, Milliseconds, Statistics};
+use crate::ether::{MacAddr, Milliseconds};
 use crate::ndp::Answer;
 use crate::report::layout::json;
+use crate::report::neighbours::Unusual;
 
 /// Somebody who has an address, or wants it too.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -96,37 +97,12 @@ impl AnswerRow {
             Some(rtt) => write!(out, "  {rtt} ms")?,
             None => write!(out, "  ({})", self.how)?,
         }
-        if self.repeated {
-            write!(out, "  (again)")?;
-        }
-        if let Some(other) = self.duplicate_of {
-            write!(out, "  (also at {other})")?;
-        }
-        if self.ether_source != self.mac {
-            write!(out, "  (in a frame of {})", self.ether_source)?;
-        }
-        writeln!(out)
-    }
-}
-
-/// The end of asking.
-#[derive(Clone, Debug, PartialEq, Serialize)]
-#[serde(tag = "event", rename = "end")]
-pub struct EndRow {
-    /// Addresses of which nothing was heard.
-    pub silent: Vec<Ipv6Addr>,
-    /// What came of it all.
-    pub statistics: Statistics,
-    /// The interface.
-    pub interface: String,
-    /// The VLAN.
-    pub vlan: Option<u16>,
-}
-
-impl EndRow {
-    /// Writes an object on a line.
-    pub fn write_json(&self, out: &mut impl Write) -> io::Result<()> {
-        json(self, out)
+        let unusual = Unusual {
+            repeated: self.repeated,
+            duplicate_of: self.duplicate_of,
+            framed_by: Some(self.ether_source).filter(|source| *source != self.mac),
+        };
+        writeln!(out, "{unusual}")
     }
 }
 
@@ -135,7 +111,9 @@ mod tests {
     use std::time::Duration;
 
     use super::*;
+    use crate::ether::Statistics;
     use crate::ndp::Advertisement;
+    use crate::report::EndRow;
 
     const MAC: MacAddr = MacAddr([2, 0, 0, 0, 0, 2]);
 
@@ -195,7 +173,7 @@ mod tests {
         let mut out = Vec::new();
         let row = AnswerRow::new(&answer(), false, "eth0", Some(7));
         row.write_json(&mut out).unwrap();
-        let end = EndRow {
+        let end = EndRow::<Ipv6Addr> {
             silent: vec!["fe80::9".parse().unwrap()],
             statistics: Statistics::default(),
             interface: "eth0".into(),

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::ether::MacAddr;
 use crate::ndp::dad::Event;
-use crate::ndp::defence::{Conflict, How};
+use crate::ndp::{Conflict, How};
 use crate::report::layout::json;
 
 /// A step.

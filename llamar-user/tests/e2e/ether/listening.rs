@@ -73,9 +73,13 @@ fn frames_of_both_directions_are_objects_with_the_tag_that_the_kernel_took_off()
     assert!(
         listen
             .said()
-            .contains("listening on eth0 (02:00:00:00:00:01)")
+            .contains("llamar: listening on eth0 (02:00:00:00:00:01)")
     );
-    assert!(listen.said().contains("\n3 frames\n"), "{}", listen.said());
+    assert!(
+        listen.said().contains("\nllamar: 3 frames\n"),
+        "{}",
+        listen.said()
+    );
 }
 
 #[test]
@@ -104,7 +108,10 @@ fn frames_are_lines_with_the_payload_as_it_is_wanted() {
         wire.send(&frame(1, Some(100), payload));
         assert!(listen.wait().success());
         let said = listen.said();
-        let notes = ["listening on eth0 (02:00:00:00:00:01)", "1 frame"];
+        let notes = [
+            "llamar: listening on eth0 (02:00:00:00:00:01)",
+            "llamar: 1 frame",
+        ];
         let mut shown = said.lines().filter(|line| !notes.contains(line));
         let first = shown.next().unwrap();
         let rest = "Z in 02:00:00:00:00:02 > 02:00:00:00:00:01 0x88b5 vlan 100, 36 bytes";
@@ -176,7 +183,7 @@ fn it_goes_on_when_the_interface_comes_back_and_ends_when_it_is_gone() {
     scene.host.ip("link del eth0");
     assert_eq!(listen.wait().code(), Some(2));
     let said = listen.said();
-    assert!(said.contains("1 frame\n"), "{said}");
+    assert!(said.contains("llamar: 1 frame\n"), "{said}");
     assert!(
         said.contains("eth0 is gone: it was deleted, or moved to another namespace"),
         "{said}"
@@ -188,7 +195,7 @@ fn it_ends_after_a_time_or_when_nobody_reads() {
     let scene = or_skip!(quiet_scene());
     let (code, out, err) = ether(&scene.host, "listen -I eth0 --timeout 0.1");
     assert_eq!((code, &out[..]), (0, ""));
-    assert!(err.ends_with("\n0 frames\n"), "{err}");
+    assert!(err.ends_with("\nllamar: 0 frames\n"), "{err}");
     let mut command = super::command(&scene.host, "listen -I eth0");
     let mut child = command
         .stdout(std::process::Stdio::piped())

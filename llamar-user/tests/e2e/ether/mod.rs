@@ -44,10 +44,11 @@ fn ether(from: &Namespace, line: &str) -> (i32, String, String) {
 fn start(from: &Namespace, line: &str) -> Process {
     let mut process = Process::start(&format!("llamar ether {line}"), command(from, line));
     process.wait_for_line("that it is at work", |line| {
-        let at_work = ["listening on ", "replying as ", "PING "];
+        let at_work =
+            ["listening on ", "replying as ", "PING "].map(|words| format!("llamar: {words}"));
         at_work
             .iter()
-            .any(|words| line.starts_with(words))
+            .any(|words| line.starts_with(words.as_str()))
             .then_some(())
     });
     process

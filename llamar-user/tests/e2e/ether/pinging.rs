@@ -25,19 +25,19 @@ fn a_station_where_respond_runs_replies_and_the_way_is_timed() {
         );
     }
     assert_eq!(out.lines().count(), 3);
-    let heading = format!("PING {HOST} from 02:00:00:00:00:02 on eth0: 46 bytes\n");
+    let heading = format!("llamar: PING {HOST} from 02:00:00:00:00:02 on eth0: 46 bytes\n");
     assert!(err.starts_with(&heading), "{err}");
     let summary = format!(
-        "--- {HOST} ping statistics ---\n3 sent, 3 received, 0% loss\nrtt min/avg/max/mdev = "
+        "llamar: --- {HOST} ping statistics ---\nllamar: 3 sent, 3 received, 0% loss\nllamar: rtt min/avg/max/mdev = "
     );
     assert!(err.contains(&summary), "{err}");
     assert!(respond.wait().success());
     let said = respond.said();
     for line in [
-        "replying as 02:00:00:00:00:01 on eth0\n",
+        "llamar: replying as 02:00:00:00:00:01 on eth0\n",
         "46 bytes to 02:00:00:00:00:02: seq=1\n",
         "46 bytes to 02:00:00:00:00:02: seq=3\n",
-        "3 replies, 0 requests ignored\n",
+        "llamar: 3 replies, 0 requests ignored\n",
     ] {
         assert!(said.contains(line), "{said}");
     }
@@ -50,7 +50,7 @@ fn where_nobody_replies_that_is_the_exit_code() {
     let (code, out, err) = ether(&scene.peer, &line);
     assert_eq!((code, &out[..]), (1, ""));
     assert!(
-        err.contains("no reply to seq=1\nno reply to seq=2\n"),
+        err.contains("llamar: no reply to seq=1\nllamar: no reply to seq=2\n"),
         "{err}"
     );
     assert!(err.ends_with("2 sent, 0 received, 100% loss\n"), "{err}");
@@ -100,7 +100,8 @@ fn ctrl_c_and_the_deadline_end_a_ping_with_statistics() {
     ping.signal(Signal::SIGINT);
     assert_eq!(ping.wait().code(), Some(0));
     assert!(
-        ping.said().contains("% loss\nrtt min/avg/max/mdev = "),
+        ping.said()
+            .contains("% loss\nllamar: rtt min/avg/max/mdev = "),
         "{}",
         ping.said()
     );

@@ -83,7 +83,7 @@ fn mdns() {
     fuzz::<mdns::Mdns>();
 }
 
-/// The engines of Neighbor Discovery: addresses asked for, told of, claimed and defended, and whatever comes about them.
+/// The engines of Neighbor Discovery: addresses asked for, told of and claimed, and whatever comes about them.
 #[test]
 fn ndp() {
     fuzz::<ndp::Ndp>();

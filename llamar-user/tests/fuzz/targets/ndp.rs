@@ -1,4 +1,4 @@
-//! The engines of Neighbor Discovery: one that asks, one that tells, one that claims, one that defends, one that looks
+//! The engines of Neighbor Discovery: one that asks, one that tells, one that claims, one that looks
 //! around, on one link, whatever comes and whenever.
 
 use std::collections::BTreeSet;
@@ -10,8 +10,8 @@ use llamar_common::wire::ndp::{ALL_NODES, solicited_node};
 use llamar_user::ether::{Engine, Frame, MacAddr};
 use llamar_user::ndp::dad::State;
 use llamar_user::ndp::{
-    Advertisement, After, Announce, Announcer, Ask, Asker, Check, Dad, Defence, Echo, Message,
-    Packet, Port, Range, Scan, Schedule, Solicitation, Survey, Target as Asked,
+    Advertisement, After, Announce, Announcer, Ask, Asker, Check, Dad, Echo, Message, Packet, Port,
+    Range, Scan, Schedule, Solicitation, Survey, Target as Asked,
 };
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
@@ -145,7 +145,6 @@ struct Engines {
     asker: Asker,
     announcer: Announcer,
     dad: Dad,
-    defence: Defence,
     scan: Scan,
 }
 
@@ -182,10 +181,8 @@ impl Scene {
         let survey = Survey {
             ranges: vec![Range::prefix(address(5), 124)],
             rate: 100,
-            ..Survey::new(PORT, own.clone())
+            ..Survey::new(PORT, own)
         };
-        let mut defence = Defence::new(now, PORT);
-        defence.follow(own.into_iter().collect(), []);
         let schedule = Schedule {
             period: (kind == 0).then_some(Duration::from_secs(5)),
             ..Schedule::default()
@@ -197,7 +194,6 @@ impl Scene {
                 asker: Asker::new(chance(0), now, ask),
                 announcer,
                 dad: Dad::new(chance(1), now, check),
-                defence,
                 scan: Scan::new(chance(2), now, survey).expect("a small survey"),
             },
             now,
@@ -222,7 +218,6 @@ impl Scene {
         engines.asker.handle_frame(self.now, &frame);
         engines.announcer.handle_frame(self.now, &frame);
         engines.dad.handle_frame(self.now, &frame);
-        engines.defence.handle_frame(self.now, &frame);
         engines.scan.handle_frame(self.now, &frame);
         self.drain();
     }
@@ -289,7 +284,6 @@ impl Scene {
                 engines.asker.poll_timeout(),
                 engines.announcer.poll_timeout(),
                 engines.dad.poll_timeout(),
-                engines.defence.poll_timeout(),
                 engines.scan.poll_timeout(),
             ];
             let Some(due) = timers.into_iter().flatten().min().filter(|due| *due <= end) else {
@@ -299,7 +293,6 @@ impl Scene {
             timeout(&mut self.engines.asker, self.now);
             timeout(&mut self.engines.announcer, self.now);
             timeout(&mut self.engines.dad, self.now);
-            timeout(&mut self.engines.defence, self.now);
             timeout(&mut self.engines.scan, self.now);
             self.drain();
         }
@@ -312,7 +305,6 @@ impl Scene {
         let mut found = Vec::new();
         take(&mut self.engines.asker, &mut frames, &mut found);
         take(&mut self.engines.announcer, &mut frames, &mut found);
-        take(&mut self.engines.defence, &mut frames, &mut found);
         take(&mut self.engines.scan, &mut frames, &mut found);
         for frame in &frames {
             check(frame);

@@ -9,7 +9,7 @@ mod races;
 use std::net::Ipv6Addr;
 
 use super::*;
-use crate::ndp::defence::{Conflict, How};
+use crate::ndp::conflict::{Conflict, How};
 use crate::ndp::tests::*;
 use crate::ndp::{Port, Schedule};
 

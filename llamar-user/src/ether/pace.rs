@@ -27,6 +27,11 @@ impl Pace {
         self.next
     }
 
+    /// Whether a frame may be sent now.
+    pub fn is_free(&self, now: Instant) -> bool {
+        self.next.is_none_or(|next| next <= now)
+    }
+
     /// What is due at a time, as late as the pace allows it.
     pub fn not_before(&self, due: Instant) -> Instant {
         self.next.map_or(due, |next| next.max(due))
@@ -34,11 +39,11 @@ impl Pace {
 
     /// Takes the place of one frame; whether there is one yet.
     pub fn take(&mut self, now: Instant) -> bool {
-        if self.next.is_some_and(|next| now < next) {
-            return false;
+        let is_free = self.is_free(now);
+        if is_free {
+            self.spend(now);
         }
-        self.spend(now);
-        true
+        is_free
     }
 
     /// Takes the place of a frame that is sent whether there is one or not: the next ones wait for it.
