@@ -347,12 +347,13 @@ impl Agent {
         self.presence.follow(now, config, links, bare, full);
         self.desired = Arc::new(settled(&self.engine, &self.presence, bare));
         self.kernel.follow(config, links, &self.desired, full);
+        // Not by what may be answered for now: what is withdrawn comes back between two passes.
+        self.proxies.follow(&self.bare, full);
         // What is announced is answered for by now (RFC 5227 2.5).
         self.presence_drain();
         self.members
             .follow(&self.groups, &members::of(&self.desired), full);
         self.listen(full);
-        self.proxies.follow(&self.desired, full);
         let desired = &self.desired;
         self.counts.retain(|key, _| desired.links.contains_key(key));
         self.tell_standings();

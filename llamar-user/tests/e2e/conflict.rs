@@ -12,7 +12,9 @@ use crate::support::agent::{Agent, config_file, llamar};
 use crate::support::net::Net;
 use crate::support::peers::Peer;
 use crate::support::reply::Arp;
-use crate::support::scene::{HOST_MAC, HOST_V4, HOST_V6, PEER_MAC, PEER_V4, Path, Scene, asker};
+use crate::support::scene::{
+    HOST_LOCAL_V4, HOST_MAC, HOST_V4, HOST_V6, PEER_MAC, PEER_V4, Path, Scene, asker,
+};
 use crate::support::wire::Wire;
 use crate::support::{prometheus, wait_for, wait_until};
 
@@ -247,6 +249,28 @@ fn withdrawn_address_is_no_longer_answered_for_in_the_kernel_and_comes_back() {
 #[test]
 fn withdrawn_address_is_no_longer_answered_for_from_userspace_and_comes_back() {
     withdrawn_address_is_not_answered_for_on(Path::Userspace);
+}
+
+// RFC 5227 2.5: C2, C15
+#[test]
+fn only_address_that_the_agent_answers_for_is_answered_for_as_soon_as_it_is_free_again() {
+    let scene = or_skip!(Scene::new(Path::Userspace));
+    let config = "on-address-conflict = \"withdraw\"\n[interface.eth0]\nproxy-arp = \"10.7.0.9\"\n";
+    let (mut agent, wire) = settled(&scene, config);
+    // The agent answers for link-local addresses too.
+    let local = format!("address del {HOST_LOCAL_V4}/16 dev eth0");
+    scene.host.ip(&local);
+    // The stack answers for the other one.
+    let is_answered = || is_answered(&wire, PROXIED, HOST_V4);
+    wait_until("the proxied address to be answered for", is_answered);
+    wire.send(&announcement(PEER_MAC, PROXIED));
+    agent.wait_for_words(&["10.7.0.9", "not answered for any more"]);
+    scene.host.ip("link set eth0 down");
+    scene.host.ip("link set eth0 up");
+    agent.wait_for_words(&["eth0: no other host uses 10.7.0.9 any more"]);
+    // What it answered before.
+    wire.drain();
+    wait_until("the address to be answered for again", is_answered);
 }
 
 // RFC 5227 2.4: C10
