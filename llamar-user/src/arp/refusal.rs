@@ -55,6 +55,11 @@ pub enum Refusal {
         "{0} is our own address, and {1} is not the interface's hardware address: we would be cut off"
     )]
     OwnElsewhere(Ipv4Addr, MacAddr),
+    /// It would tell everybody of an address, not ask for it.
+    #[error(
+        "to ask for {0} as {0} tells everybody that it is here: `llamar arp announce` is for that"
+    )]
+    Itself(Ipv4Addr),
     /// A source that names many.
     #[error("{0} is a group of stations: no frame comes from one, and no host has it")]
     GroupMac(MacAddr),
@@ -92,6 +97,16 @@ pub fn sender(ip: Ipv4Addr, own: &[Own]) -> Result<(), Refusal> {
         return Ok(());
     }
     host(ip, own)
+}
+
+/// Whether some addresses may be asked for by whoever tells this one as its own.
+// RFC 5227 1.1: a request for the sender's own address is an announcement.
+pub fn asking(sender: Ipv4Addr, targets: &[Ipv4Addr], own: &[Own]) -> Result<(), Refusal> {
+    self::sender(sender, own)?;
+    match targets.contains(&sender) {
+        true => Err(Refusal::Itself(sender)),
+        false => Ok(()),
+    }
 }
 
 /// Whether it may be told that a station has an address; `mac` is the interface's.
@@ -245,6 +260,15 @@ mod tests {
             let refusal = refused(sender(ip, &OWN));
             assert_eq!(refusal.is_empty(), ip.is_unspecified(), "{text}: {refusal}");
         }
+    }
+
+    // RFC 5227 1.1: C9
+    #[test]
+    fn nobody_announces_an_address_by_asking_for_it() {
+        let [one, other] = ["10.0.5.7", "10.0.5.8"].map(|text| text.parse().unwrap());
+        assert_eq!(asking(one, &[other], &OWN), Ok(()));
+        assert_eq!(asking(one, &[other, one], &OWN), Err(Refusal::Itself(one)));
+        assert!(asking(Ipv4Addr::new(127, 0, 0, 1), &[one], &OWN).is_err());
     }
 
     #[test]

@@ -39,22 +39,22 @@ pub enum RawError {
         reason: &'static str,
     },
     /// The socket cannot be opened.
-    #[error("{interface}: {source}")]
+    #[error("{interface}: {error}")]
     Open {
         /// The interface.
         interface: String,
         /// Why not.
-        source: io::Error,
+        error: io::Error,
     },
     /// A frame was not sent.
-    #[error("send a frame of {length} bytes on {interface}: {source}")]
+    #[error("send a frame of {length} bytes on {interface}: {error}")]
     Send {
         /// The interface.
         interface: String,
         /// The frame's length.
         length: usize,
         /// Why not.
-        source: io::Error,
+        error: io::Error,
     },
     /// It was deleted.
     #[error("{interface} is gone: it was deleted, or moved to another namespace")]
@@ -63,12 +63,12 @@ pub enum RawError {
         interface: String,
     },
     /// The socket failed.
-    #[error("receive on {interface}: {source}")]
+    #[error("receive on {interface}: {error}")]
     Receive {
         /// The interface.
         interface: String,
         /// Why.
-        source: io::Error,
+        error: io::Error,
     },
 }
 
@@ -131,9 +131,9 @@ impl Raw {
         let link = links.by_index.get(&index).cloned().unwrap_or_default();
         check(&link, need)?;
         let socket = PacketSocket::with(link.index, filter, options);
-        let socket = socket.map_err(|source| RawError::Open {
+        let socket = socket.map_err(|error| RawError::Open {
             interface: link.name.clone(),
-            source,
+            error,
         })?;
         Ok(Self {
             link,
@@ -169,10 +169,10 @@ impl Raw {
 
     /// Sends a frame.
     pub fn send(&self, frame: &[u8]) -> Result<(), RawError> {
-        self.socket.send(frame).map_err(|source| RawError::Send {
+        self.socket.send(frame).map_err(|error| RawError::Send {
             interface: self.link.name.clone(),
             length: frame.len(),
-            source,
+            error,
         })
     }
 
@@ -203,9 +203,9 @@ impl Raw {
             tokio::select! {
                 biased;
                 received = self.socket.recv(&mut buffer) => {
-                    let received = received.map_err(|source| RawError::Receive {
+                    let received = received.map_err(|error| RawError::Receive {
                         interface: self.link.name.clone(),
-                        source,
+                        error,
                     })?;
                     let frame = buffer.get(..received.length).unwrap_or_default();
                     engine.handle_frame(Instant::now(), frame);

@@ -55,7 +55,7 @@ impl Tap {
                 received = socket.recv_cut(buffer) => {
                     return received
                         .map(Heard::Frame)
-                        .map_err(|source| RawError::Receive { interface, source });
+                        .map_err(|error| RawError::Receive { interface, error });
                 }
                 changed = watch.changed() => changed?,
             };

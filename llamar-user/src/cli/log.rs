@@ -38,6 +38,8 @@ pub fn start(verbose: u8) {
         .with_env_filter(filter)
         .with_ansi(std::io::stderr().is_terminal())
         .with_writer(std::io::stderr)
+        // It would be told on standard error, to which nothing can be written then, and that panics.
+        .log_internal_errors(false)
         .event_format(Line)
         .init();
 }

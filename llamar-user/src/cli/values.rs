@@ -42,7 +42,7 @@ pub fn vlan() -> RangedI64ValueParser<u16> {
 
 /// An 802.1p priority.
 pub fn priority() -> RangedI64ValueParser<u16> {
-    clap::value_parser!(u16).range(0..8)
+    clap::value_parser!(u16).range(0..=7)
 }
 
 #[cfg(test)]

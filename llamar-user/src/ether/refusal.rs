@@ -20,6 +20,9 @@ pub enum Refusal {
     /// Its source is nobody.
     #[error("{0} is nobody's address, and so no source")]
     NoSource(MacAddr),
+    /// Its destination is nobody.
+    #[error("{0} is nobody's address, and so no destination")]
+    NoDestination(MacAddr),
     /// It stops the neighbour.
     #[error("MAC control (0x8808) stops the sending of whoever receives it")]
     MacControl,
@@ -50,6 +53,8 @@ pub fn refusal(frame: &Frame<'_>) -> Option<Refusal> {
         Some(Refusal::GroupSource(frame.source))
     } else if !frame.source.is_station() {
         Some(Refusal::NoSource(frame.source))
+    } else if frame.destination == MacAddr::ZERO {
+        Some(Refusal::NoDestination(frame.destination))
     } else if frame.ether_type == MAC_CONTROL {
         Some(Refusal::MacControl)
     } else if frame.destination == BRIDGES {
@@ -119,6 +124,13 @@ mod tests {
                     ..FRAME
                 },
                 Refusal::NoSource(MacAddr::ZERO),
+            ),
+            (
+                Frame {
+                    destination: MacAddr::ZERO,
+                    ..FRAME
+                },
+                Refusal::NoDestination(MacAddr::ZERO),
             ),
             (typed(MAC_CONTROL), Refusal::MacControl),
             (

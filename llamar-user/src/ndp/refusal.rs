@@ -25,6 +25,11 @@ pub enum Refusal {
     /// One of this host, where another's was wanted.
     #[error("{0} is our own address")]
     Own(Ipv6Addr),
+    /// It would send everybody elsewhere with what is for us.
+    #[error(
+        "{0} is our own address, and {1} is not the interface's hardware address: we would be cut off"
+    )]
+    OwnElsewhere(Ipv6Addr, MacAddr),
     /// A group's hardware address.
     #[error("{0} is a group's hardware address: no host sends from it")]
     GroupMac(MacAddr),
@@ -105,6 +110,19 @@ pub fn claim(
     }
 }
 
+/// Whether it may be told that an address is at a hardware address; `mac` is the interface's.
+pub fn announced(
+    address: Ipv6Addr,
+    at: MacAddr,
+    mac: MacAddr,
+    own: &[Ipv6Addr],
+) -> Result<(), Refusal> {
+    match at != mac && own.contains(&address) {
+        true => Err(Refusal::OwnElsewhere(address, at)),
+        false => Ok(()),
+    }
+}
+
 /// Whether a hardware address can be told as a host's, or sent from.
 // RFC 4861 4.6.1, IEEE 802.3 3.2.3: a source is one station.
 pub fn hardware(mac: MacAddr) -> Result<(), Refusal> {
@@ -177,6 +195,16 @@ mod tests {
             // To ask for it is another matter.
             assert_eq!(target(ip("2001:db8:0:1::"), &[]), Ok(()));
         }
+    }
+
+    #[test]
+    fn nobody_is_told_that_our_own_address_is_elsewhere() {
+        let (own, other) = (ip("fd00::1"), ip("fd00::2"));
+        let [here, there] = [1, 2].map(|last| MacAddr([2, 0, 0, 0, 0, last]));
+        assert_eq!(announced(own, here, here, &[own]), Ok(()));
+        assert_eq!(announced(other, there, here, &[own]), Ok(()));
+        let refused = Err(Refusal::OwnElsewhere(own, there));
+        assert_eq!(announced(own, there, here, &[own]), refused);
     }
 
     #[test]

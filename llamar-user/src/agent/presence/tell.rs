@@ -77,7 +77,7 @@ impl Agent {
                 outcome,
                 news,
             } => {
-                let then = becomes(origin, outcome, &self.presence_of(key));
+                let then = becomes(address, origin, outcome, &self.presence_of(key));
                 let text = conflict(&self.place(key), address, origin, &then);
                 let text = text.with(&culprit.to_string());
                 if news {
@@ -92,7 +92,9 @@ impl Agent {
                 by,
                 news,
             } => {
-                let text = probed(&self.place(key), address, by);
+                let mut withdrawn = self.presence.withdrawn(key);
+                let is_ours = !withdrawn.any(|ours| IpAddr::V4(ours) == address);
+                let text = probed(&self.place(key), address, by, is_ours);
                 if news {
                     info!("{text}");
                 } else {
@@ -123,8 +125,11 @@ fn conflict(place: &str, address: IpAddr, origin: Origin, then: &str) -> Sentenc
     Sentence(format!("{place}: {address} {what}, "), format!(": {then}"))
 }
 
-fn becomes(origin: Origin, outcome: Outcome, presence: &Presence) -> String {
+fn becomes(address: IpAddr, origin: Origin, outcome: Outcome, presence: &Presence) -> String {
     match (outcome, origin) {
+        (Outcome::Defended, _) if address.is_ipv6() => {
+            "announced as ours once more (RFC 4862 5.4.4)".to_owned()
+        }
         (Outcome::Defended, _) => "announced as ours once more (RFC 5227 2.4)".to_owned(),
         (Outcome::Withdrawn, Origin::Assigned) => {
             "llamar no longer answers for it or announces it, until that host is silent".to_owned()
@@ -144,6 +149,11 @@ fn becomes(origin: Origin, outcome: Outcome, presence: &Presence) -> String {
     }
 }
 
-fn probed(place: &str, address: IpAddr, by: MacAddr) -> String {
-    format!("{place}: {by} asks whether anybody has {address}, to use it; it is in use here")
+fn probed(place: &str, address: IpAddr, by: MacAddr, is_ours: bool) -> String {
+    let here = if is_ours {
+        "it is in use here"
+    } else {
+        "it is not answered for here"
+    };
+    format!("{place}: {by} asks whether anybody has {address}, to use it; {here}")
 }

@@ -91,7 +91,10 @@ pub async fn announce(args: &Args) -> anyhow::Result<()> {
     let how = Announcing {
         form: args.form.into(),
         count: args.count,
-        interval: args.interval,
+        // Whoever wants more of them than -w says has said so.
+        interval: args
+            .every
+            .map_or(args.interval, |every| every.min(args.interval)),
         period: args.every,
         source: Some(args.source.ether(place.raw.mac())),
         tag: args.place.tag(),

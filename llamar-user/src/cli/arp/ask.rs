@@ -88,7 +88,7 @@ pub async fn ask(place: &Place, args: &AskArgs, ask: Ask) -> anyhow::Result<bool
 /// Refuses addresses that no frame and no packet may have.
 fn check(place: &Place, args: &AskArgs, ask: &Ask) -> anyhow::Result<()> {
     if let Some(sender) = ask.sender_ip {
-        let judged = refusal::sender(sender, &place.own);
+        let judged = refusal::asking(sender, &ask.targets, &place.own);
         args.place.unless_forced(judged)?;
     }
     for source in [args.source.src_hw, args.source.src_arp]

@@ -222,7 +222,14 @@ impl<'a> Steps<'a> {
         if self.args.output.tells() && self.held.is_none() && !has_it {
             let usual = if address.is_link_local() { 16 } else { 32 };
             let prefix = self.place.prefix_of(address).unwrap_or(usual);
-            info!("{address} is not assigned to {on}: ip address add {address}/{prefix} dev {on}");
+            match self.args.place.vlan {
+                None => info!(
+                    "{address} is not assigned to {on}: ip address add {address}/{prefix} dev {on}"
+                ),
+                Some(id) => info!(
+                    "{address} is not assigned: ip address add {address}/{prefix} to the interface of VLAN {id}"
+                ),
+            }
         }
         match self.held.replace(self.held.unwrap_or_else(Instant::now)) {
             None if self.args.time.is_some() => ControlFlow::Break(None),
@@ -250,7 +257,10 @@ impl<'a> Steps<'a> {
         }
         let was_held = claim.state() == ClaimState::Held;
         claim.release();
-        let _ = self.show(Stage::Released)?;
+        // With --once it is for whoever assigns it now.
+        if !matches!(ended, Ended::With(End::Held)) {
+            let _ = self.show(Stage::Released)?;
+        }
         if !was_held {
             bail!("ended while {} was not ours", self.address);
         }

@@ -173,9 +173,9 @@ fn judge(plan: &Plan, own: Station, all: &[Own]) -> Result<(), Refusal> {
 /// A failure in its words: the call, and what the system says of it.
 fn told(error: &RawError) -> Refused {
     let (call, source) = match error {
-        RawError::Open { source, .. } => ("socket", source),
-        RawError::Send { source, .. } => ("sendto", source),
-        RawError::Receive { source, .. } => ("recvfrom", source),
+        RawError::Open { error, .. } => ("socket", error),
+        RawError::Send { error, .. } => ("sendto", error),
+        RawError::Receive { error, .. } => ("recvfrom", error),
         other => return other.to_string(),
     };
     let number = match source.kind() {

@@ -82,7 +82,9 @@ pub async fn announce(args: &Args) -> anyhow::Result<()> {
     let announces = args.announces(&raw, &link, to)?;
     let schedule = Schedule {
         count: args.count,
-        interval: args.interval,
+        interval: args
+            .every
+            .map_or(args.interval, |every| every.min(args.interval)),
         // Whoever wants more, or faster, has said so.
         hasty: true,
         period: args.every,
@@ -206,7 +208,10 @@ impl Args {
             [] => own.clone(),
             given => given.iter().map(|target| target.address).collect(),
         };
+        let mac = self.mac.unwrap_or(raw.mac());
         let announce = |address: Ipv6Addr| {
+            let judged = refusal::announced(address, mac, raw.mac(), &own);
+            self.place.unless_forced(judged)?;
             // RFC 4861 4.4: from an address of ours, of which the announced one need not be one: a proxy's.
             let source = match to {
                 _ if own.contains(&address) => Some(address),
@@ -218,7 +223,7 @@ impl Args {
                 router: self.router,
                 overriding: !self.no_override,
                 to,
-                ..Announce::own(address, self.mac.unwrap_or(raw.mac()))
+                ..Announce::own(address, mac)
             })
         };
         addresses.into_iter().map(announce).collect()

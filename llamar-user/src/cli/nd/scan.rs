@@ -111,7 +111,8 @@ fn ranges(args: &Args, own: &[Ipv6Addr]) -> anyhow::Result<Vec<Range>> {
     let count = count(&ranges);
     if count == u64::MAX {
         bail!(
-            "nobody lives to see the end of that: without an argument all nodes are asked at once"
+            "{} addresses or more: nobody lives to see the end; without an argument all nodes are asked at once",
+            u64::MAX
         );
     }
     check_count(count, args.rate, args.place.force)?;

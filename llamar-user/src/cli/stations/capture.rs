@@ -21,6 +21,8 @@ pub fn read(args: &WatchArgs, speech: Speech, path: &Path) -> anyhow::Result<()>
     for frame in frames.by_ref() {
         let frame = match frame {
             Ok(frame) => frame,
+            // Of a file that cannot be read at all there is nothing to tell.
+            Err(error) if last.is_zero() => return Err(error.into()),
             Err(error) => {
                 failure = Some(error);
                 break;

@@ -83,9 +83,14 @@ impl Scanning {
 
     /// Says something besides.
     pub fn say(&self, what: &str) {
-        if !self.args.quiet {
+        if self.tells() {
             self.progress.aside(|| info!("{what}"));
         }
+    }
+
+    /// Whether to tell people what goes on.
+    fn tells(&self) -> bool {
+        !self.args.quiet && !self.args.json
     }
 
     /// Tells a station of which the row is made with its vendor, the interface and the VLAN.
@@ -119,6 +124,7 @@ impl Scanning {
     /// Tells what is told in the end; whether anybody was found.
     pub fn finish(mut self) -> anyhow::Result<bool> {
         self.progress.finish();
+        let tells = self.tells();
         let end = ScanEnd {
             asked: self.asked,
             found: self.found,
@@ -131,7 +137,7 @@ impl Scanning {
         let report = &mut self.report;
         // Whether anybody still reads makes no difference any more.
         let _ = output::write(|out| report.finish(&end, out))?;
-        if !self.args.quiet {
+        if tells {
             info!("{end}");
             if self.duplicates > 0 {
                 warn!("there are addresses that more than one station has");
