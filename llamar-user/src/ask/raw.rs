@@ -13,6 +13,10 @@ use crate::net::{Options, PacketSocket, until};
 /// Room for the largest frame of any interface: 64 KiB of payload, a header and tags.
 const FRAME_MAX: usize = (64 << 10) + 64;
 
+/// Frames that come before a deadline that has passed: an answer that waits in the socket counts, and this is more than wait
+/// in any; a flood is not to put off for ever what is due.
+const LATE_MAX: u32 = 1024;
+
 /// Why frames cannot be sent or received.
 #[derive(Debug, thiserror::Error)]
 pub enum RawError {
@@ -186,6 +190,7 @@ impl Raw {
         mut heed: impl FnMut(E::Event) -> ControlFlow<T>,
     ) -> Result<Option<T>, RawError> {
         let mut buffer = vec![0; FRAME_MAX];
+        let mut late = 0;
         loop {
             // An engine may ask and be answered in one turn: what it says comes before what it found.
             while let Some(frame) = engine.poll_transmit() {
@@ -208,7 +213,16 @@ impl Raw {
                         error,
                     })?;
                     let frame = buffer.get(..received.length).unwrap_or_default();
-                    engine.handle_frame(Instant::now(), frame);
+                    let now = Instant::now();
+                    engine.handle_frame(now, frame);
+                    late = match deadline {
+                        Some(deadline) if deadline <= now => late + 1,
+                        _ => 0,
+                    };
+                    if late >= LATE_MAX {
+                        engine.handle_timeout(now);
+                        late = 0;
+                    }
                 }
                 () = until(deadline) => engine.handle_timeout(Instant::now()),
             }
@@ -268,5 +282,72 @@ fn known(links: &Links) -> String {
         0 => "is none".to_owned(),
         1 => format!("is {}", links.names()),
         _ => format!("are {}", links.names()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::link::space::in_namespace;
+    use crate::net::all_filter;
+    use crate::net::pair::bare_pair;
+
+    /// Something is due at once; each frame that it takes brings another.
+    struct Flooded {
+        peer: PacketSocket,
+        frames: u32,
+        due: Option<Instant>,
+    }
+
+    impl Engine for Flooded {
+        type Event = u32;
+
+        fn handle_frame(&mut self, _: Instant, frame: &[u8]) {
+            self.frames += 1;
+            if self.frames < 5 * LATE_MAX {
+                self.peer.send(frame).unwrap();
+            }
+        }
+
+        fn handle_timeout(&mut self, _: Instant) {
+            self.due = None;
+        }
+
+        fn poll_timeout(&self) -> Option<Instant> {
+            self.due
+        }
+
+        fn poll_transmit(&mut self) -> Option<Vec<u8>> {
+            None
+        }
+
+        fn poll_event(&mut self) -> Option<u32> {
+            self.due.is_none().then_some(self.frames)
+        }
+    }
+
+    #[test]
+    fn a_flood_does_not_put_off_for_ever_what_is_due() {
+        in_namespace(async || {
+            let (_, theirs) = bare_pair().await;
+            let raw = Raw::open("v0", Need::Ethernet, &all_filter())
+                .await
+                .unwrap();
+            let peer = PacketSocket::open(theirs, &all_filter()).unwrap();
+            peer.send(&[[0xff; 6], [2, 0, 0, 0, 0, 9], [0x88, 0xb5, 0, 0, 0, 0]].concat())
+                .unwrap();
+            let mut engine = Flooded {
+                peer,
+                frames: 0,
+                due: Some(Instant::now()),
+            };
+            let heed = ControlFlow::Break;
+            let frames = raw.drive(&mut engine, false, heed).await.unwrap();
+            // Where the flood pauses for a moment it is done even sooner.
+            assert!(
+                frames.is_some_and(|frames| frames <= LATE_MAX),
+                "{frames:?}"
+            );
+        });
     }
 }

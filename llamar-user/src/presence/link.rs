@@ -80,6 +80,10 @@ impl Link {
                 self.held
                     .insert(address, Held::new(address, origin, on_conflict));
             }
+            if let Some(held) = self.held.get_mut(&address) {
+                held.answered |=
+                    origin == Origin::Proxied && on_conflict != OnAddressConflict::Withdraw;
+            }
             if anew || !known {
                 self.begin(now, address, inherited, rng);
             } else if former.presence != self.wanted.presence {

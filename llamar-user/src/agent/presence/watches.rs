@@ -51,7 +51,12 @@ impl Watches {
             .retain(|device, watch| needed.contains_key(device) && !watch.tap.is_lost());
         for (device, watched) in needed {
             let result = match self.watches.get_mut(&device) {
-                Some(watch) => watch.follow(watched),
+                // Until the new filter is in place the old one counts too: two large ones may be too much for one
+                // socket's memory (net.core.optmem_max), but not for a new one's.
+                Some(watch) => match watch.follow(&watched) {
+                    Ok(()) => Ok(()),
+                    Err(_) => self.open(device, watched),
+                },
                 None if !again && before.contains_key(&device) => continue,
                 None => self.open(device, watched),
             };
@@ -93,10 +98,10 @@ impl Watches {
 }
 
 impl Watch {
-    fn follow(&mut self, watched: Watched) -> io::Result<()> {
-        if self.watched != watched {
-            self.tap.refilter(&filter(&watched))?;
-            self.watched = watched;
+    fn follow(&mut self, watched: &Watched) -> io::Result<()> {
+        if self.watched != *watched {
+            self.tap.refilter(&filter(watched))?;
+            self.watched = watched.clone();
         }
         Ok(())
     }
@@ -104,4 +109,33 @@ impl Watch {
 
 fn filter(watched: &Watched) -> Vec<sock_filter> {
     address_conflict_filter(watched.mac, &watched.v4, &watched.v6)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::Ipv6Addr;
+
+    use super::*;
+    use crate::link::space::{in_namespace, sysctl};
+    use crate::net::pair::bare_pair;
+
+    #[test]
+    fn a_filter_that_has_no_room_beside_the_one_before_gets_another_socket() {
+        in_namespace(async || {
+            let (device, _) = bare_pair().await;
+            // As it is on Linux 6.1.
+            sysctl("core/optmem_max", "20480");
+            let mut watches = Watches::new();
+            for count in [99, 100] {
+                let v6 = (0..count).map(|last| Ipv6Addr::from_bits(0xfd << 120 | last));
+                let watched = Watched {
+                    v6: v6.collect(),
+                    ..Watched::default()
+                };
+                watches.follow([(device, watched.clone())].into(), false);
+                assert_eq!(watches.failed, BTreeMap::new());
+                assert_eq!(watches.watches[&device].watched, watched);
+            }
+        });
+    }
 }

@@ -142,8 +142,9 @@ impl Engine for Exchange {
         let Some(frame) = Frame::read(frame) else {
             return;
         };
-        // A frame of a VLAN is none of this link's.
-        if self.due.is_none() || frame.ether_type != ethernet::ARP || frame.tag.is_some() {
+        // A frame of a VLAN is none of this link's; a tag of VLAN 0 tells but a priority (IEEE 802.1Q 9.6).
+        let is_of_vlan = frame.vlan().is_some_and(|id| id != 0);
+        if self.due.is_none() || frame.ether_type != ethernet::ARP || is_of_vlan {
             return;
         }
         if let Ok(packet) = Packet::read(frame.payload) {
@@ -366,6 +367,16 @@ mod tests {
         assert_eq!(scene.exchange.exit_code(), 0);
         let lines = scene.lines();
         assert!(lines[1].starts_with("(recv unknown packet"), "{lines:?}");
+    }
+
+    #[test]
+    fn a_tag_that_tells_but_a_priority_is_of_this_link() {
+        let mut scene = Scene::new("-D -e 172.28.128.2 eth0");
+        scene.turn();
+        let mut frame = reply().to_frame(OTHER.mac, OWN.mac, None);
+        frame.splice(12..12, [0x81, 0, 0xa0, 0]);
+        scene.exchange.handle_frame(scene.now, &frame);
+        assert_eq!(scene.exchange.exit_code(), 3);
     }
 
     #[test]

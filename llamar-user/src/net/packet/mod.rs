@@ -9,6 +9,7 @@ use nix::sys::socket::{MsgFlags, setsockopt, sockopt};
 use socket2::{Domain, SockFilter, SockRef, Socket, Type};
 use tokio::io::Interest;
 use tokio::io::unix::AsyncFd;
+use tokio::task::coop::consume_budget;
 
 mod receive;
 mod system;
@@ -111,6 +112,9 @@ impl PacketSocket {
     /// The same, but of a frame that is longer its beginning is received.
     pub async fn recv_cut(&self, buffer: &mut [u8]) -> io::Result<Received> {
         loop {
+            // Readiness costs a task nothing of its turn: without this, whoever reads what comes faster than it is read
+            // would let no other task, timer or signal have theirs.
+            consume_budget().await;
             let mut guard = self
                 .socket
                 .ready(Interest::READABLE | Interest::ERROR)

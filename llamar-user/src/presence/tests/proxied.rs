@@ -128,6 +128,26 @@ fn a_proxied_address_whose_host_comes_is_withdrawn_where_that_is_wanted_and_come
 }
 
 #[test]
+fn a_proxied_address_that_was_withdrawn_is_answered_for_again_where_that_is_wanted_whoever_has_it()
+{
+    for announce in [true, false] {
+        let mut scene = proxied(policy(OnAddressConflict::Withdraw), &[A]);
+        scene.run(30_000);
+        scene.contest(A);
+        assert_eq!(scene.withdrawn(), [A]);
+        scene.change(|wanted| {
+            wanted.presence.on_conflict = OnAddressConflict::Report;
+            wanted.presence.announce = announce;
+        });
+        for _ in 0..3 {
+            assert_eq!(scene.withdrawn(), [A; 0]);
+            scene.contest(A);
+            scene.run(20_000);
+        }
+    }
+}
+
+#[test]
 fn a_proxied_address_that_is_not_announced_is_noted_only() {
     let silent = Presence {
         announce: false,

@@ -70,6 +70,24 @@ fn arp_comes_in_as_it_was_on_the_wire_with_and_without_tags() {
 }
 
 #[test]
+fn whoever_reads_many_frames_lets_others_have_their_turn() {
+    in_namespace(async || {
+        let (ours, theirs) = bare_pair().await;
+        let socket = PacketSocket::open(ours, &arp_filter()).unwrap();
+        let peer = PacketSocket::open(theirs, &arp_filter()).unwrap();
+        // The first one is waited for; each after it is there when it is asked for.
+        peer.send(&arp(&[])).unwrap();
+        receives(&socket).await;
+        let other = tokio::spawn(async {});
+        for _ in 0..500 {
+            peer.send(&arp(&[])).unwrap();
+            receives(&socket).await;
+        }
+        assert!(other.is_finished());
+    });
+}
+
+#[test]
 fn frames_that_are_not_arp_are_filtered_out() {
     in_namespace(async || {
         let (ours, theirs) = bare_pair().await;
