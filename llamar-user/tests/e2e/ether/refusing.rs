@@ -34,7 +34,7 @@ fn wrong_arguments_are_refused_with_what_was_expected() {
         ("send broadcast -w 0", "not from 0.001 to 86400 seconds"),
         ("send broadcast -c 0", "0 is not in 1.."),
         ("send broadcast -V 4095", "4095 is not in 1..=4094"),
-        ("send broadcast --priority 8", "8 is not in 0..8"),
+        ("send broadcast --priority 8", "8 is not in 0..=7"),
         (
             "send --whole",
             "--whole: the frame is missing: give it by --text, --hex, --file or --hex-file",
