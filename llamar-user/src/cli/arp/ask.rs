@@ -10,7 +10,7 @@ use tracing::info;
 use super::addresses;
 use super::fields::{OutputArgs, PlaceArgs, SourceArgs, TargetArgs};
 use super::place::Place;
-use crate::arp::{Answer, Ask, AskEvent, Asker, refusal};
+use crate::arp::{Answer, Ask, AskEvent, Asker, Station, refusal};
 use crate::cli::drive::{drive, flow};
 use crate::cli::{output, values};
 use crate::ether::Statistics;
@@ -90,6 +90,15 @@ fn check(place: &Place, args: &AskArgs, ask: &Ask) -> anyhow::Result<()> {
     if let Some(sender) = ask.sender_ip {
         let judged = refusal::asking(sender, &ask.targets, &place.own);
         args.place.unless_forced(judged)?;
+        let mac = place.raw.mac();
+        let told = Station {
+            mac: args.source.packet(mac),
+            ip: sender,
+        };
+        if place.own.iter().any(|own| own.ip == sender) {
+            args.place
+                .unless_forced(refusal::announced(told, mac, &place.own))?;
+        }
     }
     for source in [args.source.src_hw, args.source.src_arp]
         .into_iter()

@@ -12,6 +12,7 @@ use tracing::info;
 use super::addresses;
 use super::fields::{OutputArgs, PlaceArgs};
 use super::place::Place;
+use crate::arp::refusal::Own;
 use crate::arp::{Candidate, Claim, ClaimEvent, ClaimState, Claiming, Policy, refusal, timing};
 use crate::cli::drive::{Ended, Happened, Keeper, Restart, flow};
 use crate::cli::output;
@@ -107,18 +108,26 @@ fn candidate(args: &Args) -> Candidate {
 }
 
 fn check(args: &Args, place: &Place) -> anyhow::Result<()> {
+    let link_local = args.link_local || args.address.is_some_and(|ip| ip.is_link_local());
+    if link_local && args.on_conflict == OnConflict::Keep {
+        // RFC 3927 2.5
+        bail!("a link-local address has to be given up (--on-conflict defend)");
+    }
     let Some(address) = args.address else {
         return Ok(());
     };
     if args.link_local && !address.is_link_local() {
         bail!("{address} is not in 169.254.0.0/16, as --link-local wants it");
     }
-    if address.is_link_local() && args.on_conflict == OnConflict::Keep {
-        // RFC 3927 2.5
-        bail!("{address} is a link-local address: it has to be given up (--on-conflict defend)");
-    }
-    args.place
-        .unless_forced(refusal::claimed(address, &place.all))
+    // With --no-answer it may be assigned already: then the kernel is to answer for it.
+    let is_assigned = |own: &&Own| args.no_answer && own.ip == address;
+    let others: Vec<Own> = place
+        .all
+        .iter()
+        .filter(|own| !is_assigned(own))
+        .copied()
+        .collect();
+    args.place.unless_forced(refusal::claimed(address, &others))
 }
 
 /// How a claim ended.

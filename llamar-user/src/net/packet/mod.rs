@@ -21,6 +21,9 @@ pub(crate) use system::register;
 use receive::receive;
 use system::{all_groups, bind, dropped, promiscuous, set_option};
 
+/// Bytes that may wait: two thousand frames and more, where the usual size has room for two hundred.
+const RECEIVE_BUFFER: usize = 4 << 20;
+
 /// Sends and receives the frames of one interface.
 #[derive(Debug)]
 pub struct PacketSocket {
@@ -89,6 +92,8 @@ impl PacketSocket {
             .map_err(|error| context("open (needs CAP_NET_RAW)", &error))?;
         attach(SockRef::from(&socket), filter).map_err(|error| context("filter", &error))?;
         let socket = OwnedFd::from(socket);
+        // More than the system's usual size takes a right; without it bursts are lost sooner, and told of.
+        let _ = setsockopt(&socket, sockopt::RcvBufForce, &RECEIVE_BUFFER);
         set_up(&socket, options).map_err(|error| context("set up", &error))?;
         bind(&socket, device).map_err(|error| context("bind", &error))?;
         if options.promiscuous {
