@@ -27,6 +27,38 @@ pub(super) fn respond<F: Frame, R: Records>(frame: &mut F, records: &R, tag: Tag
     }
 }
 
+/// What most requests are: plain ones, from a sender that the stack has learnt, for an address of the link itself.
+/// `None` is for [`respond`] to decide, which would decide what is decided here likewise; nothing has happened yet.
+#[inline(always)]
+pub(super) fn quick<F: Frame, R: Records>(frame: &mut F, records: &R) -> Option<Ending> {
+    if R::WORLD != World::Kernel {
+        return None;
+    }
+    let arrival = Arrival::find(records, 0).ok()?;
+    let request = parse(frame, Tag::None, &arrival)?;
+    let target = request.target_protocol;
+    let [first, second] = arrival.link.own4.map(u32::from_le_bytes);
+    if target != first && target != second || target == 0 || request.sender_protocol == 0 {
+        return None;
+    }
+    if ip::v4::is_link_local(target.to_le_bytes()) {
+        return None;
+    }
+    let (control, now) = (records.control()?, records.jiffies());
+    let slot = sender_slot(arrival.key, request.sender_protocol.to_le_bytes());
+    let known = records.sender(slot)?;
+    let sender = identity(arrival.key, &request, now);
+    let met = known.who == sender.who && known.mac == sender.mac;
+    if !met || now.wrapping_sub(known.at) >= control.sender_lease {
+        return None;
+    }
+    if let Err(ending) = arrival.vouch_at(records, control, now) {
+        return Some(ending);
+    }
+    write(frame, Tag::None, &request, arrival.mac, false)?;
+    Some(Ending::reply(Outcome::ArpAnswered, arrival.slot))
+}
+
 #[inline(always)]
 fn answer<F: Frame, R: Records>(frame: &mut F, records: &R, tag: Tag) -> Result<Ending, Ending> {
     let arrival = Arrival::find(records, tag.vlan())?;

@@ -26,7 +26,7 @@ pub trait Table<K, V> {
     /// Appends some entries to `entries`, none of them twice in one walk, and says where to go on; `None` behind the
     /// last. Entries may be changed and removed while one walks.
     fn read(
-        &self,
+        &mut self,
         cursor: Option<Self::Cursor>,
         entries: &mut Vec<(K, V)>,
     ) -> Result<Option<Self::Cursor>, String>;
@@ -445,7 +445,7 @@ mod tests {
         }
 
         fn read(
-            &self,
+            &mut self,
             cursor: Option<usize>,
             entries: &mut Vec<(ArpKey, u32)>,
         ) -> Result<Option<usize>, String> {
