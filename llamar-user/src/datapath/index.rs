@@ -137,9 +137,14 @@ impl Index {
         ]
     }
 
+    /// The place of a name. One that is in its second bucket was sent there by the first, which says so.
     fn find(&self, shelves: &Shelves<'_>, name: &Short) -> Option<Place> {
-        let places = self.buckets(name).into_iter().flat_map(places_of);
-        places.into_iter().find(|place| shelves.holds(*place, name))
+        let [first, second] = self.buckets(name);
+        let holds = |place: &Place| shelves.holds(*place, name);
+        places_of(first).find(holds).or_else(|| {
+            let sent = self.elsewhere.contains_key(&first);
+            sent.then(|| places_of(second).find(holds)).flatten()
+        })
     }
 }
 
