@@ -1,6 +1,7 @@
-//! llamar's agent and tools. Protocol engines (`dns`, `llmnr`, `mdns`, `dnssd`, `ether`, `arp`, `ndp`) and the state they
-//! serve (`config`, `state`) do no IO; `link`, `net` and `datapath` do nothing else; `agent` joins them, `ask` asks others,
-//! `report` is what it and the tools have to show, `cli` shows it to people.
+//! llamar's agent and tools. Protocol engines (`dns`, `llmnr`, `mdns`, `dnssd`, `ether`, `arp`, `ndp`), the state they
+//! serve (`config`, `state`) and the table of who has which address (`stations`) do no IO; `link`, `net` and `datapath` do
+//! nothing else; `agent` joins them, `ask` asks others, `report` is what it and the tools have to show, `cli` shows it to
+//! people.
 
 pub mod agent;
 pub mod arp;
@@ -16,6 +17,8 @@ pub mod llmnr;
 pub mod mdns;
 pub mod ndp;
 pub mod net;
+pub mod presence;
 pub mod report;
 pub mod rules;
 pub mod state;
+pub mod stations;

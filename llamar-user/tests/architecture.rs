@@ -17,7 +17,7 @@ const IO: [&str; 9] = [
 ];
 
 /// Folders and files of `src` that hold logic.
-const LOGIC: [&str; 12] = [
+const LOGIC: [&str; 14] = [
     "arp",
     "config",
     "dns",
@@ -26,7 +26,9 @@ const LOGIC: [&str; 12] = [
     "llmnr",
     "mdns",
     "ndp",
+    "presence",
     "state",
+    "stations",
     "datapath/diff.rs",
     "datapath/places.rs",
     "datapath/wanted.rs",
@@ -82,7 +84,7 @@ fn nothing_below_names_the_command_line() {
     let src = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
     let below = [
         "agent", "arp", "ask", "config", "datapath", "dns", "dnssd", "ether", "link", "llmnr",
-        "mdns", "ndp", "net", "report", "state",
+        "mdns", "ndp", "net", "presence", "report", "state", "stations",
     ];
     check(&below.map(|path| src.join(path)), &["crate::cli", "clap"]);
 }

@@ -2,14 +2,18 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::path::Path;
+use std::time::Duration;
 
 use hickory_proto::op::{Message, MessageType, OpCode};
 use hickory_proto::rr::{DNSClass, RecordType};
 use llamar_common::abi::NameState;
 use llamar_common::testing::LLMNR_PORT;
 use llamar_user::dns::{Name, RawRecord};
+use llamar_user::ether::MacAddr;
 use llamar_user::llmnr::{Asked, Found, Ignored, Owner, Query, Transport, Zone, respond};
-use llamar_user::net::capture::{self, Udp};
+use llamar_user::net::capture::{self, CapturedFrame, Udp};
+use llamar_user::stations::{News, Place, Sighting, Table};
+use llamar_user::{arp, ndp};
 
 use self::pcap::{files, frames};
 
@@ -141,6 +145,68 @@ fn is_ours(message: &Message, to: IpAddr) -> bool {
         return false;
     };
     group && query && plain && matches!(question.query_class(), DNSClass::IN | DNSClass::ANY)
+}
+
+/// What a table of stations makes of a capture: how many packets were read, and the news.
+fn stations(frames: impl Iterator<Item = (CapturedFrame, Vec<u8>)>) -> (usize, Vec<News>) {
+    let (mut table, mut news, mut read) = (Table::default(), Vec::new(), 0);
+    for (frame, payload) in frames {
+        let place = Place {
+            link: 0,
+            vlan: frame.vlan,
+        };
+        let source = frame.source_mac.map(MacAddr);
+        let sighting = match frame.ether_type {
+            0x0806 => arp::Packet::read(&payload)
+                .ok()
+                .inspect(|_| read += 1)
+                .and_then(|packet| Sighting::of_arp(place, source, &packet)),
+            0x86dd => ndp::Packet::read(&payload)
+                .ok()
+                .inspect(|_| read += 1)
+                .and_then(|packet| Sighting::of_ndp(place, source, &packet)),
+            _ => None,
+        };
+        if let Some(sighting) = sighting {
+            news.extend(table.hear(frame.at, &sighting));
+        }
+    }
+    assert!(table.len() <= news.len());
+    (read, news)
+}
+
+// RFC 826 Packet Reception, RFC 4861 7.1.1: C1, D1
+#[test]
+fn stations_of_real_networks_are_few_and_damaged_packets_make_them_no_worse() {
+    let Some(files) = files() else { return };
+    let mut all = 0;
+    for file in files {
+        let frames = || capture::frames(&file).map(|frame| frame.expect("a capture"));
+        let (whole, news) = stations(frames().map(|frame| {
+            let payload = frame.payload.clone();
+            (frame, payload)
+        }));
+        all += whole;
+        for news in &news {
+            assert!(news.at >= Duration::from_secs(1_000_000_000));
+        }
+        // Cut here and there, or with a byte of its beginning changed.
+        for at in (0..48).step_by(3) {
+            let (cut, _) = stations(frames().map(|frame| {
+                let payload = frame.payload.iter().take(at).copied().collect();
+                (frame, payload)
+            }));
+            assert!(cut <= whole);
+            stations(frames().map(|frame| {
+                let mut payload = frame.payload.clone();
+                if let Some(byte) = payload.get_mut(at) {
+                    *byte ^= 0xff;
+                }
+                (frame, payload)
+            }));
+        }
+    }
+    assert!(all > 2000, "{all} packets: no captures of ARP");
 }
 
 fn datagrams(file: &Path) -> Vec<Udp> {

@@ -44,6 +44,8 @@ enum Target {
     Sender,
     /// The engine of mDNS: messages at any time, by two interfaces
     Mdns,
+    /// The engines of Neighbor Discovery: frames at any time
+    Ndp,
     /// The kernel path's logic on frames in memory, held against the responder
     Frame,
     /// Messages on a TCP connection
@@ -54,8 +56,12 @@ enum Target {
     Ini,
     /// The hosts file
     Hosts,
+    /// The engines of ARP: frames at any time
+    Arp,
     /// Capture files, and the linter for what they hold
     Capture,
+    /// The table of who has which address: packets at any time, what was kept, lists of vendors
+    Stations,
 }
 
 impl Target {

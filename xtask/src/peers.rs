@@ -93,6 +93,7 @@ const PEERS: &[Peer] = &[
         &["--version"],
     ),
     Peer("ip", "iproute2", "bin/ip", &["-V"]),
+    Peer("python3", "python3-minimal", "bin/python3", &["--version"]),
 ];
 
 /// Needed in the version that fits a peer, whatever is installed.

@@ -197,8 +197,16 @@ impl Setting<'_> {
         if let (None, Ok(captures)) = (env::var_os("LLAMAR_CAPTURES"), captures.canonicalize()) {
             cargo.env("LLAMAR_CAPTURES", captures);
         }
+        if env::var_os("RUST_TEST_THREADS").is_none() {
+            cargo.env("RUST_TEST_THREADS", threads().to_string());
+        }
         cargo
     }
+}
+
+/// Tests at a time: three for each core, as most of the time they wait for a protocol's own pauses.
+fn threads() -> usize {
+    3 * std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// Arguments for cargo: all packages, unless a package is chosen.

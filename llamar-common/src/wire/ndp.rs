@@ -42,6 +42,9 @@ pub const NONCE: u8 = 14;
 /// All nodes on the link: ff02::1 (RFC 4291 2.7.1).
 pub const ALL_NODES: [u8; 16] = [0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1];
 
+/// What every solicited-node group begins with: ff02::1:ff00:0/104 (RFC 4291 2.7.1).
+pub const SOLICITED_NODE: [u8; 13] = [0xff, 0x02, 0, 0, 0, 0, 0, 0, 0, 0, 0, 1, 0xff];
+
 /// The solicited-node group of an address: ff02::1:ffXX:XXXX with its last 24 bits (RFC 4291 2.7.1).
 #[inline(always)]
 pub const fn solicited_node(address: [u8; 16]) -> [u8; 16] {

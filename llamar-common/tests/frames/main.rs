@@ -11,6 +11,7 @@ mod limit;
 mod link;
 mod mdns;
 mod names;
+mod ndp;
 mod properties;
 mod records;
 mod sums;

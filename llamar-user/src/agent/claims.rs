@@ -107,7 +107,7 @@ mod tests {
     use rand::rngs::StdRng;
 
     use super::*;
-    use crate::config::{Interface, XdpMode};
+    use crate::config::{Interface, Presence, XdpMode};
     use crate::llmnr::engine::Transmit;
     use crate::llmnr::{Asked, Transport, Zone as _};
     use crate::state::{Addresses, Hosts, Names};
@@ -164,6 +164,7 @@ mod tests {
             on_conflict,
             mdns: true,
             mdns_on_conflict: OnConflict::Rename,
+            presence: Presence::default(),
             services: Vec::new(),
             hosts: BTreeMap::new(),
             shared: Arc::default(),

@@ -8,16 +8,35 @@ use std::time::Instant;
 use llamar_common::abi::{LinkKey, Outcome};
 use tracing::debug;
 
-use super::proxy::{Clock, Heard, Received};
-use super::{Agent, claims};
+use super::proxy::{Clock, Heard};
+use super::tap::Received;
+use super::{Agent, settled};
 use crate::dns::Question;
 use crate::llmnr::engine::{Event, Handled, Transmit, Why};
 use crate::llmnr::{self, Asked, Ignored, Transport};
 use crate::net::{Datagram, StreamMessage};
 
+/// Datagrams that are taken in one turn: few enough that a flood keeps nothing else waiting for a millisecond, many
+/// enough that the turn costs nothing beside them.
+const TURN_MAX: usize = 64;
+
 impl Agent {
-    /// A datagram that came to the UDP sockets.
-    pub(super) fn datagram(&mut self, datagram: &Datagram, message: &[u8]) {
+    /// A datagram that came to the UDP sockets, and those that wait behind it.
+    pub(super) fn datagrams(&mut self, first: Datagram, buffer: &mut [u8]) {
+        self.datagram(&first, buffer.get(..first.length).unwrap_or_default());
+        for _ in 1..TURN_MAX {
+            match self.groups.try_recv(buffer) {
+                Ok(Some(next)) => {
+                    self.datagram(&next, buffer.get(..next.length).unwrap_or_default());
+                }
+                Ok(None) => return,
+                // An ICMP error of an earlier answer, or a shortage that passes.
+                Err(error) => debug!("receive on the LLMNR sockets: {error}"),
+            }
+        }
+    }
+
+    fn datagram(&mut self, datagram: &Datagram, message: &[u8]) {
         if let Some((key, _)) = self.desired.link_of(datagram.device) {
             let transport = Transport::Udp { to: datagram.to };
             self.message(
@@ -141,7 +160,7 @@ impl Agent {
 
     /// Makes what is answered follow the claims.
     pub(super) fn settle(&mut self) {
-        self.desired = Arc::new(claims::settle(&self.engine, &self.bare));
+        self.desired = Arc::new(settled(&self.engine, &self.presence, &self.bare));
         self.kernel.update(&self.desired);
         self.tell_standings();
     }

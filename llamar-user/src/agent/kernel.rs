@@ -195,6 +195,22 @@ impl KernelPath {
         })
     }
 
+    /// The links that a former agent's program has answered on until a moment ago.
+    pub fn inherited_links(&self, bare: &Desired) -> BTreeSet<LinkKey> {
+        let Some(datapath) = &self.datapath else {
+            return BTreeSet::new();
+        };
+        let keys = bare.links.keys().copied();
+        // A link may be there by several keys.
+        match datapath.inherited_links(keys) {
+            Ok(links) => links.into_iter().map(|key| bare.claimed_on(key)).collect(),
+            Err(error) => {
+                warn!("{error}; every address is announced anew");
+                BTreeSet::new()
+            }
+        }
+    }
+
     /// Says what could not be written, once.
     fn complain(&mut self, report: &Report) {
         self.full = report.full.is_some();

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use tracing::{debug, warn};
 
 use crate::net::Groups;
+use crate::state::Desired;
 
 /// The interfaces that were told to join.
 #[derive(Debug, Default)]
@@ -80,6 +81,16 @@ impl Members {
         member.failed = !well;
         first
     }
+}
+
+/// The interfaces on which LLMNR's groups are joined, and whether they are up.
+pub fn of(desired: &Desired) -> BTreeMap<u32, (String, bool)> {
+    let served = desired.links.values();
+    let served = served.filter_map(|served| {
+        let interface = served.interface.clone();
+        Some((served.device?, (interface, served.up)))
+    });
+    served.collect()
 }
 
 #[cfg(test)]

@@ -32,6 +32,7 @@ mod heartbeat;
 mod kernel;
 mod mdns;
 mod members;
+mod presence;
 mod proxy;
 mod reload;
 mod report;
@@ -39,6 +40,7 @@ mod sleep;
 mod start;
 mod stations;
 mod tagged;
+mod tap;
 mod tell;
 mod voice;
 mod why;
@@ -50,6 +52,7 @@ use heartbeat::Heartbeat;
 use kernel::KernelPath;
 use mdns::Mdns;
 use members::Members;
+use presence::{Presence, settled};
 use proxy::Proxies;
 use sleep::Sleep;
 use voice::Voice;
@@ -125,7 +128,9 @@ enum Event {
     Datagram(Datagram),
     Mdns(Datagram),
     MdnsTimeout,
-    Frame(proxy::Received),
+    Frame(tap::Received),
+    Watched(tap::Received),
+    PresenceTimeout,
     Stream(StreamMessage),
     Culprit(culprits::Found),
     Timeout,
@@ -156,6 +161,7 @@ struct Agent {
     listeners: Listeners,
     members: Members,
     proxies: Proxies,
+    presence: Presence,
     control: Control,
     voice: Voice,
     counts: Counts,
@@ -192,6 +198,7 @@ impl Agent {
         let random = || StdRng::try_from_rng(&mut SysRng).context("draw randomness");
         let mut engine = Engine::new(random()?);
         let mdns = Mdns::new(random()?, options.kept.clone());
+        let presence = Presence::new(random()?, kernel.inherited_links(&bare));
         let inherited = kernel.inherited_names();
         claims::follow(
             &mut engine,
@@ -219,6 +226,7 @@ impl Agent {
             listeners: Listeners::new(),
             members: Members::default(),
             proxies: Proxies::new(),
+            presence,
             control,
             voice: Voice::default(),
             counts: Counts::new(),
@@ -236,6 +244,7 @@ impl Agent {
         let mut buffer = vec![0; LLMNR_MAX];
         let mut other = vec![0; PACKET_MAX];
         loop {
+            let presence_due = self.presence.poll_timeout();
             let event = tokio::select! {
                 _ = signals.terminate.recv() => Event::End,
                 _ = signals.interrupt.recv() => Event::End,
@@ -247,6 +256,8 @@ impl Agent {
                 _ = signals.reload.recv() => Event::Reload,
                 asked = self.control.next() => Event::Asked(asked),
                 received = self.proxies.receive() => Event::Frame(received),
+                received = self.presence.receive() => Event::Watched(received),
+                () = until(presence_due) => Event::PresenceTimeout,
                 stream = self.listeners.next() => Event::Stream(stream),
                 found = self.culprits.next() => Event::Culprit(found),
                 () = until(self.engine.poll_timeout()) => Event::Timeout,
@@ -275,13 +286,12 @@ impl Agent {
                 Event::Reload => self.reload(),
                 Event::Asked(asked) => self.tell(asked),
                 Event::Frame(frame) => self.frame(&frame),
+                Event::Watched(frame) => self.presence_frame(&frame),
+                Event::PresenceTimeout => self.presence_timeout(),
                 Event::Stream(stream) => self.stream(stream),
                 Event::Culprit(found) => self.culprit(&found),
                 Event::Timeout => self.timeout(),
-                Event::Datagram(datagram) => {
-                    let message = buffer.get(..datagram.length).unwrap_or_default();
-                    self.datagram(&datagram, message);
-                }
+                Event::Datagram(datagram) => self.datagrams(datagram, &mut buffer),
                 Event::MdnsTimeout => self.mdns_timeout(),
                 Event::Mdns(datagram) => {
                     let message = other.get(..datagram.length).unwrap_or_default();
@@ -302,12 +312,14 @@ impl Agent {
         self.kernel.beat();
         self.beats += 1;
         if self.sleep.was() {
-            debug!("the machine has slept: every name is verified anew");
+            debug!("the machine has slept: every name is verified anew, every address announced");
             self.engine.wake(Instant::now());
             self.settle();
             self.drain();
             self.mdns.wake(Instant::now());
             self.mdns_drain();
+            self.presence.wake(Instant::now());
+            self.presence_drain();
         }
         if self.beats.is_multiple_of(BEATS_PER_PASS) {
             match self.watch.refresh().await {
@@ -332,10 +344,13 @@ impl Agent {
         self.bare = desired(&self.config, links);
         let (config, bare) = (&self.config, &self.bare);
         claims::follow(&mut self.engine, now, config, links, bare, &BTreeSet::new());
-        self.desired = Arc::new(claims::settle(&self.engine, bare));
+        self.presence.follow(now, config, links, bare, full);
+        self.desired = Arc::new(settled(&self.engine, &self.presence, bare));
         self.kernel.follow(config, links, &self.desired, full);
+        // What is announced is answered for by now (RFC 5227 2.5).
+        self.presence_drain();
         self.members
-            .follow(&self.groups, &members(&self.desired), full);
+            .follow(&self.groups, &members::of(&self.desired), full);
         self.listen(full);
         self.proxies.follow(&self.desired, full);
         let desired = &self.desired;
@@ -365,16 +380,6 @@ impl Agent {
     fn count(&mut self, key: LinkKey, what: &'static str) {
         *self.counts.entry(key).or_default().entry(what).or_default() += 1;
     }
-}
-
-/// The interfaces on which LLMNR's groups are joined, and whether they are up.
-fn members(desired: &Desired) -> BTreeMap<u32, (String, bool)> {
-    let served = desired.links.values();
-    let served = served.filter_map(|served| {
-        let interface = served.interface.clone();
-        Some((served.device?, (interface, served.up)))
-    });
-    served.collect()
 }
 
 /// What an unanswered message is counted as: the same as in the kernel where that has a word for it.

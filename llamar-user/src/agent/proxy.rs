@@ -7,7 +7,6 @@ use std::cell::OnceCell;
 use std::collections::{BTreeMap, BTreeSet};
 use std::io;
 use std::net::{IpAddr, SocketAddr};
-use std::sync::Arc;
 use std::time::Instant;
 
 use llamar_common::abi::{
@@ -17,31 +16,22 @@ use llamar_common::frame::SliceFrame;
 use llamar_common::limit::Source;
 use llamar_common::records::{Records, World};
 use llamar_common::respond::respond;
-use llamar_common::wire::{be16, ethernet, ip, udp};
+use llamar_common::wire::{be16, ethernet, ip};
 use tokio::sync::mpsc;
-use tokio::task::JoinHandle;
 use tracing::{debug, warn};
 
 use super::stations::Stations;
 use super::tagged;
+use super::tap::{Received, Tap};
 use crate::dns::Name;
 use crate::llmnr::{Limiter, TICKS};
-use crate::net::{PacketSocket, arp_and_llmnr_filter, arp_filter};
+use crate::net::{arp_and_llmnr_filter, arp_filter};
 use crate::state::{Desired, Served};
 
-/// Largest frame that is looked at: the longest LLMNR message behind an Ethernet header, a tag, IPv6 and UDP.
-const FRAME_MAX: usize =
-    ethernet::HEADER + ethernet::TAG + ip::v6::HEADER + udp::HEADER + udp::LLMNR_MAX;
 /// Room in front of a frame for an answer's growth: four AAAA records.
 const HEADROOM: usize = 128;
 /// Frames that wait for the agent; more are dropped, as a full socket would.
 const WAITING_MAX: usize = 256;
-
-/// A frame that a socket received.
-pub struct Received {
-    device: u32,
-    frame: Vec<u8>,
-}
 
 /// What a frame was.
 pub enum Heard<'f> {
@@ -71,33 +61,17 @@ pub struct Proxies {
     receiver: mpsc::Receiver<Received>,
 }
 
+struct Proxy {
+    tap: Tap,
+    need: Need,
+}
+
 /// What an interface's socket has to see.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Need {
     Arp,
     /// There is a VLAN without an interface: nothing but this socket sees its queries.
     ArpAndLlmnr,
-}
-
-struct Proxy {
-    socket: Arc<PacketSocket>,
-    need: Need,
-    reader: JoinHandle<()>,
-}
-
-impl Proxy {
-    /// Whether the interface of the socket was deleted, be there another of its index by now. Receiving does not tell:
-    /// it fails once, as when the interface goes down. Sending does, and no frame of no bytes is ever sent.
-    fn is_lost(&self) -> bool {
-        let refused = self.socket.send(&[]);
-        self.reader.is_finished() || refused.is_err_and(|error| is_final(&error))
-    }
-}
-
-impl Drop for Proxy {
-    fn drop(&mut self) {
-        self.reader.abort();
-    }
 }
 
 impl Proxies {
@@ -123,8 +97,9 @@ impl Proxies {
             let most = needed.entry(device).or_insert(need);
             *most = need.max(*most);
         }
-        self.sockets
-            .retain(|device, proxy| needed.get(device) == Some(&proxy.need) && !proxy.is_lost());
+        self.sockets.retain(|device, proxy| {
+            needed.get(device) == Some(&proxy.need) && !proxy.tap.is_lost()
+        });
         self.failed.retain(|device| needed.contains_key(device));
         for (device, need) in needed {
             if !self.sockets.contains_key(&device) && !self.failed.contains(&device) {
@@ -138,16 +113,9 @@ impl Proxies {
             Need::Arp => arp_filter(),
             Need::ArpAndLlmnr => arp_and_llmnr_filter(),
         };
-        match PacketSocket::open(device, &filter) {
-            Ok(socket) => {
-                let socket = Arc::new(socket);
-                let reader = tokio::spawn(read(device, Arc::clone(&socket), self.sender.clone()));
-                let proxy = Proxy {
-                    socket,
-                    need,
-                    reader,
-                };
-                self.sockets.insert(device, proxy);
+        match Tap::open(device, &filter, self.sender.clone()) {
+            Ok(tap) => {
+                self.sockets.insert(device, Proxy { tap, need });
             }
             Err(error) => {
                 self.failed.insert(device);
@@ -184,7 +152,7 @@ impl Proxies {
         let key = records.key;
         let (answer, outcome) = records.answer(frame);
         if let Some(answer) = answer
-            && let Err(error) = proxy.socket.send(&answer)
+            && let Err(error) = proxy.tap.send(&answer)
         {
             let device = received.device;
             debug!("answer over the packet socket of interface {device}: {error}");
@@ -221,7 +189,7 @@ impl Proxies {
         let station = station.ok_or_else(lost)?;
         let proxy = self.sockets.get(&key.ifindex).ok_or_else(lost)?;
         let frame = tagged::frame(served, station, source, to, message);
-        proxy.socket.send(&frame).map(drop)
+        proxy.tap.send(&frame).map(drop)
     }
 
     /// The hardware address of a station that was heard on a VLAN that has no interface here.
@@ -246,39 +214,6 @@ fn needs((key, served): (&LinkKey, &Served)) -> Option<(u32, Need)> {
         .iter()
         .any(ours_alone)
         .then_some((device, Need::Arp))
-}
-
-async fn read(device: u32, socket: Arc<PacketSocket>, sender: mpsc::Sender<Received>) {
-    let mut buffer = vec![0; FRAME_MAX];
-    loop {
-        match socket.recv(&mut buffer).await {
-            Ok(received) => {
-                let Some(frame) = buffer.get(..received.length) else {
-                    continue;
-                };
-                // A full channel drops the frame: whoever asked will ask again.
-                let _ = sender.try_send(Received {
-                    device,
-                    frame: frame.to_vec(),
-                });
-            }
-            Err(error) if is_final(&error) => {
-                debug!(
-                    "packet socket of interface {device}: {error}; opened anew at the next pass"
-                );
-                return;
-            }
-            Err(error) => {
-                debug!("receive on the packet socket of interface {device}: {error}");
-                tokio::time::sleep(std::time::Duration::from_millis(100)).await;
-            }
-        }
-    }
-}
-
-/// Whether a socket has lost its interface; one that only went down comes back.
-fn is_final(error: &io::Error) -> bool {
-    matches!(error.raw_os_error(), Some(libc::ENODEV | libc::ENXIO))
 }
 
 /// The records for one frame.
@@ -336,8 +271,7 @@ impl AgentRecords<'_> {
         }
         match verdict.outcome {
             _ if verdict.drop => (None, verdict.outcome.map(Outcome::as_str)),
-            // A host that claims an address of ours gets no answer, but is to be seen.
-            Some(Outcome::ArpConflict) => (None, Some(Outcome::ArpConflict.as_str())),
+            // Of a host that claims an address of ours it is the watch that tells.
             _ => (None, None),
         }
     }
@@ -396,6 +330,7 @@ impl Records for AgentRecords<'_> {
 #[cfg(test)]
 mod tests {
     use std::net::IpAddr;
+    use std::sync::Arc;
 
     use llamar_common::abi::ARP_ASSIGNED;
 
@@ -514,12 +449,5 @@ mod tests {
             ..served(None, &[([192, 0, 2, 9], ARP_DECLARED)])
         };
         assert!(need(LinkKey::new(2, 100), &link).is_none());
-    }
-
-    #[test]
-    fn only_a_lost_interface_ends_a_socket() {
-        let ends = |number| is_final(&io::Error::from_raw_os_error(number));
-        assert!(ends(libc::ENODEV) && ends(libc::ENXIO));
-        assert!(!ends(libc::ENETDOWN) && !ends(libc::ENOBUFS));
     }
 }

@@ -8,9 +8,13 @@ use llamar_common::abi::{ADDRESSES_MAX, LinkKey, NameKey, NameState};
 
 use super::Counts;
 use super::kernel::KernelPath;
+use super::presence::Presence;
 use crate::dns::Name;
 use crate::link::Links;
-use crate::report::{AgentRow, LinkRow, NameRow, NamesReport, StatusReport, outcomes};
+use crate::presence::Record;
+use crate::report::{
+    AddressConflictRow, AgentRow, LinkRow, NameRow, NamesReport, StatusReport, outcomes,
+};
 use crate::state::{Addresses, Desired, Served};
 
 /// Every name on every link, links and names in order.
@@ -80,6 +84,8 @@ pub struct Seen<'a> {
     pub kernel: &'a KernelPath,
     /// What became of messages in userspace.
     pub counts: &'a Counts,
+    /// Our addresses and who else uses them.
+    pub presence: &'a Presence,
 }
 
 /// The standing of the agent and of every link.
@@ -103,6 +109,7 @@ pub fn status(seen: &Seen<'_>) -> StatusReport {
             .map(|attached| attached.program),
         counters: frames(Some(*key)),
         userspace: userspace(seen.counts.get(key)),
+        conflicts: seen.presence.records(*key).map(conflict).collect(),
     });
     StatusReport {
         instance: seen.instance.to_owned(),
@@ -115,6 +122,17 @@ pub fn status(seen: &Seen<'_>) -> StatusReport {
         no_link: frames(None),
         names_used: seen.kernel.names_held() as u64,
         names_capacity: seen.kernel.capacity() as u64,
+    }
+}
+
+fn conflict(record: &Record) -> AddressConflictRow {
+    AddressConflictRow {
+        address: record.address,
+        mac: record.culprit,
+        count: record.count,
+        first: record.first.elapsed().as_secs(),
+        last: record.last.elapsed().as_secs(),
+        outcome: record.outcome.as_str().to_owned(),
     }
 }
 

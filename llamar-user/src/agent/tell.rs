@@ -124,6 +124,7 @@ impl Agent {
             desired: &self.desired,
             kernel: &self.kernel,
             counts: &self.counts,
+            presence: &self.presence,
         })
     }
 }

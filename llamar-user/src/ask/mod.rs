@@ -28,6 +28,7 @@ mod query;
 pub mod raw;
 pub mod session;
 mod socket;
+pub mod tap;
 
 pub use query::{Query, Unusable};
 

@@ -176,34 +176,7 @@ pub(super) fn preference(address: &Address) -> Option<(bool, bool)> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn link(index: u32, name: &str, addresses: &[&str]) -> Link {
-        let address = |text: &&str| {
-            let (ip, prefix) = text.split_once('/').unwrap();
-            Address {
-                ip: ip.parse().unwrap(),
-                peer: None,
-                prefix: prefix.parse().unwrap(),
-                state: AddressState::Usable,
-                secondary: false,
-                scope_link: false,
-            }
-        };
-        Link {
-            index,
-            name: name.into(),
-            up: true,
-            multicast: true,
-            addresses: addresses.iter().map(address).collect(),
-            ..Link::default()
-        }
-    }
-
-    fn links(all: impl IntoIterator<Item = Link>) -> Links {
-        Links {
-            by_index: all.into_iter().map(|link| (link.index, link)).collect(),
-        }
-    }
+    use crate::link::testing::{link, links};
 
     fn on(interfaces: &[&str], family: Option<Family>) -> Options {
         Options {
@@ -228,18 +201,8 @@ mod tests {
     // RFC 4795 2.5: S1
     #[test]
     fn source_is_an_address_of_the_interface_routable_in_ipv4_and_link_local_in_ipv6() {
-        let eth0 = [
-            "169.254.7.7/16",
-            "10.0.0.1/24",
-            "10.0.0.2/24",
-            "172.16.0.1/16",
-            "2001:db8::1/64",
-            "fe80::1/64",
-        ];
-        let links = links([
-            link(2, "eth0", &eth0),
-            link(3, "wlan0", &["169.254.7.8/16"]),
-        ]);
+        let eth0 = "169.254.7.7/16 10.0.0.1/24 10.0.0.2/24 172.16.0.1/16 2001:db8::1/64 fe80::1/64";
+        let links = links([link(2, "eth0", eth0), link(3, "wlan0", "169.254.7.8/16")]);
         assert_eq!(
             shown(paths(&links, &on(&[], None))),
             "2 10.0.0.1, 2 172.16.0.1, 2 fe80::1, 3 169.254.7.8"
@@ -256,11 +219,7 @@ mod tests {
 
     #[test]
     fn address_that_is_not_usable_yet_is_no_source_and_a_deprecated_one_the_last() {
-        let mut eth0 = link(
-            2,
-            "eth0",
-            &["fe80::1/64", "2001:db8::1/64", "2001:db8::2/64"],
-        );
+        let mut eth0 = link(2, "eth0", "fe80::1/64 2001:db8::1/64 2001:db8::2/64");
         eth0.addresses[0].state = AddressState::Tentative;
         eth0.addresses[1].state = AddressState::Deprecated;
         assert_eq!(
@@ -276,24 +235,24 @@ mod tests {
 
     #[test]
     fn only_links_that_are_up_and_carry_multicast_are_asked_on_and_of_a_bridge_not_its_ports() {
-        let mut port = link(4, "port", &["fe80::4/64"]);
+        let mut port = link(4, "port", "fe80::4/64");
         port.master = Some(5);
-        let mut bridge = link(5, "br0", &["10.0.5.1/24"]);
+        let mut bridge = link(5, "br0", "10.0.5.1/24");
         bridge.kind = Some("bridge".into());
-        let mut member = link(6, "member", &["10.0.6.1/24"]);
+        let mut member = link(6, "member", "10.0.6.1/24");
         member.master = Some(7);
-        let mut vrf = link(7, "vrf", &[]);
+        let mut vrf = link(7, "vrf", "");
         vrf.kind = Some("vrf".into());
         let links = links([
             Link {
                 multicast: false,
-                ..link(1, "lo", &["127.0.0.1/8"])
+                ..link(1, "lo", "127.0.0.1/8")
             },
             Link {
                 up: false,
-                ..link(2, "off", &["10.0.2.1/24"])
+                ..link(2, "off", "10.0.2.1/24")
             },
-            link(3, "bare", &[]),
+            link(3, "bare", ""),
             port,
             bridge,
             member,
@@ -317,8 +276,8 @@ mod tests {
     #[test]
     fn a_server_is_asked_on_its_link_only() {
         let links = links([
-            link(2, "eth0", &["10.0.0.1/24", "fe80::1/64"]),
-            link(3, "wlan0", &["10.0.1.1/24", "2001:db8::1/64"]),
+            link(2, "eth0", "10.0.0.1/24 fe80::1/64"),
+            link(3, "wlan0", "10.0.1.1/24 2001:db8::1/64"),
         ]);
         let asked = |server: &str| {
             let options = Options {
@@ -335,7 +294,7 @@ mod tests {
 
     #[test]
     fn the_other_end_of_a_point_to_point_address_is_on_the_link() {
-        let mut tun = link(2, "tun0", &["10.0.0.1/32"]);
+        let mut tun = link(2, "tun0", "10.0.0.1/32");
         tun.addresses[0].peer = Some("10.0.0.2".parse().unwrap());
         let paths = paths(&links([tun]), &on(&[], None)).unwrap();
         assert!(paths[0].reaches("10.0.0.2".parse().unwrap()));

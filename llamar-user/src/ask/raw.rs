@@ -8,7 +8,7 @@ use libc::sock_filter;
 
 use crate::ether::{Engine, MacAddr};
 use crate::link::{Link, Links, Watch, WatchError};
-use crate::net::{PacketSocket, until};
+use crate::net::{Options, PacketSocket, until};
 
 /// Room for the largest frame of any interface: 64 KiB of payload, a header and tags.
 const FRAME_MAX: usize = (64 << 10) + 64;
@@ -56,6 +56,12 @@ pub enum RawError {
         /// Why not.
         source: io::Error,
     },
+    /// It was deleted.
+    #[error("{interface} is gone: it was deleted, or moved to another namespace")]
+    Gone {
+        /// The interface.
+        interface: String,
+    },
     /// The socket failed.
     #[error("receive on {interface}: {source}")]
     Receive {
@@ -89,16 +95,7 @@ impl Raw {
     /// Opens the interface of this name, for frames that pass a filter; see [`choose`](Self::choose) for how to do
     /// without a name.
     pub async fn open(name: &str, need: Need, filter: &[sock_filter]) -> Result<Self, RawError> {
-        Self::choose(need, filter, |links| {
-            links
-                .by_name(name)
-                .map(|link| link.index)
-                .ok_or_else(|| RawError::NoSuchInterface {
-                    name: name.to_owned(),
-                    known: known(links),
-                })
-        })
-        .await
+        Self::choose(need, filter, |links| named(links, name)).await
     }
 
     /// Opens the interface that is chosen among all by its index.
@@ -107,11 +104,34 @@ impl Raw {
         filter: &[sock_filter],
         choice: impl FnOnce(&Links) -> Result<u32, RawError>,
     ) -> Result<Self, RawError> {
+        Self::choose_with(need, filter, Options::default(), choice).await
+    }
+
+    /// Opens the interface of this name, or the only one that can carry frames, and receives more of them.
+    pub async fn with(
+        name: Option<&str>,
+        filter: &[sock_filter],
+        options: Options,
+    ) -> Result<Self, RawError> {
+        Self::choose_with(Need::Ethernet, filter, options, |links| match name {
+            Some(name) => named(links, name),
+            None => only(links),
+        })
+        .await
+    }
+
+    async fn choose_with(
+        need: Need,
+        filter: &[sock_filter],
+        options: Options,
+        choice: impl FnOnce(&Links) -> Result<u32, RawError>,
+    ) -> Result<Self, RawError> {
         let (watch, links) = Watch::open().await?;
         let index = choice(&links)?;
         let link = links.by_index.get(&index).cloned().unwrap_or_default();
         check(&link, need)?;
-        let socket = PacketSocket::open(link.index, filter).map_err(|source| RawError::Open {
+        let socket = PacketSocket::with(link.index, filter, options);
+        let socket = socket.map_err(|source| RawError::Open {
             interface: link.name.clone(),
             source,
         })?;
@@ -140,6 +160,11 @@ impl Raw {
     /// The socket.
     pub fn socket(&self) -> &PacketSocket {
         &self.socket
+    }
+
+    /// Both, to wait for either.
+    pub fn split(&mut self) -> (&PacketSocket, &mut Watch) {
+        (&self.socket, &mut self.watch)
     }
 
     /// Sends a frame.
@@ -187,6 +212,33 @@ impl Raw {
                 }
                 () = until(deadline) => engine.handle_timeout(Instant::now()),
             }
+        }
+    }
+}
+
+/// The interface of this name, or number, as it may stand behind an address (RFC 4007 11.2).
+fn named(links: &Links, name: &str) -> Result<u32, RawError> {
+    let numbered = || links.by_index.get(&name.parse().ok()?);
+    let link = links.by_name(name).or_else(numbered);
+    link.map(|link| link.index)
+        .ok_or_else(|| RawError::NoSuchInterface {
+            name: name.to_owned(),
+            known: known(links),
+        })
+}
+
+/// The only interface that can carry frames.
+fn only(links: &Links) -> Result<u32, RawError> {
+    let fit = links.by_index.values();
+    let fit: Vec<_> = fit
+        .filter(|link| check(link, Need::Ethernet).is_ok())
+        .collect();
+    match fit.as_slice() {
+        [one] => Ok(one.index),
+        [] => Err(RawError::Which("no Ethernet interface is up".to_owned())),
+        several => {
+            let names: Vec<_> = several.iter().map(|link| link.name.as_str()).collect();
+            Err(RawError::Which(format!("it may be {}", names.join(" or "))))
         }
     }
 }

@@ -9,8 +9,8 @@ use tracing::info;
 
 use super::{Failure, misconfigured};
 use crate::config::{
-    self, Config, Defaults, Flags, Interface, LIMIT_DEFAULT, MDNS_ON_CONFLICT_DEFAULT, OnConflict,
-    Provider, Service, ServiceName,
+    self, Config, Defaults, Flags, Interface, LIMIT_DEFAULT, MDNS_ON_CONFLICT_DEFAULT,
+    OnAddressConflict, OnConflict, Presence, Provider, Service, ServiceName,
 };
 use crate::dns::{Name, Rdata};
 use crate::dnssd::txt::KEY_GOOD_MAX;
@@ -120,6 +120,21 @@ fn unusual(interface: &Interface) -> String {
     } else if interface.mdns_on_conflict != MDNS_ON_CONFLICT_DEFAULT {
         unusual += &format!("mdns-on-conflict {}, ", interface.mdns_on_conflict);
     }
+    unusual += &of_addresses(&interface.presence);
+    unusual
+}
+
+/// The same of its addresses.
+fn of_addresses(presence: &Presence) -> String {
+    let mut unusual = String::new();
+    if !presence.announce {
+        unusual += "announce off, ";
+    } else if let Some(every) = presence.every {
+        unusual += &format!("announce every {} s, ", every.as_secs());
+    }
+    if presence.on_conflict != OnAddressConflict::default() {
+        unusual += &format!("on-address-conflict {}, ", presence.on_conflict);
+    }
     unusual
 }
 
@@ -212,6 +227,21 @@ mod tests {
                 "0 names held for others on every link, room for 65536 in the kernel path",
             ]
         );
+    }
+
+    #[test]
+    fn announcements_are_shown_where_they_are_not_the_default() {
+        let toml = "names = \"casa\"\nannounce-every = 60\non-address-conflict = \"report\"\n[interface.a]\n[interface.b]\n\
+                    announce = false\non-address-conflict = \"withdraw\"\n[interface.c]\nannounce-every = \"off\"\n\
+                    on-address-conflict = \"defend\"\n";
+        let lines = shown(toml, "");
+        for (line, words) in lines.iter().zip([
+            ", xdp auto, announce every 60 s, on-address-conflict report, 0 names",
+            ", xdp auto, announce off, on-address-conflict withdraw, 0 names",
+            ", xdp auto, 0 names",
+        ]) {
+            assert!(line.contains(words), "{line}");
+        }
     }
 
     #[test]

@@ -10,18 +10,29 @@ use tracing::error;
 
 use crate::config::ConfigError;
 
+mod arp;
+mod arpsend;
 mod busco;
 mod check;
 mod detach;
 mod dnssd;
+mod drive;
+mod eterm;
+mod ether;
+mod family;
 mod host;
 mod links;
 mod log;
 mod mdns;
 mod names;
+mod nd;
+mod ndsend;
 mod pinned;
+mod pyng;
+mod pyngd;
 mod query;
 mod run;
+mod stations;
 mod status;
 mod why;
 
@@ -51,10 +62,16 @@ enum Command {
     Dnssd(dnssd::Args),
     /// Asks by multicast DNS, and shows what is told of by it
     Mdns(mdns::Args),
+    /// Asks for IPv4 addresses on the link, tells of them, and makes them ours
+    Arp(arp::Args),
+    /// Speaks Neighbor Discovery: asks for IPv6 addresses, announces them, finds out whether they are free
+    Nd(nd::Args),
+    /// Sends and shows raw Ethernet frames, and pings hardware addresses
+    Ether(ether::Args),
     /// Shows the names that are answered for, and changes them
     Names(names::Args),
     /// Shows the links and what became of the frames on them
-    Status(names::Shown),
+    Status(status::Args),
     /// Tells on which links a name is answered for, and what keeps it silent on the others
     Why(why::Args),
     /// Takes the kernel path of an agent that is gone off its interfaces
@@ -69,7 +86,14 @@ enum Command {
 type Main = fn() -> ExitCode;
 
 /// What the binary is under another name, which a link to it has.
-const LINKS: [(&str, Main); 1] = [("busco", busco::main)];
+const LINKS: [(&str, Main); 6] = [
+    ("arpsend", arpsend::main),
+    ("busco", busco::main),
+    ("eterm", eterm::main),
+    ("ndsend", ndsend::main),
+    ("pyng", pyng::main),
+    ("pyngd", pyngd::main),
+];
 
 /// How a command failed, which decides the exit code.
 enum Failure {
@@ -109,6 +133,9 @@ fn llamar() -> ExitCode {
         Command::Query(args) => return query::query(&args),
         Command::Dnssd(args) => return dnssd::dnssd(&args),
         Command::Mdns(args) => return mdns::mdns(&args),
+        Command::Arp(args) => return arp::arp(&args),
+        Command::Nd(args) => return nd::nd(&args),
+        Command::Ether(args) => return ether::ether(&args),
         Command::Names(args) => names::names(args),
         Command::Status(args) => status::status(&args),
         Command::Why(args) => return why::why(&args),

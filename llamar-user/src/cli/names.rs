@@ -22,7 +22,7 @@ pub struct Args {
     change: Option<Change>,
 }
 
-/// What is shown of an agent, and of which: arguments of `llamar names` and `llamar status`.
+/// What is shown of an agent, and of which: arguments of `llamar names` and `llamar status`, among others.
 #[derive(Debug, clap::Args)]
 pub struct Shown {
     /// Prints JSON

@@ -125,6 +125,7 @@ fn link_row(
         program_id: attached.map(|link| link.program),
         counters: counters.map(outcomes).unwrap_or_default(),
         userspace: BTreeMap::new(),
+        conflicts: Vec::new(),
     }
 }
 

@@ -9,8 +9,9 @@ use tokio::task::JoinSet;
 use tracing::{debug, info, warn};
 
 use super::asked;
+use super::family::FamilyArgs;
 use super::host::Host;
-use crate::ask::{AskError, Asker, Family, Options, Query};
+use crate::ask::{AskError, Asker, Options, Query};
 use crate::dns::{Name, Question, kind, kind_named};
 use crate::llmnr::reverse;
 use crate::llmnr::sender::{Answer, Collect};
@@ -37,12 +38,8 @@ pub struct Args {
     /// Interface to ask on; may be given several times [default: all that are up and can carry multicast]
     #[arg(short, long, value_name = "IF")]
     iface: Vec<String>,
-    /// Asks over IPv4 only
-    #[arg(short = '4', long, conflicts_with = "ipv6")]
-    ipv4: bool,
-    /// Asks over IPv6 only
-    #[arg(short = '6', long)]
-    ipv6: bool,
+    #[command(flatten)]
+    family: FamilyArgs,
     /// Asks this host alone, over TCP
     #[arg(long, value_name = "ADDRESS", value_parser = Host::parse)]
     server: Option<Host>,
@@ -86,11 +83,7 @@ fn run(args: &Args) -> anyhow::Result<bool> {
     let (questions, host) = questions(&args.what, args.kind)?;
     let mut options = Options {
         interfaces: args.iface.clone(),
-        family: match (args.ipv4, args.ipv6) {
-            (true, _) => Some(Family::Ipv4),
-            (_, true) => Some(Family::Ipv6),
-            _ => None,
-        },
+        family: args.family.family(),
         server: args.server.as_ref().map(|server| server.address),
         collect: if args.all {
             Collect::All

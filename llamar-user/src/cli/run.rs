@@ -31,6 +31,9 @@ pub struct Args {
     /// Does without mDNS
     #[arg(long)]
     no_mdns: bool,
+    /// Announces no address
+    #[arg(long)]
+    no_announce: bool,
     /// Folder for the names that are kept after a conflict [default: $STATE_DIRECTORY, else /var/lib/llamar]
     #[arg(long, value_name = "DIR")]
     state_dir: Option<PathBuf>,
@@ -56,6 +59,7 @@ pub fn run(args: Args) -> Result<(), Failure> {
             ttl: args.ttl,
             max_names: args.max_names,
             no_mdns: args.no_mdns,
+            no_announce: args.no_announce,
         },
         kept: kept(args.state_dir, args.instance.as_deref()),
         defaults: Defaults::system(),

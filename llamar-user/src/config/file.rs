@@ -6,7 +6,7 @@ use std::path::PathBuf;
 
 use llamar_common::limit::Rate;
 
-use super::{OnConflict, Place, ServiceName, XdpMode};
+use super::{OnAddressConflict, OnConflict, Place, ServiceName, XdpMode};
 use crate::dns::{Name, Txt};
 use crate::dnssd::ServiceType;
 
@@ -20,6 +20,7 @@ pub(super) struct File {
     pub(super) on_conflict: Option<OnConflict>,
     pub(super) mdns: Option<bool>,
     pub(super) mdns_on_conflict: Option<OnConflict>,
+    pub(super) presence: PresenceKeys,
     pub(super) names: Vec<Name>,
     /// Names that are too long for mDNS, and what is said of them.
     pub(super) too_long: Vec<(Place, String)>,
@@ -40,10 +41,20 @@ pub(super) struct InterfaceTable {
     pub(super) on_conflict: Option<OnConflict>,
     pub(super) mdns: Option<bool>,
     pub(super) mdns_on_conflict: Option<OnConflict>,
+    pub(super) presence: PresenceKeys,
     pub(super) names: Vec<Name>,
     pub(super) hosts: BTreeMap<Name, Vec<IpAddr>>,
     pub(super) proxy_arp: BTreeSet<Ipv4Addr>,
     pub(super) vlans: BTreeMap<u16, VlanTable>,
+}
+
+/// What it says about announcements and address conflicts.
+#[derive(Clone, Copy, Debug, Default)]
+pub(super) struct PresenceKeys {
+    pub(super) announce: Option<bool>,
+    /// In seconds; `Some(None)` is `"off"`.
+    pub(super) every: Option<Option<u32>>,
+    pub(super) on_conflict: Option<OnAddressConflict>,
 }
 
 /// What it says about one VLAN of an interface.

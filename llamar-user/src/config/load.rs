@@ -13,7 +13,7 @@ use super::file::{File, InterfaceTable, VlanTable};
 use super::hosts::Entries;
 use super::{
     Config, ConfigError, Defaults, Flags, Interface, LIMIT_DEFAULT, MDNS_ON_CONFLICT_DEFAULT,
-    Place, TTL_DEFAULT, Vlan, hosts, ini, offers, toml, value,
+    Place, TTL_DEFAULT, Vlan, hosts, ini, offers, presence, toml, value,
 };
 use crate::dns::Name;
 use crate::dnssd;
@@ -43,6 +43,7 @@ pub fn judge(flags: &Flags, defaults: &Defaults) -> Result<Config, ConfigError> 
     let tables = std::mem::take(&mut file.services);
     let mut config = complete(path, file, entries);
     offers::spread(&tables, &mut config, &mut error);
+    config.notes.extend(presence::notes(&config));
     error.check()?;
     Ok(config)
 }
@@ -171,6 +172,10 @@ fn overlay(flags: &Flags, file: &mut File, error: &mut ConfigError) {
         file.xdp = Some(mode);
         on_all(file, |table| table.xdp = None);
     }
+    if flags.no_announce {
+        file.presence.announce = Some(false);
+        on_all(file, |table| table.presence.announce = None);
+    }
     if flags.no_mdns {
         file.mdns = Some(false);
         on_all(file, |table| table.mdns = None);
@@ -269,6 +274,7 @@ fn complete(path: Option<PathBuf>, file: File, entries: Entries) -> Config {
             on_conflict: table.on_conflict.unwrap_or(on_conflict),
             mdns: table.mdns.or(file.mdns).unwrap_or(true),
             mdns_on_conflict: table.mdns_on_conflict.unwrap_or(mdns_on_conflict),
+            presence: presence::complete(table.presence, file.presence),
             services: Vec::new(),
             hosts: with_everywhere(table.hosts, &file.hosts),
             shared: shared.clone(),
@@ -443,6 +449,68 @@ mod tests {
         let [a, b] = [a, b].map(|interface| interface.shared.get(&nas).unwrap());
         assert_eq!((a.ttl, b.ttl), (60, 5));
         assert_eq!(a.a, b.a);
+    }
+
+    #[test]
+    fn addresses_are_announced_as_the_interfaces_table_the_file_or_the_command_line_says() {
+        let etc = Etc::new().with(
+            "llamar.toml",
+            "announce-every = 60\non-address-conflict = \"report\"\n[interface.a]\n[interface.b]\nannounce-every = \"off\"\n\
+             on-address-conflict = \"withdraw\"\n[interface.c]\nannounce = false\n",
+        );
+        let presence = |flags: &Flags| {
+            let config = etc.load(flags).unwrap();
+            let of = |name: &str| {
+                let presence = config.interfaces[name].presence;
+                let every = presence.every.map_or(0, |every| every.as_secs());
+                (presence.announce, every, presence.on_conflict.as_str())
+            };
+            (["a", "b", "c"].map(of), config.notes.clone())
+        };
+        let (of, notes) = presence(&Flags::default());
+        let expected = [
+            (true, 60, "report"),
+            (true, 0, "withdraw"),
+            (false, 60, "report"),
+        ];
+        assert_eq!(of, expected);
+        let unused = "c: announce-every is not used: nothing is announced there";
+        assert_eq!(notes, [unused]);
+        let flags = Flags {
+            no_announce: true,
+            ..Flags::default()
+        };
+        let (of, notes) = presence(&flags);
+        assert!(of.iter().all(|(announce, ..)| !announce));
+        assert_eq!(notes.len(), 2);
+        let none = Etc::new().load(&ifaces(&["eth0"])).unwrap();
+        assert_eq!(
+            none.interfaces["eth0"].presence,
+            super::super::Presence::default()
+        );
+    }
+
+    #[test]
+    fn lists_of_proxied_addresses_that_are_too_long_to_be_announced_are_noted() {
+        let toml = |range: &str| {
+            format!(
+                "[interface.a]\nproxy-arp = \"{range}\"\n[interface.a.vlan.7]\nproxy-arp = \"{range}\"\n"
+            )
+        };
+        let notes = |text: &str| {
+            let etc = Etc::new().with("llamar.toml", text);
+            etc.load(&Flags::default()).unwrap().notes
+        };
+        assert_eq!(notes(&toml("10.0.0.0/22")), [""; 0]);
+        let told = notes(&toml("10.0.0.0/21"));
+        let places: Vec<_> = told
+            .iter()
+            .map(|note| note.split_once(": ").unwrap().0)
+            .collect();
+        assert_eq!(places, ["a", "a VLAN 7"]);
+        assert!(told[0].contains("2048 addresses on proxy-arp are answered for but not announced"));
+        let silent = format!("announce = false\n{}", toml("10.0.0.0/21"));
+        assert_eq!(notes(&silent), [""; 0]);
     }
 
     #[test]

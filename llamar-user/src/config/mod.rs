@@ -11,6 +11,7 @@ mod ini;
 mod load;
 mod offers;
 mod overlay;
+mod presence;
 mod service;
 mod syntax;
 mod table;
@@ -32,6 +33,7 @@ pub use addresses::{Addresses, Unusable, is_link_local, share_prefix};
 pub use error::{ConfigError, Place, Problem};
 pub use load::{judge, load};
 pub use overlay::{Overlay, judge_addition, judge_removal};
+pub use presence::{ANNOUNCE_EVERY_MAX, ANNOUNCE_EVERY_MIN, OnAddressConflict, Presence};
 pub use service::{Provider, Service, ServiceName};
 pub use table::Hosts;
 
@@ -85,6 +87,8 @@ pub struct Interface {
     pub mdns: bool,
     /// What becomes of a name that another host has too, in mDNS.
     pub mdns_on_conflict: OnConflict,
+    /// How its addresses are told of and watched over.
+    pub presence: Presence,
     /// Services that are offered by mDNS; none where that is not spoken.
     pub services: Vec<Service>,
     /// Names held for others here: those of this interface and those of `[hosts]`.
@@ -99,7 +103,8 @@ pub struct Interface {
     pub vlans: BTreeMap<u16, Vlan>,
 }
 
-/// A VLAN of an interface. TTL, kernel path, limit, conflicts and the names of the hosts file are the interface's matter.
+/// A VLAN of an interface. TTL, kernel path, limit, conflicts, announcements and the names of the hosts file are the
+/// interface's matter.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Vlan {
     /// This host's names on the VLAN: the interface's, unless it has its own.
@@ -221,6 +226,8 @@ pub struct Flags {
     pub max_names: Option<u32>,
     /// `--no-mdns`: on no interface.
     pub no_mdns: bool,
+    /// `--no-announce`: on no interface.
+    pub no_announce: bool,
 }
 
 /// What holds where the command line says nothing.

@@ -255,7 +255,7 @@ fn in_one_line(problems: Vec<String>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Addresses, Hosts, OnConflict, XdpMode};
+    use super::super::{Addresses, Hosts, OnConflict, Presence, XdpMode};
     use super::*;
     use std::sync::Arc;
 
@@ -294,6 +294,7 @@ mod tests {
             on_conflict: OnConflict::Withdraw,
             mdns: true,
             mdns_on_conflict: OnConflict::Rename,
+            presence: Presence::default(),
             services: Vec::new(),
             hosts: BTreeMap::new(),
             shared: shared.clone(),

@@ -15,6 +15,7 @@ use crate::dnssd;
 
 mod interface;
 mod limit;
+mod presence;
 mod read;
 mod service;
 #[cfg(test)]
@@ -95,6 +96,9 @@ const FILE_KEYS: &[&str] = &[
     "on-conflict",
     "mdns",
     "mdns-on-conflict",
+    "announce",
+    "announce-every",
+    "on-address-conflict",
     "names",
     "hosts-file",
     "hosts",
@@ -110,6 +114,9 @@ const INTERFACE_KEYS: &[&str] = &[
     "on-conflict",
     "mdns",
     "mdns-on-conflict",
+    "announce",
+    "announce-every",
+    "on-address-conflict",
     "proxy-arp",
     "hosts",
     "vlan",
@@ -148,6 +155,7 @@ impl Reader<'_> {
                 "mdns-on-conflict" => {
                     file.mdns_on_conflict = self.on_conflict("mdns-on-conflict", value)
                 }
+                key if self.presence(key, value, &mut file.presence) => {}
                 "names" => file.names = self.names(value),
                 "hosts-file" => {
                     file.hosts_file = self.path("hosts-file", "the path of a file", value)
@@ -265,6 +273,14 @@ impl Reader<'_> {
                     self.problem(at, message);
                     continue;
                 }
+            }
+            if value::is_all_link_local(&proxied) {
+                let message = format!(
+                    "with {text:?} all of 169.254/16 is on the list, for which nobody may answer (RFC 3927 2.7), expected \
+                     single addresses"
+                );
+                self.problem(at, message);
+                return BTreeSet::new();
             }
             let total = self.proxied + proxied.len();
             if total > ARP_MAX as usize {

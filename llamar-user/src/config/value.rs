@@ -1,6 +1,7 @@
 //! Single values of a configuration, wherever they are written: a name, an address, a range, a VLAN id.
 //! Each function gives the value, or says what was found and what was expected.
 
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr};
 use std::ops::RangeInclusive;
 use std::path::Path;
@@ -228,6 +229,17 @@ pub(super) fn range4(text: &str) -> Result<RangeInclusive<u32>, String> {
         }
     }
     Ok(range)
+}
+
+/// Whether these are all addresses that hosts choose from in 169.254/16.
+// RFC 3927 2.1, 2.7: whoever answers for all of them keeps every other host from finding one.
+pub(super) fn is_all_link_local(addresses: &BTreeSet<Ipv4Addr>) -> bool {
+    let (first, last) = (
+        Ipv4Addr::new(169, 254, 1, 0),
+        Ipv4Addr::new(169, 254, 254, 255),
+    );
+    let all = (last.to_bits() - first.to_bits() + 1) as usize;
+    addresses.len() >= all && addresses.range(first..=last).count() == all
 }
 
 fn bounds4(text: &str) -> Result<RangeInclusive<u32>, String> {

@@ -267,9 +267,7 @@ impl Datapath {
     /// lease of its last heartbeat: nobody else can have taken them since. Empty after the first
     /// [`apply`](Self::apply), when the map tells of this agent's names.
     pub fn inherited_names(&self) -> Result<BTreeSet<NameKey>, DatapathError> {
-        let control = self.feed.maps().control();
-        let control = control.map_err(|error| failed("read the heartbeat", error))?;
-        if self.feed.has_applied() || !read::is_fresh(&control) {
+        if !self.inherits()? {
             return Ok(BTreeSet::new());
         }
         let names = self.names()?.into_iter().filter(|(key, host)| {
@@ -277,6 +275,25 @@ impl Datapath {
             unique && self.held.contains_key(&key.ifindex) && self.placed(&key.link())
         });
         Ok(names.map(|(key, _)| key).collect())
+    }
+
+    /// Those of some links on which a former agent's program answers still, within the lease of its last heartbeat. None
+    /// after the first [`apply`](Self::apply).
+    pub fn inherited_links(
+        &self,
+        keys: impl Iterator<Item = LinkKey>,
+    ) -> Result<BTreeSet<LinkKey>, DatapathError> {
+        let inherits = self.inherits()?;
+        let is_held =
+            |key: &LinkKey| inherits && self.held.contains_key(&key.ifindex) && self.placed(key);
+        Ok(keys.filter(is_held).collect())
+    }
+
+    /// Whether the maps are a former agent's, whose lease is not over.
+    fn inherits(&self) -> Result<bool, DatapathError> {
+        let control = self.feed.maps().control();
+        let control = control.map_err(|error| failed("read the heartbeat", error))?;
+        Ok(!self.feed.has_applied() && read::is_fresh(&control))
     }
 
     /// Takes the program off all interfaces and removes pins, maps and empty directories.

@@ -28,6 +28,11 @@ impl Tag {
         }
     }
 
+    /// The priority, 0 to 7 (IEEE 802.1Q 6.9.3).
+    pub const fn priority(self) -> u16 {
+        self.control >> 13
+    }
+
     /// The VLAN id; 0 says that only the priority counts.
     pub const fn id(self) -> u16 {
         self.control & ethernet::VLAN_ID
@@ -149,7 +154,7 @@ mod tests {
             FRAME.to_bytes(),
             *b"\x02\0\0\0\0\x01\x02\0\0\0\0\x02\x88\xb5Hi"
         );
-        assert_eq!(inner.id(), 7);
+        assert_eq!((inner.id(), inner.priority()), (7, 7));
     }
 
     proptest! {

@@ -1,10 +1,18 @@
-//! Ethernet II frames (IEEE 802.3 clause 3, 802.1Q tags): hardware addresses, reading and writing, and how engines that
-//! speak in whole frames are driven.
+//! Ethernet II frames (IEEE 802.3 clause 3, 802.1Q tags): hardware addresses, reading and writing, how engines that
+//! speak in whole frames are driven, and a ping of hardware addresses.
 
+pub mod echo;
 mod engine;
 mod frame;
+mod kind;
 mod mac;
+pub mod payload;
+pub mod refusal;
+mod statistics;
+pub mod vendor;
 
 pub use engine::Engine;
 pub use frame::{FRAME_MIN, Frame, Tag};
+pub use kind::{EtherType, EtherTypeError};
 pub use mac::{MacAddr, MacError};
+pub use statistics::{Milliseconds, RoundTrips, Statistics};

@@ -14,6 +14,8 @@ mod follow;
 pub mod neighbours;
 #[cfg(test)]
 pub(crate) mod space;
+#[cfg(test)]
+pub(crate) mod testing;
 mod watch;
 
 pub use watch::Watch;

@@ -3,8 +3,8 @@
 /// What is wrong with a packet (RFC 4861 7.1.1, 7.1.2).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, thiserror::Error)]
 pub enum Flaw {
-    /// It is no solicitation or advertisement in an IPv6 packet without extension headers.
-    #[error("no neighbor solicitation or advertisement")]
+    /// It is none of the messages looked for, in an IPv6 packet without extension headers.
+    #[error("another message")]
     Other,
     /// It ends before it is whole.
     #[error("cut short")]
@@ -24,7 +24,7 @@ pub enum Flaw {
     /// An option of length 0, or one that reaches beyond the end.
     #[error("an option of wrong length")]
     Option,
-    /// A solicitation from the unspecified address that is not sent to the target's solicited-node group.
+    /// A solicitation from the unspecified address that is not sent to a solicited-node group.
     #[error("from :: to {0}, which is no solicited-node group")]
     Destination(std::net::Ipv6Addr),
     /// A solicitation from the unspecified address that tells a hardware address.

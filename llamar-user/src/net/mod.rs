@@ -4,6 +4,7 @@
 pub mod capture;
 pub mod filter;
 pub mod firewall;
+pub mod groups;
 pub mod holder;
 pub mod packet;
 #[cfg(test)]
@@ -11,10 +12,15 @@ pub(crate) mod pair;
 pub mod tcp;
 pub mod udp;
 
-pub use filter::{arp_and_llmnr_filter, arp_filter};
+pub use capture::CapturedFrame;
+pub use filter::{
+    Wanted, address_conflict_filter, all_filter, arp_and_llmnr_filter, arp_filter,
+    ether_type_filter, neighbour_discovery_filter, wanted_filter,
+};
+pub use groups::Membership;
 pub use holder::{Holder, Holders};
 pub(crate) use packet::register;
-pub use packet::{PacketSocket, Received};
+pub use packet::{Direction, Options, PacketSocket, Received};
 pub use tcp::{ListenError, Listeners, StreamMessage};
 pub use udp::{BindError, Datagram, Groups, MDNS};
 

@@ -10,6 +10,7 @@ use std::net::IpAddr;
 use llamar_common::abi::{Counters, NameState, Outcome};
 use serde::{Deserialize, Serialize};
 
+pub use self::addresses::ConflictRow as AddressConflictRow;
 pub use self::asked::{AskedReport, ConflictRow, PathRow, RecordRow, ResponseRow};
 pub use self::claimed::{ClaimedReport, ClaimedRow, ClaimedState};
 pub use self::dnssd::{
@@ -19,10 +20,16 @@ pub use self::layout::print;
 use self::layout::{aligned, json, span, table};
 pub use self::why::{Reason, WhyReport, WhyRow};
 
+mod addresses;
+pub mod arp;
 mod asked;
 mod claimed;
 mod dnssd;
+pub mod ether;
 mod layout;
+pub mod nd;
+mod prometheus;
+pub mod stations;
 mod why;
 
 /// Rows up to which a table is drawn; it is held in memory cell by cell, and there may be a million names.
@@ -106,6 +113,9 @@ pub struct LinkRow {
     pub counters: BTreeMap<String, u64>,
     /// Messages and frames in the agent, by outcome; empty without one.
     pub userspace: BTreeMap<String, u64>,
+    /// Addresses of ours that other hosts were found to use, by address.
+    #[serde(default)]
+    pub conflicts: Vec<AddressConflictRow>,
 }
 
 /// How a report is written.
@@ -234,6 +244,7 @@ impl StatusReport {
                 let header = ["outcome", "kernel", "userspace"];
                 table(&header, counters(&link.counters, &link.userspace), out)?;
             }
+            addresses::table_of(&link.conflicts, out)?;
         }
         if !self.no_link.is_empty() {
             writeln!(out, "\nframes of no link")?;
@@ -262,6 +273,7 @@ impl StatusReport {
             ]
         };
         aligned(self.links.iter().map(link), out)?;
+        addresses::lines_of(&self.links, out)?;
         let none = BTreeMap::new();
         let own = self.links.iter().map(|link| {
             (
@@ -370,6 +382,8 @@ pub fn outcomes(counters: &Counters) -> BTreeMap<String, u64> {
 
 #[cfg(test)]
 mod tests {
+    use std::time::{Duration, SystemTime};
+
     use super::*;
 
     fn row(name: &str, vlan: u16, addresses: &[&str], state: NameState, kernel: bool) -> NameRow {
@@ -407,6 +421,24 @@ mod tests {
         NamesReport { agent, names }
     }
 
+    fn conflict(
+        address: &str,
+        mac: u8,
+        count: u64,
+        first: u64,
+        last: u64,
+        outcome: &str,
+    ) -> AddressConflictRow {
+        AddressConflictRow {
+            address: address.parse().unwrap(),
+            mac: [2, 0, 0, 0, 0, mac].into(),
+            count,
+            first,
+            last,
+            outcome: outcome.into(),
+        }
+    }
+
     fn status(agent: bool) -> StatusReport {
         let counts = |counts: &[(&str, u64)]| {
             counts
@@ -427,6 +459,10 @@ mod tests {
                 ("llmnr-empty", 0),
             ]),
             userspace: counts(&[("llmnr-answered", 3), ("llmnr-ignored", 4)]),
+            conflicts: vec![
+                conflict("192.0.2.1", 9, 3, 3725, 4, "defended"),
+                conflict("2001:db8::1", 10, 1, 59, 59, "noted"),
+            ],
         };
         let vlan = LinkRow {
             interface: "eth0".into(),
@@ -522,6 +558,9 @@ mod tests {
          llmnr-answered  1000000  3
          llmnr-empty     0        -
          llmnr-ignored   -        4
+         address      also used by       times  since          last seen  then
+         192.0.2.1    02:00:00:00:00:09  3      1 h 2 min ago  4 s ago    defended
+         2001:db8::1  02:00:00:00:00:0a  1      59 s ago       59 s ago   noted
 
         eth0 vlan 100: down, xdp off
 
@@ -539,12 +578,86 @@ mod tests {
         names 2 of 65536
         link eth0 -   up   generic 57
         link eth0 100 down off     -
+        conflict eth0 - 192.0.2.1   02:00:00:00:00:09 3 3725 4  defended
+        conflict eth0 - 2001:db8::1 02:00:00:00:00:0a 1 59   59 noted
         counter eth0 - arp-answered   12      -
         counter eth0 - llmnr-answered 1000000 3
         counter eth0 - llmnr-empty    0       -
         counter eth0 - llmnr-ignored  -       4
         counter -    - no-link        5       -
         ");
+    }
+
+    #[test]
+    fn status_as_metrics_has_every_count_under_its_labels() {
+        let mut report = status(true);
+        report.instance = "a\"b\\c\nd".into();
+        let now = SystemTime::UNIX_EPOCH + Duration::from_secs(1_700_000_000);
+        let mut out = Vec::new();
+        report.write_prometheus(now, &mut out).unwrap();
+        let text = String::from_utf8(out).unwrap();
+        assert!(!text.contains("a\"b") && text.matches(r#"{instance="a\"b\\c\nd""#).count() > 10);
+        let mut plain = Vec::new();
+        status(true).write_prometheus(now, &mut plain).unwrap();
+        insta::assert_snapshot!(String::from_utf8(plain).unwrap(), @r#"
+        # HELP llamar_up Whether an agent serves the instance.
+        # TYPE llamar_up gauge
+        llamar_up{instance="default"} 1
+        # HELP llamar_agent_info The agent's version.
+        # TYPE llamar_agent_info gauge
+        llamar_agent_info{instance="default",version="0.1.0"} 1
+        # HELP llamar_agent_start_time_seconds When the agent started, in seconds since 1970.
+        # TYPE llamar_agent_start_time_seconds gauge
+        llamar_agent_start_time_seconds{instance="default"} 1699996275
+        # HELP llamar_names Names in the kernel path's map.
+        # TYPE llamar_names gauge
+        llamar_names{instance="default"} 2
+        # HELP llamar_names_capacity Names for which the kernel path's map has room.
+        # TYPE llamar_names_capacity gauge
+        llamar_names_capacity{instance="default"} 65536
+        # HELP llamar_link_up Whether a link is up.
+        # TYPE llamar_link_up gauge
+        llamar_link_up{instance="default",interface="eth0",vlan="0"} 1
+        llamar_link_up{instance="default",interface="eth0",vlan="100"} 0
+        # HELP llamar_link_xdp_info How the kernel path runs on a link: native, generic or off.
+        # TYPE llamar_link_xdp_info gauge
+        llamar_link_xdp_info{instance="default",interface="eth0",vlan="0",mode="generic"} 1
+        llamar_link_xdp_info{instance="default",interface="eth0",vlan="100",mode="off"} 1
+        # HELP llamar_frames_total Frames and messages of a link by what became of them, in the kernel and in userspace.
+        # TYPE llamar_frames_total counter
+        llamar_frames_total{instance="default",interface="eth0",vlan="0",path="kernel",outcome="arp-answered"} 12
+        llamar_frames_total{instance="default",interface="eth0",vlan="0",path="kernel",outcome="llmnr-answered"} 1000000
+        llamar_frames_total{instance="default",interface="eth0",vlan="0",path="kernel",outcome="llmnr-empty"} 0
+        llamar_frames_total{instance="default",interface="eth0",vlan="0",path="userspace",outcome="llmnr-answered"} 3
+        llamar_frames_total{instance="default",interface="eth0",vlan="0",path="userspace",outcome="llmnr-ignored"} 4
+        # HELP llamar_frames_of_no_link_total Frames in the kernel path that are of no link, by what became of them.
+        # TYPE llamar_frames_of_no_link_total counter
+        llamar_frames_of_no_link_total{instance="default",outcome="no-link"} 5
+        # HELP llamar_address_conflicts_total Packets by which another host, named by its hardware address, used an address of this one.
+        # TYPE llamar_address_conflicts_total counter
+        llamar_address_conflicts_total{instance="default",interface="eth0",vlan="0",address="192.0.2.1",mac="02:00:00:00:00:09"} 3
+        llamar_address_conflicts_total{instance="default",interface="eth0",vlan="0",address="2001:db8::1",mac="02:00:00:00:00:0a"} 1
+        # HELP llamar_address_conflict_first_seen_timestamp_seconds When another host was first seen to use an address of this one, in seconds since 1970.
+        # TYPE llamar_address_conflict_first_seen_timestamp_seconds gauge
+        llamar_address_conflict_first_seen_timestamp_seconds{instance="default",interface="eth0",vlan="0",address="192.0.2.1",mac="02:00:00:00:00:09"} 1699996275
+        llamar_address_conflict_first_seen_timestamp_seconds{instance="default",interface="eth0",vlan="0",address="2001:db8::1",mac="02:00:00:00:00:0a"} 1699999941
+        # HELP llamar_address_conflict_last_seen_timestamp_seconds When another host was last seen to use an address of this one, in seconds since 1970.
+        # TYPE llamar_address_conflict_last_seen_timestamp_seconds gauge
+        llamar_address_conflict_last_seen_timestamp_seconds{instance="default",interface="eth0",vlan="0",address="192.0.2.1",mac="02:00:00:00:00:09"} 1699999996
+        llamar_address_conflict_last_seen_timestamp_seconds{instance="default",interface="eth0",vlan="0",address="2001:db8::1",mac="02:00:00:00:00:0a"} 1699999941
+        # HELP llamar_address_conflict_outcome_info What was done about another host's use of an address: noted, defended, withdrawn or unannounced.
+        # TYPE llamar_address_conflict_outcome_info gauge
+        llamar_address_conflict_outcome_info{instance="default",interface="eth0",vlan="0",address="192.0.2.1",mac="02:00:00:00:00:09",outcome="defended"} 1
+        llamar_address_conflict_outcome_info{instance="default",interface="eth0",vlan="0",address="2001:db8::1",mac="02:00:00:00:00:0a",outcome="noted"} 1
+        "#);
+        let mut without = Vec::new();
+        status(false).write_prometheus(now, &mut without).unwrap();
+        let without = String::from_utf8(without).unwrap();
+        assert!(
+            without.contains("\nllamar_up{instance=\"default\"} 0\n"),
+            "{without}"
+        );
+        assert!(!without.contains("llamar_agent"), "{without}");
     }
 
     #[test]
@@ -556,7 +669,7 @@ mod tests {
             names(false)
         );
         let text = status_as(&status(true), Form::Json);
-        insta::assert_snapshot!(text, @r#"{"instance":"default","agent":{"pid":4242,"version":"0.1.0","started":3725},"links":[{"interface":"eth0","ifindex":2,"vlan":0,"up":true,"mode":"generic","program_id":57,"counters":{"arp-answered":12,"llmnr-answered":1000000,"llmnr-empty":0},"userspace":{"llmnr-answered":3,"llmnr-ignored":4}},{"interface":"eth0","ifindex":2,"vlan":100,"up":false,"mode":"off","program_id":null,"counters":{},"userspace":{}}],"no_link":{"no-link":5},"names_used":2,"names_capacity":65536}"#);
+        insta::assert_snapshot!(text, @r#"{"instance":"default","agent":{"pid":4242,"version":"0.1.0","started":3725},"links":[{"interface":"eth0","ifindex":2,"vlan":0,"up":true,"mode":"generic","program_id":57,"counters":{"arp-answered":12,"llmnr-answered":1000000,"llmnr-empty":0},"userspace":{"llmnr-answered":3,"llmnr-ignored":4},"conflicts":[{"address":"192.0.2.1","mac":"02:00:00:00:00:09","count":3,"first":3725,"last":4,"outcome":"defended"},{"address":"2001:db8::1","mac":"02:00:00:00:00:0a","count":1,"first":59,"last":59,"outcome":"noted"}]},{"interface":"eth0","ifindex":2,"vlan":100,"up":false,"mode":"off","program_id":null,"counters":{},"userspace":{},"conflicts":[]}],"no_link":{"no-link":5},"names_used":2,"names_capacity":65536}"#);
         assert_eq!(
             serde_json::from_str::<StatusReport>(&text).unwrap(),
             status(true)

@@ -304,52 +304,12 @@ fn only6(assigned: &Assigned<IpAddr>) -> Option<Assigned<Ipv6Addr>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{OnConflict, Overlay, XdpMode};
-    use crate::link::Address;
+    use crate::config::{OnConflict, Overlay, Presence, XdpMode};
+    use crate::link::testing::{address, link, links};
     use llamar_common::abi::{NameState, Prefix4};
 
-    const MAC: [u8; 6] = [2, 0, 0, 0, 0, 1];
-    const VLAN_MAC: [u8; 6] = [2, 0, 0, 0, 0, 2];
-
-    /// Addresses as in `10.0.0.1/24`, `10.0.0.1>10.0.0.2/32`, with `!secondary`, `!tentative` and so on behind.
-    fn address(text: &str) -> Address {
-        let (text, word) = text.split_once('!').unwrap_or((text, ""));
-        let (ip, prefix) = text.split_once('/').unwrap();
-        let (ip, peer) = ip.split_once('>').unwrap_or((ip, ""));
-        Address {
-            ip: ip.parse().unwrap(),
-            peer: peer.parse().ok(),
-            prefix: prefix.parse().unwrap(),
-            state: match word {
-                "tentative" => AddressState::Tentative,
-                "dadfailed" => AddressState::DadFailed,
-                "deprecated" => AddressState::Deprecated,
-                _ => AddressState::Usable,
-            },
-            secondary: word == "secondary",
-            scope_link: false,
-        }
-    }
-
-    fn link(index: u32, name: &str, addresses: &str) -> Link {
-        Link {
-            index,
-            name: name.to_owned(),
-            mac: Some(MAC),
-            ethernet: true,
-            up: true,
-            multicast: true,
-            mtu: 1500,
-            addresses: addresses.split_whitespace().map(address).collect(),
-            ..Link::default()
-        }
-    }
-
-    fn links(links: impl IntoIterator<Item = Link>) -> Links {
-        Links {
-            by_index: links.into_iter().map(|link| (link.index, link)).collect(),
-        }
-    }
+    const MAC: [u8; 6] = [2, 0, 0, 0, 0, 2];
+    const VLAN_MAC: [u8; 6] = [2, 0, 0, 0, 0, 9];
 
     fn names(text: &str) -> Vec<Name> {
         let names = text.split_whitespace();
@@ -383,6 +343,7 @@ mod tests {
             on_conflict: OnConflict::Withdraw,
             mdns: true,
             mdns_on_conflict: OnConflict::Rename,
+            presence: Presence::default(),
             services: Vec::new(),
             hosts: BTreeMap::new(),
             shared: Arc::default(),
@@ -450,7 +411,10 @@ mod tests {
         let expected = "10.0.0.1 10.0.0.2 169.254.9.9 2001:db8::1 2001:db8::2 fe80::1";
         assert_eq!(told(&served, "CASA"), Some(ips(expected)));
         assert_eq!(served.interface, "eth0");
-        assert_eq!((served.device, served.mac, served.up), (Some(7), MAC, true));
+        assert_eq!(
+            (served.device, served.mac, served.up),
+            (Some(7), [2, 0, 0, 0, 0, 7], true)
+        );
         let prefix = served.prefixes4[0];
         assert_eq!(
             (prefix.network, prefix.source),
@@ -806,7 +770,6 @@ mod tests {
     fn tagged_link(addresses: &str) -> Link {
         Link {
             vlan: Some((2, 100)),
-            mac: Some(VLAN_MAC),
             ..link(9, "eth0.100", addresses)
         }
     }

@@ -5,6 +5,7 @@ mod desired;
 pub mod mdns;
 mod names;
 mod prefixes;
+pub mod presence;
 mod served;
 
 use std::collections::BTreeMap;

@@ -125,6 +125,13 @@ const WRONG: &[Wrong] = &[
         1,
         &["fight", "withdraw", "keep", "rename"],
     ),
+    wrong("announce = 1\n", 1, &["announce", "true or false"]),
+    wrong("announce-every = 5\n", 1, &["announce-every", "5", "10"]),
+    wrong(
+        "[interface.eth0]\non-address-conflict = \"fight\"\n",
+        2,
+        &["fight", "defend", "report", "withdraw"],
+    ),
     wrong(
         "services-dir = \"/nonexistent/services\"\n",
         1,

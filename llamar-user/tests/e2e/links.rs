@@ -6,7 +6,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 
 /// The names that llamar takes over.
-const NAMES: [&str; 1] = ["busco"];
+const NAMES: [&str; 6] = ["arpsend", "busco", "eterm", "ndsend", "pyng", "pyngd"];
 
 fn llamar(program: &Path, arguments: &[&str]) -> Output {
     let output = Command::new(program).args(arguments).output();

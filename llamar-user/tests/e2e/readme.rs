@@ -1,15 +1,15 @@
 //! Runs the tours of README.md: what it shows is what happens.
 
 use std::collections::BTreeMap;
-use std::os::unix::fs::symlink;
 use std::path::Path;
+use std::process::Command;
 use std::time::{Duration, Instant};
 
 use llamar_common::abi::LAYOUT_VERSION;
 use nix::sys::signal::Signal;
 
 use crate::support::agent::{Agent, LLAMAR, config_file_named};
-use crate::support::net::{Namespace, Net, private_etc};
+use crate::support::net::{Namespace, Net, private_etc, run};
 use crate::support::peers::{Peer, path};
 use crate::support::{DEADLINE, wait_until};
 
@@ -256,8 +256,8 @@ fn essence(text: &str) -> String {
         let conflict = line.contains("has the name") || line.contains("another host too");
         let mut words: Vec<String> = Vec::new();
         for word in line.split_whitespace() {
-            if let (Some(number), "s") = (words.last_mut(), word)
-                && number.parse::<u32>().is_ok()
+            if let (Some(number), "s" | "ms") = (words.last_mut(), word)
+                && number.split('/').all(|part| part.parse::<f64>().is_ok())
             {
                 *number = "N".to_owned();
             }
@@ -303,7 +303,7 @@ fn host_of(word: &str) -> Option<String> {
 /// What a step's command prints on its machine, with llamar, busco and the peers on the path.
 fn printed(host: &Namespace, command: &str) -> String {
     let links = tempfile::tempdir().expect("make a folder");
-    symlink(LLAMAR, links.path().join("busco")).expect("link busco");
+    run(Command::new(LLAMAR).arg("links").arg(links.path()));
     let llamar = Path::new(LLAMAR).parent().expect("a folder");
     let peers = path("llmnr-query").and_then(|tool| Some(tool.parent()?.to_owned()));
     let mut folders = vec![llamar.to_owned(), links.path().to_owned()];
@@ -378,6 +378,30 @@ fn uniqueness_is_as_readme_tells() {
         running: None,
     };
     tour.take(&net);
+}
+
+#[test]
+fn address_conflicts_are_as_readme_tells() {
+    let net = or_skip!(Net::new());
+    or_skip!(Peer::find("iputils-arping"));
+    let tour = Tour {
+        heading: "Addresses",
+        machines: CASA_AND_DESK,
+        running: None,
+    };
+    tour.take(&net);
+}
+
+#[test]
+fn arp_and_nd_do_as_readme_tells() {
+    for heading in ["llamar arp", "llamar nd"] {
+        let tour = Tour {
+            heading,
+            machines: CASA_AND_DESK,
+            running: None,
+        };
+        tour.take(&or_skip!(Net::new()));
+    }
 }
 
 #[test]

@@ -23,12 +23,13 @@ pub fn fields(tshark: &Peer, frames: &[Vec<u8>], fields: &[&str]) -> Vec<Vec<Str
 /// Dissects frames with tshark; panics if it holds one for malformed, for worth a warning, or its checksum for bad.
 #[track_caller]
 pub fn dissect(tshark: &Peer, frames: &[Vec<u8>]) -> Vec<Dissection> {
-    const FIELDS: [&str; 8] = [
+    const FIELDS: [&str; 9] = [
         "_ws.malformed",
         "_ws.expert.severity",
         "_ws.expert.message",
         "ip.checksum.status",
         "udp.checksum.status",
+        "icmpv6.checksum.status",
         "_ws.col.Protocol",
         "_ws.col.Info",
         "frame.protocols",
@@ -83,6 +84,7 @@ fn judge(line: &str) -> Dissection {
         messages,
         ip,
         udp,
+        icmpv6,
         protocol,
         summary,
         protocols,
@@ -104,6 +106,10 @@ fn judge(line: &str) -> Dissection {
     assert!(
         !protocols.contains(":udp:") || udp == GOOD,
         "UDP checksum: {line}"
+    );
+    assert!(
+        !protocols.contains(":icmpv6") || icmpv6 == GOOD,
+        "ICMPv6 checksum: {line}"
     );
     Dissection {
         protocol: protocol.into(),

@@ -85,55 +85,25 @@ fn of(link: &Link, family: Option<Family>) -> Option<Wanted> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::link::AddressState;
+    use crate::link::testing::{link, links};
 
-    fn link(index: u32, name: &str, addresses: &[&str]) -> Link {
-        let address = |text: &&str| {
-            let (ip, prefix) = text.split_once('/').unwrap();
-            Address {
-                ip: ip.parse().unwrap(),
-                peer: None,
-                prefix: prefix.parse().unwrap(),
-                state: AddressState::Usable,
-                secondary: false,
-                scope_link: false,
-            }
-        };
-        Link {
-            index,
-            name: name.into(),
-            up: true,
-            multicast: true,
-            mtu: 1500,
-            addresses: addresses.iter().map(address).collect(),
-            ..Link::default()
-        }
-    }
-
-    fn links() -> Links {
-        let mut down = link(4, "down0", &["10.0.4.1/24"]);
+    fn scene() -> Links {
+        let mut down = link(4, "down0", "10.0.4.1/24");
         down.up = false;
-        let mut dumb = link(5, "tun0", &["10.0.5.1/24"]);
+        let mut dumb = link(5, "tun0", "10.0.5.1/24");
         dumb.multicast = false;
         let all = [
             link(
                 2,
                 "eth0",
-                &[
-                    "169.254.7.7/16",
-                    "10.0.0.1/24",
-                    "2001:db8::1/64",
-                    "fe80::1/64",
-                ],
+                "169.254.7.7/16 10.0.0.1/24 2001:db8::1/64 fe80::1/64",
             ),
-            link(3, "wlan0", &["fe80::2/64"]),
+            link(3, "wlan0", "fe80::2/64"),
             down,
             dumb,
-            link(6, "bare0", &[]),
+            link(6, "bare0", ""),
         ];
-        Links {
-            by_index: all.into_iter().map(|link| (link.index, link)).collect(),
-        }
+        links(all)
     }
 
     fn place(interfaces: &[&str], family: Option<Family>) -> Where {
@@ -144,7 +114,7 @@ mod tests {
     }
 
     fn shown(place: &Where) -> String {
-        if let Err(error) = check(&links(), place) {
+        if let Err(error) = check(&scene(), place) {
             return error.to_string();
         }
         let shown = |(device, wanted): (u32, Wanted)| {
@@ -152,7 +122,7 @@ mod tests {
             let (v4, v6) = (wanted.v4.map(IpAddr::V4), wanted.v6.map(IpAddr::V6));
             format!("{device} {} {}", source(v4), source(v6))
         };
-        let all: Vec<String> = wanted(&links(), place).into_iter().map(shown).collect();
+        let all: Vec<String> = wanted(&scene(), place).into_iter().map(shown).collect();
         all.join(", ")
     }
 
@@ -191,9 +161,9 @@ mod tests {
     // RFC 6762 11: A33
     #[test]
     fn prefixes_are_those_of_all_addresses() {
-        let wanted = wanted(&links(), &place(&["eth0"], None));
+        let wanted = wanted(&scene(), &place(&["eth0"], None));
         assert_eq!(wanted[&2].addresses.len(), 4);
         assert!(!wanted[&2].unicast && wanted[&2].hosts.is_empty());
-        assert_eq!(own(&links()).len(), 7);
+        assert_eq!(own(&scene()).len(), 7);
     }
 }

@@ -7,8 +7,8 @@ use std::time::Duration;
 use anyhow::{Context as _, bail};
 
 use super::asked;
+use super::family::FamilyArgs;
 use super::query::parse_timeout;
-use crate::ask::Family;
 use crate::ask::session::Where;
 use crate::dns::Name;
 use crate::dnssd::browse::Scope;
@@ -18,7 +18,7 @@ use crate::report::{BrowseForm, Form};
 mod capture;
 mod lint;
 mod live;
-mod output;
+pub(super) mod output;
 
 pub(super) use live::PATIENCE;
 
@@ -66,12 +66,8 @@ pub struct Args {
     /// Does not ask where services are, only which there are
     #[arg(long)]
     no_resolve: bool,
-    /// Asks over IPv4 only
-    #[arg(short = '4', long, conflicts_with_all = ["ipv6", "pcap"])]
-    ipv4: bool,
-    /// Asks over IPv6 only
-    #[arg(short = '6', long, conflicts_with = "pcap")]
-    ipv6: bool,
+    #[command(flatten)]
+    family: FamilyArgs,
     /// Prints objects of JSON, one a line
     #[arg(long, conflicts_with_all = ["parsable", "format"])]
     json: bool,
@@ -174,11 +170,7 @@ fn source(args: &Args) -> anyhow::Result<(Source, Option<&str>)> {
     if let (Some(query), Some(other)) = (query, words.next()) {
         bail!("{query} and {other}: there is one query at a time");
     }
-    let family = match (args.ipv4, args.ipv6) {
-        (true, _) => Some(Family::Ipv4),
-        (_, true) => Some(Family::Ipv6),
-        _ => None,
-    };
+    let family = args.family.family();
     let Some(path) = pcap else {
         return Ok((Source::Live(Where { interfaces, family }), query));
     };

@@ -8,10 +8,11 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 use tracing::{debug, info};
 
+use crate::ask::Options;
 use crate::ask::session::{Happened, Legacy, Reply, Session, Where};
-use crate::ask::{Family, Options};
 use crate::cli::asked;
 use crate::cli::dnssd::PATIENCE;
+use crate::cli::family::FamilyArgs;
 use crate::cli::host::Host;
 use crate::cli::query::{parse_kind, parse_timeout};
 use crate::dns::{Name, Question, Rdata, Record, kind, kind_name};
@@ -46,12 +47,8 @@ pub struct Args {
     /// Interface to ask on; may be given several times [default: all that are up and can carry multicast]
     #[arg(short, long, alias = "iface", value_name = "IF")]
     interface: Vec<String>,
-    /// Asks over IPv4 only
-    #[arg(short = '4', long, conflicts_with = "ipv6")]
-    ipv4: bool,
-    /// Asks over IPv6 only
-    #[arg(short = '6', long)]
-    ipv6: bool,
+    #[command(flatten)]
+    family: FamilyArgs,
     /// How long to wait for a first answer [default: until it was asked three times, 4 seconds]
     #[arg(long, value_name = "SECONDS", value_parser = parse_timeout)]
     timeout: Option<Duration>,
@@ -127,11 +124,7 @@ fn plan(query: &Args) -> anyhow::Result<(Vec<Question>, Where)> {
     }
     let place = Where {
         interfaces: options.interfaces,
-        family: match (query.ipv4, query.ipv6) {
-            (true, _) => Some(Family::Ipv4),
-            (_, true) => Some(Family::Ipv6),
-            _ => None,
-        },
+        family: query.family.family(),
     };
     Ok((kinds.into_iter().map(question).collect(), place))
 }

@@ -38,6 +38,7 @@ impl Reader<'_> {
                 "mdns-on-conflict" => {
                     interface.mdns_on_conflict = self.on_conflict("mdns-on-conflict", value);
                 }
+                key if self.presence(key, value, &mut interface.presence) => {}
                 "names" => interface.names = self.names(value),
                 "hosts" => interface.hosts = self.hosts(value, true),
                 "proxy-arp" => interface.proxy_arp = self.proxy_arp(value),

@@ -1,5 +1,6 @@
 //! The configuration in TOML, good and bad.
 
+mod presence;
 mod services;
 
 use super::*;
@@ -129,7 +130,7 @@ fn every_problem_is_told_in_the_order_of_the_lines() {
         "1:7: \"ttl\" is -1, expected a number from 0 to 2147483647\n\
          2:18: the name is empty, expected a name such as casa or casa.example\n\
          2:22: \"CASA\" is there twice (case makes no difference), expected every name once\n\
-         3:1: unknown key \"xpd\", expected one of ttl, max-names, xdp, limit, on-conflict, mdns, mdns-on-conflict, names, hosts-file, hosts, services-dir, service, interface\n\
+         3:1: unknown key \"xpd\", expected one of ttl, max-names, xdp, limit, on-conflict, mdns, mdns-on-conflict, announce, announce-every, on-address-conflict, names, hosts-file, hosts, services-dir, service, interface\n\
          5:7: \"on\" is no mode of XDP, expected auto, native, generic or off\n\
          6:15: \"defend\" is no way out of a conflict, expected withdraw, keep or rename"
     );
@@ -139,7 +140,7 @@ fn every_problem_is_told_in_the_order_of_the_lines() {
 fn unknown_keys_are_told_with_those_that_there_are() {
     assert_eq!(
         wrong("[interface.eth0]\nname = \"casa\""),
-        "2:1: unknown key \"name\", expected one of names, ttl, xdp, limit, on-conflict, mdns, mdns-on-conflict, proxy-arp, hosts, vlan"
+        "2:1: unknown key \"name\", expected one of names, ttl, xdp, limit, on-conflict, mdns, mdns-on-conflict, announce, announce-every, on-address-conflict, proxy-arp, hosts, vlan"
     );
     assert_eq!(
         wrong("[interface.eth0.vlan.7]\nttl = 5"),
@@ -416,6 +417,21 @@ fn vlans_have_ids_and_addresses_with_prefixes() {
     assert!(addresses("[\"10.0.0.1/24\", \"10.0.0.1/24\"]").contains("twice"));
 }
 
+// RFC 3927 2.7: C21
+#[test]
+fn nobody_answers_for_all_link_local_addresses() {
+    let proxy = |list: &str| wrong(&format!("[interface.a]\nproxy-arp = [{list}]"));
+    let message = "all of 169.254/16 is on the list, for which nobody may answer (RFC 3927 2.7), expected single addresses";
+    let whole = proxy("\"169.254.0.0/16\"");
+    assert_eq!(whole, format!("2:14: with \"169.254.0.0/16\" {message}"));
+    let halves = proxy("\"169.254.1.0-169.254.127.255\", \"169.254.128.0-169.254.254.255\"");
+    assert_eq!(
+        halves,
+        format!("2:45: with \"169.254.128.0-169.254.254.255\" {message}")
+    );
+    good("[interface.a]\nproxy-arp = \"169.254.1.0-169.254.254.254\"");
+}
+
 #[test]
 fn proxy_arp_lists_have_all_addresses_of_their_ranges_up_to_the_maps_size() {
     let all = good("[interface.eth0]\nproxy-arp = \"10.1.0.0/16\"");
@@ -434,6 +450,7 @@ fn proxy_arp_lists_have_all_addresses_of_their_ranges_up_to_the_maps_size() {
     assert!(proxy("0.0.0.0/0").starts_with("2:14: \"0.0.0.0/0\" has 4294967296 addresses"));
     assert!(proxy("127.0.0.1").contains("loopback"));
     assert!(proxy("10.0.0.9/24").contains("expected 10.0.0.0/24"));
+    // RFC 3927 2.7: C21
 }
 
 proptest! {
@@ -444,7 +461,7 @@ proptest! {
 
     #[test]
     fn any_values_are_a_configuration_or_an_error(
-        key in prop::sample::select(vec!["ttl", "xdp", "names", "hosts.a", "interface.a.proxy-arp", "interface.a.vlan.1.addresses", "interface.a.hosts.b"]),
+        key in prop::sample::select(vec!["ttl", "xdp", "announce-every", "names", "hosts.a", "interface.a.proxy-arp", "interface.a.vlan.1.addresses", "interface.a.hosts.b"]),
         value in prop_oneof![
             "\"[0-9a-f:./%-]{0,20}\"",
             "-?[0-9]{1,20}",

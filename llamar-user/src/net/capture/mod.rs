@@ -1,4 +1,5 @@
-//! Captures: the UDP datagrams in pcap and pcapng files, by whatever link layer they came. What they say is for others.
+//! Captures: the UDP datagrams in pcap and pcapng files, by whatever link layer they came, or all frames, and writing of
+//! pcap files. What frames and datagrams say is for others.
 //!
 //! A file is read as a stream, so that it may be a pipe whose writer is still at work; what is held of it is bounded.
 //! Formats: pcap (draft-ietf-opsawg-pcap) and pcapng (draft-ietf-opsawg-pcapng). Frames that hold no datagram which can
@@ -15,7 +16,9 @@ mod skip;
 mod source;
 #[cfg(test)]
 mod tests;
+mod whole;
 mod wireless;
+mod write;
 
 use std::fs::File;
 use std::io::{Read, stdin};
@@ -25,6 +28,8 @@ use std::time::Duration;
 
 pub use error::{CaptureError, Why};
 pub use skip::{Skip, Skipped};
+pub use whole::{CapturedFrame, CapturedFrames, frames};
+pub use write::PcapWriter;
 
 use fragments::Fragments;
 use frames::{Frame, Frames};

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use super::*;
 use crate::config::{Defaults, Flags, Overlay, judge};
+use crate::link::testing::{address, link, links};
 
 /// The configuration that a text is.
 fn config(toml: &str) -> Config {
@@ -21,45 +22,6 @@ fn config(toml: &str) -> Config {
         ..Flags::default()
     };
     judge(&flags, &defaults).unwrap_or_else(|error| panic!("{error}"))
-}
-
-/// Addresses as in `10.0.0.1/24`, with `!tentative` and so on behind.
-fn address(text: &str) -> Address {
-    let (text, word) = text.split_once('!').unwrap_or((text, ""));
-    let (ip, prefix) = text.split_once('/').unwrap();
-    Address {
-        ip: ip.parse().unwrap(),
-        peer: None,
-        prefix: prefix.parse().unwrap(),
-        state: match word {
-            "tentative" => AddressState::Tentative,
-            "dadfailed" => AddressState::DadFailed,
-            "deprecated" => AddressState::Deprecated,
-            _ => AddressState::Usable,
-        },
-        secondary: word == "secondary",
-        scope_link: false,
-    }
-}
-
-fn link(index: u32, name: &str, addresses: &str) -> Link {
-    Link {
-        index,
-        name: name.to_owned(),
-        mac: Some([2, 0, 0, 0, 0, index as u8]),
-        ethernet: true,
-        up: true,
-        multicast: true,
-        mtu: 1500,
-        addresses: addresses.split_whitespace().map(address).collect(),
-        ..Link::default()
-    }
-}
-
-fn links<const N: usize>(links: [Link; N]) -> Links {
-    Links {
-        by_index: links.into_iter().map(|link| (link.index, link)).collect(),
-    }
 }
 
 fn name(text: &str) -> Name {

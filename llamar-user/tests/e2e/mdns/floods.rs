@@ -10,6 +10,7 @@ use rand::{RngExt as _, SeedableRng as _};
 
 use super::{CONFIG, announced, start};
 use crate::floods::{Usage, assert_no_larger, wait_until_idle};
+use crate::support::DEADLINE;
 use crate::support::agent::{LLAMAR, config_file};
 use crate::support::lan::{Lan, v4, v6};
 use crate::support::mdns::{
@@ -18,7 +19,7 @@ use crate::support::mdns::{
 use crate::support::process::Process;
 
 /// Longest that one question may wait for its answer while others flood, on a machine that has much else to do.
-const PATIENCE: Duration = Duration::from_secs(5);
+const PATIENCE: Duration = DEADLINE;
 
 /// Messages that mean no good, as many as one likes, always the same ones.
 struct Rubbish {

@@ -17,7 +17,7 @@ pub struct Ini(TempDir);
 pub struct HostsFile(TempDir);
 
 /// Words of all these files, so that some of what is made up means something.
-const WORDS: [&str; 76] = [
+const WORDS: [&str; 79] = [
     "\n",
     "\n",
     "\n",
@@ -86,6 +86,9 @@ const WORDS: [&str; 76] = [
     "services-dir",
     "mdns",
     "mdns-on-conflict",
+    "announce",
+    "announce-every",
+    "on-address-conflict",
     "type",
     "_http._tcp",
     "port",

@@ -2,6 +2,7 @@
 
 use crate::run::fuzz;
 
+mod arp;
 mod capture;
 mod config;
 mod engine;
@@ -9,9 +10,11 @@ mod frame;
 mod mdns;
 mod message;
 mod name;
+mod ndp;
 mod respond;
 mod script;
 mod sender;
+mod stations;
 mod stream;
 
 /// Whole DNS messages: the codec, against other implementations and against itself.
@@ -80,8 +83,26 @@ fn mdns() {
     fuzz::<mdns::Mdns>();
 }
 
+/// The engines of Neighbor Discovery: addresses asked for, told of, claimed and defended, and whatever comes about them.
+#[test]
+fn ndp() {
+    fuzz::<ndp::Ndp>();
+}
+
 /// Capture files, and the linter for what they hold.
 #[test]
 fn capture() {
     fuzz::<capture::Captures>();
+}
+
+/// The engines of ARP: an address asked for, announced, claimed and scanned for, and whatever comes about it.
+#[test]
+fn arp() {
+    fuzz::<arp::Arp>();
+}
+
+/// The table of who has which address, and what it is read from: packets, what was kept, lists of vendors.
+#[test]
+fn stations() {
+    fuzz::<stations::Stations>();
 }

@@ -5,6 +5,7 @@ mod fragments;
 mod links;
 mod ng;
 mod packets;
+mod whole;
 
 use std::io::Cursor;
 

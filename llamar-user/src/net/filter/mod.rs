@@ -1,7 +1,16 @@
 //! Which frames a packet socket receives, as programs of classic BPF that the kernel runs.
 
 use libc::sock_filter;
-use llamar_common::wire::{ethernet, ip, udp};
+use llamar_common::wire::{ethernet, ip, ndp, udp};
+
+mod conflict;
+mod statement;
+mod wanted;
+
+pub use conflict::address_conflict_filter;
+pub use wanted::{ETHER_TYPES_MAX, Wanted, wanted_filter};
+
+use statement::{drop_it, equal, has_any, index, index_header_length, load, load_indexed, take};
 
 /// Offset of the EtherType, or of the tag that takes its place.
 pub const ETHERTYPE: u32 = 12;
@@ -10,6 +19,8 @@ const ETHERTYPE_BEHIND_TAG: u32 = 16;
 const IP: u32 = ethernet::HEADER as u32;
 /// Bits of an IPv4 fragment's offset: there is a UDP header only where all are zero.
 const FRAGMENT_OFFSET: u32 = 0x1fff;
+/// Offset of ICMPv6 behind a header without extensions.
+const ICMPV6: u32 = IP + ip::v6::HEADER as u32;
 /// Loads whether the kernel has taken a tag off (`SKF_AD_OFF + SKF_AD_VLAN_TAG_PRESENT` of linux/filter.h).
 const HAD_TAG: u32 = (-4096_i32 + 48).cast_unsigned();
 
@@ -24,6 +35,41 @@ pub fn arp_filter() -> Vec<sock_filter> {
         take(),
         drop_it(),
     ]
+}
+
+/// A classic BPF program for all frames.
+pub fn all_filter() -> Vec<sock_filter> {
+    vec![take()]
+}
+
+/// A classic BPF program for the frames of some EtherTypes, with or without a VLAN tag.
+pub fn ether_type_filter(types: &[u16]) -> Vec<sock_filter> {
+    let mut program = ether_type().to_vec();
+    for kind in types {
+        program.extend([equal(u32::from(*kind), 0, 1), take()]);
+    }
+    program.push(drop_it());
+    program
+}
+
+/// A classic BPF program for Neighbor Solicitations and Advertisements, and for Echo Replies, by which those who answer
+/// a group are found; with or without a VLAN tag.
+pub fn neighbour_discovery_filter() -> Vec<sock_filter> {
+    let [solicitation, advertisement, reply] =
+        [ndp::SOLICITATION, ndp::ADVERTISEMENT, ndp::ECHO_REPLY].map(u32::from);
+    let mut program = ether_type().to_vec();
+    program.extend([
+        equal(libc::ETH_P_IPV6 as u32, 0, 6),
+        load_indexed(libc::BPF_B, IP + ip::v6::NEXT_HEADER as u32),
+        equal(u32::from(ndp::ICMPV6), 0, 4),
+        load_indexed(libc::BPF_B, ICMPV6),
+        equal(solicitation, 3, 0),
+        equal(advertisement, 2, 0),
+        equal(reply, 1, 0),
+        drop_it(),
+        take(),
+    ]);
+    program
 }
 
 /// A classic BPF program for the frames that carry ARP, with or without a VLAN tag, those sent to the groups of
@@ -57,8 +103,8 @@ pub fn arp_and_llmnr_filter() -> Vec<sock_filter> {
         equal(udp, 0, 11),
         load(libc::BPF_H, IP + ip::v4::FRAGMENT as u32),
         has_any(FRAGMENT_OFFSET, 9, 0),
-        statement(libc::BPF_LDX | libc::BPF_B | libc::BPF_MSH, IP),
-        statement(libc::BPF_LD | libc::BPF_H | libc::BPF_IND, IP + 2),
+        index_header_length(IP),
+        load_indexed(libc::BPF_H, IP + 2),
         equal(llmnr, 5, 6),
         equal(libc::ETH_P_IPV6 as u32, 0, 5),
         load(libc::BPF_B, IP + ip::v6::NEXT_HEADER as u32),
@@ -70,42 +116,14 @@ pub fn arp_and_llmnr_filter() -> Vec<sock_filter> {
     ]
 }
 
-fn load(size: u32, offset: u32) -> sock_filter {
-    statement(libc::BPF_LD | size | libc::BPF_ABS, offset)
-}
-
-/// Skips `then` statements if what was loaded is `value`, else `otherwise`.
-fn equal(value: u32, then: u8, otherwise: u8) -> sock_filter {
-    sock_filter {
-        jt: then,
-        jf: otherwise,
-        ..statement(libc::BPF_JMP | libc::BPF_JEQ | libc::BPF_K, value)
-    }
-}
-
-/// Skips `then` statements if what was loaded has any of these bits, else `otherwise`.
-fn has_any(bits: u32, then: u8, otherwise: u8) -> sock_filter {
-    sock_filter {
-        jt: then,
-        jf: otherwise,
-        ..statement(libc::BPF_JMP | libc::BPF_JSET | libc::BPF_K, bits)
-    }
-}
-
-fn take() -> sock_filter {
-    statement(libc::BPF_RET | libc::BPF_K, u32::from(u16::MAX))
-}
-
-fn drop_it() -> sock_filter {
-    statement(libc::BPF_RET | libc::BPF_K, 0)
-}
-
-fn statement(code: u32, value: u32) -> sock_filter {
-    // Codes are below 256.
-    sock_filter {
-        code: code as u16,
-        jt: 0,
-        jf: 0,
-        k: value,
-    }
+/// Loads the EtherType, behind a tag if there is one, and sets the index register to the tag's length. The kernel has
+/// taken an outer tag off before.
+fn ether_type() -> [sock_filter; 5] {
+    [
+        index(0),
+        load(libc::BPF_H, ETHERTYPE),
+        equal(libc::ETH_P_8021Q as u32, 0, 2),
+        index(ethernet::TAG as u32),
+        load(libc::BPF_H, ETHERTYPE_BEHIND_TAG),
+    ]
 }

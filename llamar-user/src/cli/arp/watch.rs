@@ -1,0 +1,40 @@
+//! `llamar arp watch`: who has which IPv4 address, and what changes.
+
+use crate::cli::stations::Speech;
+use crate::cli::stations::watch::{self, WatchArgs};
+
+/// Arguments of `llamar arp watch`.
+#[derive(Debug, clap::Args)]
+#[command(
+    disable_version_flag = true,
+    after_help = "\
+Listens, and sends nothing. Prints a line for each news: the time, the interface, what it is, and a sentence.
+
+new          a station that was not known
+new-address  another address of a station that is known
+changed      another station has the address now
+flip-flop    the station before has it again
+reused       one that had it long ago has it again
+duplicate    two stations have it at the same time, or somebody has one of ours
+back         heard again after 30 days of silence
+mismatch     the packet tells of another station than its frame is from
+bogon        an address that does not belong on this link
+no-station   a hardware address of a group, or of nobody
+many         a station with more than 32 new addresses within a day
+scan         a station that asks for 64 addresses or more within 10 seconds
+
+Probes tell no address, and are no news. The word router stands behind what concerns the address of one. With --json there \
+is an object for each, with `event`, `time`, `interface`, `vlan`, `ip`, `mac`, `vendor`, `how`, `router`, and what else there is \
+to say, times in seconds. 32768 addresses are known at most; made-up ones push out none that has been known for ten minutes.
+
+Exit codes: 0 ended by a signal, --count or --timeout, or the capture is read; 2 wrong usage or failure."
+)]
+pub struct Args {
+    #[command(flatten)]
+    watch: WatchArgs,
+}
+
+/// Tells what happens.
+pub fn watch(args: &Args) -> anyhow::Result<()> {
+    watch::watch(&args.watch, Speech::Arp)
+}

@@ -1,0 +1,126 @@
+//! `llamar arp` and arpsend, end to end: against the kernel, both arpings and arp-scan, and frame by frame on a wire.
+
+use std::net::Ipv4Addr;
+use std::os::unix::fs::symlink;
+use std::process::{Command, Output};
+
+use llamar_common::testing::Mac;
+
+use crate::support::agent::{LLAMAR, finish};
+use crate::support::net::Namespace;
+use crate::support::peers::Peer;
+use crate::support::process::Process;
+use crate::support::reply::Arp;
+use crate::support::scene::{Path, Scene};
+use crate::support::tshark;
+use crate::support::wire::Wire;
+
+mod arpsend;
+mod asking;
+mod claiming;
+mod refusing;
+mod telling;
+
+/// All stations.
+const ALL: Mac = [0xff; 6];
+const ZERO: Mac = [0; 6];
+const NOBODY: Ipv4Addr = Ipv4Addr::UNSPECIFIED;
+
+/// What a command came to: its exit code, standard output, and standard error.
+#[track_caller]
+fn said(output: &Output) -> (i32, String, String) {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("text");
+    let code = output.status.code().expect("an exit code");
+    (code, text(&output.stdout), text(&output.stderr))
+}
+
+/// `llamar arp` in a namespace with these words behind it.
+fn arp_command(from: &Namespace, line: &str) -> Command {
+    let mut command = from.service(LLAMAR);
+    command.arg("arp").args(line.split_whitespace());
+    command
+}
+
+/// Runs `llamar arp` to its end.
+#[track_caller]
+fn arp(from: &Namespace, line: &str) -> (i32, String, String) {
+    said(&finish(arp_command(from, line)))
+}
+
+/// Starts `llamar arp`.
+fn start(from: &Namespace, line: &str) -> Process {
+    Process::start(&format!("llamar arp {line}"), arp_command(from, line))
+}
+
+/// The binary under the name `arpsend`.
+struct Arpsend {
+    folder: tempfile::TempDir,
+}
+
+impl Arpsend {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().expect("make a folder");
+        symlink(LLAMAR, folder.path().join("arpsend")).expect("link arpsend");
+        Self { folder }
+    }
+
+    fn path(&self) -> String {
+        self.folder
+            .path()
+            .join("arpsend")
+            .to_string_lossy()
+            .into_owned()
+    }
+
+    fn command(&self, from: &Namespace, line: &str) -> Command {
+        let mut command = from.service(&self.path());
+        command.args(line.split_whitespace());
+        command
+    }
+
+    /// Runs it to its end.
+    #[track_caller]
+    fn run(&self, from: &Namespace, line: &str) -> (i32, String, String) {
+        said(&finish(self.command(from, line)))
+    }
+}
+
+/// A link between two namespaces on which nobody but a test says anything.
+fn quiet_scene() -> Option<Scene> {
+    let scene = Scene::bare(Path::Userspace)?;
+    for namespace in [&scene.host, &scene.peer] {
+        namespace.set("net/ipv6/conf/eth0/disable_ipv6", "1");
+    }
+    Some(scene)
+}
+
+/// The frames of ARP that have arrived, as they came.
+fn arp_frames(wire: &Wire) -> Vec<Vec<u8>> {
+    let frames = wire.drain().into_iter();
+    frames
+        .filter(|frame| Arp::decode(frame).is_some())
+        .collect()
+}
+
+/// The packets of frames.
+fn packets(frames: &[Vec<u8>]) -> Vec<Arp> {
+    frames
+        .iter()
+        .filter_map(|frame| Arp::decode(frame))
+        .collect()
+}
+
+/// Asserts that tshark holds each frame for an ARP packet, finds nothing wrong with it, and reads this in it.
+#[track_caller]
+fn assert_dissected(frames: &[Vec<u8>], summaries: &[&str]) {
+    let tshark = or_skip!(Peer::find("tshark"));
+    let dissections = tshark::dissect(&tshark, frames);
+    for dissection in &dissections {
+        assert_eq!(dissection.protocol, "ARP", "{dissection:?}");
+    }
+    let read: Vec<_> = dissections
+        .iter()
+        .map(|found| found.summary.as_str())
+        .collect();
+    assert_eq!(read, summaries);
+}
