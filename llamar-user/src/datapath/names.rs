@@ -170,6 +170,11 @@ impl Table<NameKey, Host> for Names {
                 index.mute(shelves, key);
             }
         });
+        self.insert(entries)
+    }
+
+    /// Spares the look for what is to be changed.
+    fn insert(&mut self, entries: &[(NameKey, Host)]) -> Vec<(NameKey, Refusal)> {
         let refused = self.map.write(entries);
         self.change(|index, shelves| {
             let refused: HashSet<&NameKey> = refused.iter().map(|(key, _)| key).collect();
