@@ -2,7 +2,10 @@
 
 use core::cell::Cell;
 
-use crate::abi::{ArpHost, ArpKey, Control, Host, Link, LinkKey, NameKey, Sender};
+use crate::abi::{
+    ArpHost, ArpKey, Bucket, Bucket6, Control, Entry, GENERATION, Host, Link, LinkKey, NameKey,
+    Sender,
+};
 use crate::limit::{Source, bucket};
 
 /// Where [`respond`](crate::respond::respond) runs, which decides what is left to the next instance.
@@ -19,8 +22,20 @@ pub trait Records {
     /// Where this is.
     const WORLD: World;
 
+    /// Index of the interface on which the frame arrived; 0 where there is no index of names.
+    #[inline(always)]
+    fn ifindex(&self) -> u32 {
+        0
+    }
+
     /// The link of a frame with this VLAN id (0: none) and its place in the array of counters.
     fn link(&self, vlan: u16) -> Option<(u32, &Link)>;
+
+    /// The key of a link with this VLAN id.
+    #[inline(always)]
+    fn key(&self, link: &Link, _vlan: u16) -> LinkKey {
+        link.key()
+    }
 
     /// The generation of a link's entry, read before anything else of it.
     fn generation(&self, link: &Link) -> u32;
@@ -30,6 +45,30 @@ pub trait Records {
 
     /// The host that holds a name.
     fn host(&self, key: &NameKey) -> Option<&Host>;
+
+    /// A bucket of the index in front of the names; `None` behind its end.
+    #[inline(always)]
+    fn bucket_of_names(&self, _place: u32) -> Option<&Bucket> {
+        None
+    }
+
+    /// The IPv6 addresses of a bucket.
+    #[inline(always)]
+    fn bucket_of_names6(&self, _place: u32) -> Option<&Bucket6> {
+        None
+    }
+
+    /// The generation of an entry of the index, read before anything else of it.
+    #[inline(always)]
+    fn began(&self, entry: &Entry) -> u32 {
+        entry.generation
+    }
+
+    /// The same, read after everything else of it.
+    #[inline(always)]
+    fn ended(&self, entry: &Entry) -> u32 {
+        entry.generation
+    }
 
     /// The host that answers for an address.
     fn arp(&self, key: &ArpKey) -> Option<&ArpHost>;
@@ -54,6 +93,18 @@ pub trait Records {
         source: Source,
         change: impl FnOnce(u64) -> (u64, T),
     ) -> Option<T>;
+
+    /// The same for who has [`control`](Self::control) at hand.
+    #[inline(always)]
+    fn bucket_by<T>(
+        &self,
+        _control: &Control,
+        link: LinkKey,
+        source: Source,
+        change: impl FnOnce(u64) -> (u64, T),
+    ) -> Option<T> {
+        self.bucket(link, source, change)
+    }
 }
 
 /// Records in memory, for hosts: what the maps hold, in slices that are searched from front to back.
@@ -67,6 +118,10 @@ pub struct SliceRecords<'a, const AGENT: bool = false> {
     pub links: &'a [(u32, Link)],
     /// Hosts by name.
     pub names: &'a [(NameKey, Host)],
+    /// The index in front of the names; a place behind its end does not exist.
+    pub index: &'a [Bucket],
+    /// The IPv6 addresses of the index.
+    pub index6: &'a [Bucket6],
     /// Hosts by IPv4 address.
     pub arp: &'a [(ArpKey, ArpHost)],
     /// The array of senders; a place behind its end does not exist.
@@ -79,10 +134,16 @@ pub struct SliceRecords<'a, const AGENT: bool = false> {
     pub jiffies: u64,
     /// Whether links stay what they were while a frame is answered; `false` is a write at the wrong moment.
     pub settled: bool,
+    /// The same of the index's entries.
+    pub index_settled: bool,
 }
 
 impl<const AGENT: bool> Records for SliceRecords<'_, AGENT> {
     const WORLD: World = if AGENT { World::Agent } else { World::Kernel };
+
+    fn ifindex(&self) -> u32 {
+        self.ifindex
+    }
 
     fn link(&self, vlan: u16) -> Option<(u32, &Link)> {
         let key = LinkKey::new(self.ifindex, vlan);
@@ -102,6 +163,25 @@ impl<const AGENT: bool> Records for SliceRecords<'_, AGENT> {
 
     fn host(&self, key: &NameKey) -> Option<&Host> {
         find(self.names, key)
+    }
+
+    fn bucket_of_names(&self, place: u32) -> Option<&Bucket> {
+        self.index.get(place as usize)
+    }
+
+    fn bucket_of_names6(&self, place: u32) -> Option<&Bucket6> {
+        self.index6.get(place as usize)
+    }
+
+    fn began(&self, entry: &Entry) -> u32 {
+        entry.generation
+    }
+
+    fn ended(&self, entry: &Entry) -> u32 {
+        match self.index_settled {
+            true => entry.generation,
+            false => entry.generation.wrapping_add(GENERATION),
+        }
     }
 
     fn arp(&self, key: &ArpKey) -> Option<&ArpHost> {

@@ -6,6 +6,7 @@
 )]
 
 use core::arch::asm;
+use core::hint::assert_unchecked;
 
 use aya_ebpf::helpers::{bpf_xdp_adjust_head, bpf_xdp_adjust_tail};
 use aya_ebpf::programs::XdpContext;
@@ -22,17 +23,21 @@ impl<'a> XdpFrame<'a> {
     /// The frame of a context.
     #[inline(always)]
     pub fn new(context: &'a XdpContext) -> Self {
-        Self {
+        let mut frame = Self {
             context,
-            data: context.data(),
-            data_end: context.data_end(),
-        }
+            data: 0,
+            data_end: 0,
+        };
+        frame.renew();
+        frame
     }
 
     /// Address of `N` bytes at `at`, if they lie in the frame.
     #[inline(always)]
     fn at<const N: usize>(&self, at: usize) -> Option<usize> {
         let start = self.data + at;
+        // SAFETY: the kernel never has a packet at address 0.
+        unsafe { assert_unchecked(start != 0) };
         (start + N <= self.data_end).then_some(start)
     }
 
@@ -44,6 +49,8 @@ impl<'a> XdpFrame<'a> {
     fn at_variable<const N: usize>(&self, at: usize) -> Option<usize> {
         let start = self.data + (Self::opaque(at as u64) & OFFSET_MAX as u64) as usize;
         let start = Self::opaque(start as u64) as usize;
+        // SAFETY: as above.
+        unsafe { assert_unchecked(start != 0) };
         (start + N <= self.data_end).then_some(start)
     }
 }

@@ -11,9 +11,9 @@ use aya_ebpf::btf_maps::{Array, HashMap, PerCpuArray};
 use aya_ebpf::helpers::bpf_jiffies64;
 use aya_ebpf::macros::btf_map;
 use llamar_common::abi::{
-    ARP_MAX, ArpHost, ArpKey, BUCKETS_MAX, COUNTERS_MAX, Control, Counters, Host, LINK_PROBES,
-    LINKS_MAX, Link, LinkKey, NAMES_MAX_DEFAULT, NameKey, OUTCOME_PLACES, Outcome, SENDERS_MAX,
-    Sender, link_slot,
+    ARP_MAX, ArpHost, ArpKey, BUCKETS_MAX, Bucket, Bucket6, COUNTERS_MAX, Control, Counters, Entry,
+    Host, LINK_PROBES, LINKS_MAX, Link, LinkKey, NAMES_MAX_DEFAULT, NameKey, OUTCOME_PLACES,
+    Outcome, SENDERS_MAX, Sender, link_slot,
 };
 use llamar_common::frame::Frame;
 use llamar_common::limit::{Source, bucket};
@@ -24,8 +24,15 @@ use crate::frame::XdpFrame;
 /// Entries are allocated as they come, so that a large capacity costs nothing while it is not used.
 const NO_PREALLOC: usize = aya_ebpf::bindings::BPF_F_NO_PREALLOC as usize;
 
+/// Userspace writes it as memory; then it also begins at a line of cache.
+const MMAPABLE: usize = aya_ebpf::bindings::BPF_F_MMAPABLE as usize;
+
 #[btf_map(name = "llamar_names")]
 static NAMES: HashMap<NameKey, Host, { NAMES_MAX_DEFAULT as usize }, NO_PREALLOC> = HashMap::new();
+#[btf_map(name = "llamar_index")]
+static INDEX: Array<Bucket, 1, MMAPABLE> = Array::new();
+#[btf_map(name = "llamar_index6")]
+static INDEX6: Array<Bucket6, 1, MMAPABLE> = Array::new();
 #[btf_map(name = "llamar_arp")]
 static ARP: HashMap<ArpKey, ArpHost, { ARP_MAX as usize }, NO_PREALLOC> = HashMap::new();
 #[btf_map(name = "llamar_links")]
@@ -67,6 +74,11 @@ impl Records for KernelRecords {
     const WORLD: World = World::Kernel;
 
     #[inline(always)]
+    fn ifindex(&self) -> u32 {
+        self.ifindex
+    }
+
+    #[inline(always)]
     fn link(&self, vlan: u16) -> Option<(u32, &Link)> {
         let key = LinkKey::new(self.ifindex, vlan);
         for probe in 0..LINK_PROBES {
@@ -77,6 +89,11 @@ impl Records for KernelRecords {
             }
         }
         None
+    }
+
+    #[inline(always)]
+    fn key(&self, _link: &Link, vlan: u16) -> LinkKey {
+        LinkKey::new(self.ifindex, vlan)
     }
 
     #[inline(always)]
@@ -91,17 +108,14 @@ impl Records for KernelRecords {
     }
 
     #[inline(always)]
-    fn settled(&self, link: &Link, key: LinkKey, generation: u32) -> bool {
+    fn settled(&self, link: &Link, _key: LinkKey, generation: u32) -> bool {
         let mut link = &raw const *link;
         // What was read of the entry before this has been read: as above.
         // SAFETY: adds nothing to a register.
         unsafe { asm!("{0} += 0", inout(reg) link) };
-        // SAFETY: as in `generation`; a place that was given to another link has another key.
-        unsafe {
-            (&raw const (*link).generation).read_volatile() == generation
-                && (&raw const (*link).ifindex).read_volatile() == key.ifindex
-                && (&raw const (*link).vlan).read_volatile() == key.vlan
-        }
+        // No two links that have a place one after the other have the same.
+        // SAFETY: as in `generation`.
+        unsafe { (&raw const (*link).generation).read_volatile() == generation }
     }
 
     #[inline(always)]
@@ -109,6 +123,37 @@ impl Records for KernelRecords {
         // SAFETY: the kernel keeps an element's memory mapped until the program has ended. It may give the memory of a
         // removed element to a new one meanwhile, of the same type: then the answer is that other host's.
         unsafe { NAMES.get(key) }
+    }
+
+    #[inline(always)]
+    fn bucket_of_names(&self, place: u32) -> Option<&Bucket> {
+        INDEX.get(place)
+    }
+
+    #[inline(always)]
+    fn bucket_of_names6(&self, place: u32) -> Option<&Bucket6> {
+        INDEX6.get(place)
+    }
+
+    #[inline(always)]
+    fn began(&self, entry: &Entry) -> u32 {
+        // SAFETY: the entry lives as long as its map; the agent writes the word as a whole.
+        let generation = unsafe { (&raw const entry.generation).read_volatile() };
+        let mut generation = generation;
+        // As in `generation`.
+        // SAFETY: adds nothing to a register.
+        unsafe { asm!("{0} += 0", inout(reg) generation) };
+        generation
+    }
+
+    #[inline(always)]
+    fn ended(&self, entry: &Entry) -> u32 {
+        let mut entry = &raw const *entry;
+        // As in `settled`.
+        // SAFETY: adds nothing to a register.
+        unsafe { asm!("{0} += 0", inout(reg) entry) };
+        // SAFETY: as in `began`.
+        unsafe { (&raw const (*entry).generation).read_volatile() }
     }
 
     #[inline(always)]
@@ -152,7 +197,18 @@ impl Records for KernelRecords {
         source: Source,
         change: impl FnOnce(u64) -> (u64, T),
     ) -> Option<T> {
-        let place = bucket(&CONTROL.get(0)?.seeds, link, source);
+        self.bucket_by(self.control()?, link, source, change)
+    }
+
+    #[inline(always)]
+    fn bucket_by<T>(
+        &self,
+        control: &Control,
+        link: LinkKey,
+        source: Source,
+        change: impl FnOnce(u64) -> (u64, T),
+    ) -> Option<T> {
+        let place = bucket(&control.seeds, link, source);
         let bucket = BUCKETS.get_ptr_mut(place)?;
         // SAFETY: the element lives as long as its map, and is one word: another CPU's write comes before or after.
         unsafe {

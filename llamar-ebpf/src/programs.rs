@@ -6,31 +6,92 @@
 )]
 
 use aya_ebpf::bindings::xdp_action::{XDP_DROP, XDP_PASS, XDP_TX};
+use aya_ebpf::bindings::xdp_md;
 use aya_ebpf::helpers::{bpf_jiffies64, bpf_ktime_get_ns};
 use aya_ebpf::macros::xdp;
 use aya_ebpf::programs::XdpContext;
-use llamar_common::respond::respond;
+use llamar_common::respond::{Kind, Verdict, quick_arp, quick4, quick6, thorough};
 
 use crate::frame::XdpFrame;
 use crate::maps::{CONTROL, KernelRecords, count};
 
 /// Answers what it can and drops what the limiter keeps from an answer; passes everything else untouched.
 #[xdp]
+#[inline(always)]
 pub fn llamar_xdp(context: XdpContext) -> u32 {
     act(&context)
 }
 
 /// The same for interfaces whose frames may span several buffers: generic mode would lose its tailroom with it.
 #[xdp(frags)]
+#[inline(always)]
 pub fn llamar_xdp_frags(context: XdpContext) -> u32 {
     act(&context)
 }
 
 #[inline(always)]
 fn act(context: &XdpContext) -> u32 {
-    let mut frame = XdpFrame::new(context);
+    let action = match Kind::of(&XdpFrame::new(context)) {
+        Kind::Other => return XDP_PASS,
+        Kind::Llmnr4 => llmnr4(context.ctx),
+        Kind::Llmnr6 => llmnr6(context.ctx),
+        Kind::Arp => arp(context.ctx),
+        Kind::Rest => UNDECIDED,
+    };
+    if action == UNDECIDED {
+        rest(context.ctx)
+    } else {
+        action
+    }
+}
+
+/// What is given back for what is left to [`rest`]; no action has the number.
+const UNDECIDED: u32 = u32::MAX;
+
+// Each part is a function of its own, so that it has the registers and the stack for itself.
+
+#[inline(never)]
+fn llmnr4(context: *mut xdp_md) -> u32 {
+    let context = XdpContext::new(context);
+    let (mut frame, records) = seen(&context);
+    let verdict = quick4(&mut frame, &records);
+    verdict.map_or(UNDECIDED, |verdict| done(&context, verdict))
+}
+
+#[inline(never)]
+fn llmnr6(context: *mut xdp_md) -> u32 {
+    let context = XdpContext::new(context);
+    let (mut frame, records) = seen(&context);
+    let verdict = quick6(&mut frame, &records);
+    verdict.map_or(UNDECIDED, |verdict| done(&context, verdict))
+}
+
+#[inline(never)]
+fn arp(context: *mut xdp_md) -> u32 {
+    let context = XdpContext::new(context);
+    let (mut frame, records) = seen(&context);
+    let verdict = quick_arp(&mut frame, &records);
+    verdict.map_or(UNDECIDED, |verdict| done(&context, verdict))
+}
+
+/// Everything else.
+#[inline(never)]
+fn rest(context: *mut xdp_md) -> u32 {
+    let context = XdpContext::new(context);
+    let (mut frame, records) = seen(&context);
+    let verdict = thorough(&mut frame, &records);
+    done(&context, verdict)
+}
+
+#[inline(always)]
+fn seen(context: &XdpContext) -> (XdpFrame<'_>, KernelRecords) {
     let records = KernelRecords::new(context.ingress_ifindex() as u32);
-    let verdict = respond(&mut frame, &records);
+    (XdpFrame::new(context), records)
+}
+
+/// Counts a verdict and gives the action for it.
+#[inline(always)]
+fn done(context: &XdpContext, verdict: Verdict) -> u32 {
     #[cfg(feature = "trace")]
     if let Some(outcome) = verdict.outcome {
         aya_log_ebpf::debug!(
@@ -40,6 +101,8 @@ fn act(context: &XdpContext) -> u32 {
             context.ingress_ifindex()
         );
     }
+    #[cfg(not(feature = "trace"))]
+    let _ = context;
     if let Some(outcome) = verdict.outcome {
         count(verdict.slot, outcome);
     }

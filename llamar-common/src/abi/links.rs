@@ -29,9 +29,8 @@ impl LinkKey {
 /// Places in the array of links that a link may take, first choice first.
 #[inline(always)]
 pub const fn link_slot(link: LinkKey, probe: u32) -> u32 {
-    let hash =
-        link.ifindex.wrapping_mul(0x9e37_79b1) ^ (link.vlan as u32).wrapping_mul(0x85eb_ca6b);
-    ((hash >> 16) ^ hash).wrapping_add(probe) % LINKS_MAX
+    let vlan = (link.vlan as u32).wrapping_mul(0x85eb_ca6b) >> 16;
+    link.ifindex.wrapping_add(vlan).wrapping_add(probe) % LINKS_MAX
 }
 
 /// An on-link IPv4 prefix and our address in it.
@@ -64,6 +63,9 @@ pub const LINK_NATIVE: u32 = 1;
 /// is still to be completed, counted from the frame's head.
 pub const LINK_GENERIC: u32 = 2;
 
+/// Addresses that a link names for ARP.
+pub const OWN4: usize = 2;
+
 /// A link as the kernel path sees it.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,6 +87,8 @@ pub struct Link {
     pub prefix6_count: u32,
     /// Always 0.
     pub reserved: u32,
+    /// IPv4 addresses for which the map of ARP hosts has our hardware address too, zeros behind the last.
+    pub own4: [[u8; 4]; OWN4],
     /// How often one source is answered.
     pub limit: Limit,
     /// On-link IPv4 prefixes, longest first.
@@ -104,6 +108,7 @@ impl Link {
         prefix4_count: 0,
         prefix6_count: 0,
         reserved: 0,
+        own4: [[0; 4]; OWN4],
         limit: Limit::OFF,
         prefix4: [Prefix4 {
             network: [0; 4],

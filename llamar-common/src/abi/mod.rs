@@ -11,24 +11,33 @@
 use core::mem::{align_of, size_of};
 
 mod arp;
+mod index;
 mod limit;
 mod links;
 mod names;
 mod outcome;
 
 pub use arp::{ARP_ASSIGNED, ARP_DECLARED, ArpHost, ArpKey, Sender};
+pub use index::{
+    BUCKET, Bucket, Bucket6, ELSEWHERE, Entry, GENERATION, INDEX_SEEDS, ONE_A, ONE_AAAA, SHORT,
+    Short, WRITING,
+};
 pub use limit::{BUCKETS_BITS, BUCKETS_MAX, Limit, SEEDS};
-pub use links::{LINK_GENERIC, LINK_NATIVE, Link, LinkKey, Prefix4, Prefix6, link_slot};
+pub use links::{LINK_GENERIC, LINK_NATIVE, Link, LinkKey, OWN4, Prefix4, Prefix6, link_slot};
 pub use names::{Host, NameKey, NameState};
 pub use outcome::{Counters, OUTCOME_PLACES, OUTCOMES, Outcome};
 
 /// Version of everything in this module; part of the pin path, so that two layouts never meet in one map.
-pub const LAYOUT_VERSION: u32 = 2;
+pub const LAYOUT_VERSION: u32 = 3;
 
 /// Names of the maps as `bpftool map` shows them. The kernel keeps 15 bytes of a name.
 pub mod map {
     /// Hash: [`NameKey`](super::NameKey) -> [`Host`](super::Host).
     pub const NAMES: &str = "llamar_names";
+    /// Array of [`Bucket`](super::Bucket): the index in front of the names, which userspace writes through a mapping.
+    pub const INDEX: &str = "llamar_index";
+    /// Array of [`Bucket6`](super::Bucket6): the IPv6 addresses of the index, likewise.
+    pub const INDEX6: &str = "llamar_index6";
     /// Hash: [`ArpKey`](super::ArpKey) -> [`ArpHost`](super::ArpHost).
     pub const ARP: &str = "llamar_arp";
     /// Array of [`Link`](super::Link), placed by [`link_slot`](super::link_slot).
@@ -42,7 +51,9 @@ pub mod map {
     /// Per-CPU array of [`Counters`](super::Counters), one for each link slot and one for frames of no link.
     pub const COUNTERS: &str = "llamar_counters";
     /// All of them, in the order in which they are created.
-    pub const ALL: [&str; 7] = [NAMES, ARP, LINKS, SENDERS, BUCKETS, CONTROL, COUNTERS];
+    pub const ALL: [&str; 9] = [
+        NAMES, INDEX, INDEX6, ARP, LINKS, SENDERS, BUCKETS, CONTROL, COUNTERS,
+    ];
 }
 
 /// Names of the programs in the eBPF object.
@@ -94,6 +105,10 @@ pub struct Control {
     pub sender_lease: u64,
     /// Seeds of the limiter's [hash](crate::limit::bucket), others for each agent.
     pub seeds: [u64; SEEDS],
+    /// Bits of a hash below those that are a place in the index; 0 while the index is closed.
+    pub index_shift: u64,
+    /// Seeds of the index's [hash](Short::hash), as odd numbers.
+    pub index_seeds: [u64; INDEX_SEEDS],
 }
 
 /// A type that is exactly its bytes: no padding, every bit pattern valid.
@@ -132,9 +147,12 @@ plain! {
     Prefix4 = 12,
     Prefix6 = 48,
     Limit = 16,
-    Link = 1008,
+    Link = 1016,
     Sender = 24,
-    Control = 72,
+    Control = 112,
+    Entry = 32,
+    Bucket = 64,
+    Bucket6 = 32,
     Counters = 256,
 }
 

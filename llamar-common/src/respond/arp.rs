@@ -8,7 +8,7 @@ use crate::wire::arp::{
     ETHERNET_IPV4, LENGTH, OPERATION, REPLY, REQUEST, SENDER_HARDWARE, SENDER_PROTOCOL,
     TARGET_HARDWARE, TARGET_PROTOCOL,
 };
-use crate::wire::{be16, ethernet, ip, le32, le48, put, put48};
+use crate::wire::{be16, ethernet, ip, le32, le48, le64, put, put48};
 
 const BROADCAST: u64 = ethernet::word(ethernet::BROADCAST);
 
@@ -25,6 +25,88 @@ pub(super) fn respond<F: Frame, R: Records>(frame: &mut F, records: &R, tag: Tag
     match answer(frame, records, tag) {
         Ok(verdict) | Err(verdict) => verdict,
     }
+}
+
+/// What most requests are: plain ones, from a sender that the stack has learnt, for an address of the link itself.
+/// `None` is for [`respond`] to decide, which would decide what is decided here likewise; nothing has happened yet.
+#[inline(always)]
+pub(super) fn quick<F: Frame, R: Records>(frame: &mut F, records: &R) -> Option<Ending> {
+    if R::WORLD != World::Kernel {
+        return None;
+    }
+    let whole = frame.window::<{ ethernet::HEADER + LENGTH }>(0)?;
+    let request = plain(whole)?;
+    let destination = le64(whole, ethernet::DESTINATION) << 16;
+    let arrival = Arrival::find(records, 0).ok()?;
+    let for_us = destination == BROADCAST << 16 || destination == arrival.mac << 16;
+    if !for_us || request.sender_hardware == arrival.mac {
+        return None;
+    }
+    let target = request.target_protocol;
+    let [first, second] = arrival.link.own4.map(u32::from_le_bytes);
+    let ours = target == first || target == second;
+    if !ours || target == 0 || ip::v4::is_link_local(target.to_le_bytes()) {
+        return None;
+    }
+    let (control, now) = (records.control()?, records.jiffies());
+    let slot = sender_slot(arrival.key, request.sender_protocol.to_le_bytes());
+    let known = records.sender(slot)?;
+    let sender = identity(arrival.key, &request, now);
+    let met = known.who == sender.who && known.mac == sender.mac;
+    if !met || now.wrapping_sub(known.at) >= control.sender_lease {
+        return None;
+    }
+    if let Err(ending) = arrival.vouch_at(records, control, now) {
+        return Some(ending);
+    }
+    let whole = frame.window_mut::<{ ethernet::HEADER + LENGTH }>(0)?;
+    turn(whole, &request, arrival.mac);
+    Some(Ending::reply(Outcome::ArpAnswered, arrival.slot))
+}
+
+/// The form of a packet with its operation, as its first eight bytes lie in memory.
+const fn form(operation: u16) -> u64 {
+    ethernet::word(ETHERNET_IPV4) | (operation.swap_bytes() as u64) << 48
+}
+
+/// A request of the plain form from a station's address, in whole words.
+#[inline(always)]
+fn plain(frame: &[u8; ethernet::HEADER + LENGTH]) -> Option<Request> {
+    const AT: usize = ethernet::HEADER;
+    let request = Request {
+        sender_hardware: le64(frame, AT + SENDER_HARDWARE) << 16 >> 16,
+        sender_protocol: le32(frame, AT + SENDER_PROTOCOL),
+        target_protocol: le32(frame, AT + TARGET_PROTOCOL),
+    };
+    let sender = request.sender_hardware;
+    let sincere = sender << 16 == le64(frame, ethernet::SOURCE) << 16
+        && !ethernet::is_group(sender)
+        && sender != 0;
+    let asks = request.sender_protocol != request.target_protocol;
+    let [first, ..] = request.sender_protocol.to_le_bytes();
+    let station = request.sender_protocol != 0 && first != 127 && first < 224;
+    let plain = le64(frame, AT) == form(REQUEST);
+    (plain && sincere && asks && station).then_some(request)
+}
+
+/// Makes a request its reply, in whole words; what follows it stays.
+#[inline(always)]
+fn turn(frame: &mut [u8; ethernet::HEADER + LENGTH], request: &Request, mac: u64) {
+    const AT: usize = ethernet::HEADER;
+    let (target, sender) = (request.target_protocol as u64, request.sender_hardware);
+    let ether_type = ethernet::ARP.swap_bytes() as u64;
+    put(frame, 0, (sender | mac << 48).to_le_bytes());
+    put(frame, 8, (mac >> 16 | ether_type << 32).to_le_bytes());
+    put(frame, AT, form(REPLY).to_le_bytes());
+    let ours = mac | target << 48;
+    put(frame, AT + SENDER_HARDWARE, ours.to_le_bytes());
+    let theirs = target >> 16 | sender << 16;
+    put(frame, AT + TARGET_HARDWARE - 2, theirs.to_le_bytes());
+    put(
+        frame,
+        AT + TARGET_PROTOCOL,
+        request.sender_protocol.to_le_bytes(),
+    );
 }
 
 #[inline(always)]

@@ -14,8 +14,10 @@ use crate::wire::checksum::Sum;
 use crate::wire::{be16, dns, ethernet, le16, le48, le64, name, udp};
 
 pub(super) use self::ip::{V4, V6};
+pub(super) use self::quick::respond as quick;
 
 mod ip;
+mod quick;
 mod reply;
 
 /// What differs between IPv4 and IPv6.

@@ -7,11 +7,11 @@ mod arp;
 mod llmnr;
 mod mdns;
 
-use crate::abi::{Link, LinkKey, NO_LINK, Outcome};
+use crate::abi::{Control, Link, LinkKey, NO_LINK, Outcome};
 use crate::frame::Frame;
 use crate::limit::{self, Source};
 use crate::records::{Records, World};
-use crate::wire::{be16, ethernet, le48, put, put48};
+use crate::wire::{be16, ethernet, le16, le48, le64, put, put48};
 
 pub use self::arp::sender_slot;
 
@@ -90,12 +90,87 @@ impl Ending {
 /// Answers a frame in place, or leaves it as it is.
 #[inline(always)]
 pub fn respond<F: Frame, R: Records>(frame: &mut F, records: &R) -> Verdict {
-    let Ending { act, outcome, slot } = dispatch(frame, records);
-    Verdict {
-        reply: act == Act::Reply,
-        drop: act == Act::Drop,
-        outcome,
-        slot,
+    let decided = match Kind::of(frame) {
+        Kind::Other => return Ending::UNCOUNTED.into(),
+        Kind::Llmnr4 => quick4(frame, records),
+        Kind::Llmnr6 => quick6(frame, records),
+        Kind::Arp => quick_arp(frame, records),
+        Kind::Rest => None,
+    };
+    decided.unwrap_or_else(|| thorough(frame, records))
+}
+
+/// What kind of frame one is, as far as it decides who answers it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u32)]
+pub enum Kind {
+    /// Nothing of ours: passed, and not counted.
+    Other,
+    /// LLMNR over IPv4, without a tag.
+    Llmnr4,
+    /// LLMNR over IPv6, without a tag.
+    Llmnr6,
+    /// ARP, without a tag.
+    Arp,
+    /// Whatever else may be of ours.
+    Rest,
+}
+
+impl Kind {
+    /// The kind of a frame.
+    #[inline(always)]
+    pub fn of<F: Frame>(frame: &F) -> Self {
+        let Some(header) = frame.window::<{ ethernet::HEADER }>(0) else {
+            return Self::Other;
+        };
+        // The upper bytes of a word whose lower ones belong to the source: shorter to write than to cut off.
+        let destination = le64(header, ethernet::DESTINATION) << 16;
+        match u16::from_be(le16(header, ethernet::ETHER_TYPE)) {
+            ethernet::IPV4 if destination == GROUP_V4 << 16 => Self::Llmnr4,
+            ethernet::IPV6 if destination == GROUP_V6 << 16 => Self::Llmnr6,
+            ethernet::IPV4 if destination == MDNS_V4 << 16 => Self::Rest,
+            ethernet::IPV6 if destination == MDNS_V6 << 16 => Self::Rest,
+            ethernet::ARP => Self::Arp,
+            ethernet::VLAN => Self::Rest,
+            _ => Self::Other,
+        }
+    }
+}
+
+/// The first part of [`respond`] for [`Kind::Llmnr4`]: what comes most often, in few steps. `None` is for
+/// [`thorough`] to decide, and nothing has happened yet.
+#[inline(always)]
+pub fn quick4<F: Frame, R: Records>(frame: &mut F, records: &R) -> Option<Verdict> {
+    llmnr::quick::<llmnr::V4, _, _>(frame, records).map(Verdict::from)
+}
+
+/// The same for [`Kind::Llmnr6`].
+#[inline(always)]
+pub fn quick6<F: Frame, R: Records>(frame: &mut F, records: &R) -> Option<Verdict> {
+    llmnr::quick::<llmnr::V6, _, _>(frame, records).map(Verdict::from)
+}
+
+/// The same for [`Kind::Arp`].
+#[inline(always)]
+pub fn quick_arp<F: Frame, R: Records>(frame: &mut F, records: &R) -> Option<Verdict> {
+    arp::quick(frame, records).map(Verdict::from)
+}
+
+/// The second part of [`respond`]: every frame that is answered, and every reason for which one is not.
+#[inline(always)]
+pub fn thorough<F: Frame, R: Records>(frame: &mut F, records: &R) -> Verdict {
+    dispatch(frame, records).into()
+}
+
+impl From<Ending> for Verdict {
+    #[inline(always)]
+    fn from(Ending { act, outcome, slot }: Ending) -> Self {
+        Self {
+            reply: act == Act::Reply,
+            drop: act == Act::Drop,
+            outcome,
+            slot,
+        }
     }
 }
 
@@ -194,8 +269,8 @@ impl<'a> Arrival<'a> {
         }
         Ok(Self {
             slot,
-            key: link.key(),
-            mac: ethernet::word(link.mac),
+            key: records.key(link, vlan),
+            mac: le48(&link.mac, 0),
             generation,
             link,
         })
@@ -204,15 +279,24 @@ impl<'a> Arrival<'a> {
     /// The last check before a frame is touched: the agent lives, and the link is still what was read.
     #[inline(always)]
     fn vouch<R: Records>(&self, records: &R) -> Result<(), Ending> {
-        if R::WORLD == World::Kernel {
-            let alive = match records.control() {
-                Some(control) => records.jiffies().wrapping_sub(control.beat) < control.lease,
-                None => false,
-            };
-            if !alive {
-                return Err(Ending::pass(Outcome::NoHeartbeat, self.slot));
-            }
+        match (R::WORLD, records.control()) {
+            (World::Kernel, Some(control)) => self.vouch_at(records, control, records.jiffies()),
+            (World::Kernel, None) => Err(Ending::pass(Outcome::NoHeartbeat, self.slot)),
+            (World::Agent, _) => self.settled(records),
         }
+    }
+
+    /// The same in the kernel, at a time.
+    #[inline(always)]
+    fn vouch_at<R: Records>(&self, records: &R, control: &Control, now: u64) -> Result<(), Ending> {
+        if now.wrapping_sub(control.beat) >= control.lease {
+            return Err(Ending::pass(Outcome::NoHeartbeat, self.slot));
+        }
+        self.settled(records)
+    }
+
+    #[inline(always)]
+    fn settled<R: Records>(&self, records: &R) -> Result<(), Ending> {
         if records.settled(self.link, self.key, self.generation) {
             Ok(())
         } else {
@@ -223,13 +307,36 @@ impl<'a> Arrival<'a> {
     /// What would be answered is dropped if its source was answered too often of late: the one thing that is dropped.
     #[inline(always)]
     fn admit<R: Records>(&self, records: &R, source: Source) -> Result<(), Ending> {
-        // Of an entry that is being written these may not belong together; then one query is judged wrongly.
         let limit = self.link.limit;
         if limit.interval == 0 {
             return Ok(());
         }
         let now = limit::time(records.jiffies());
-        match records.bucket(self.key, source, |bucket| limit.spend(bucket, now)) {
+        let spent = records.bucket(self.key, source, |bucket| limit.spend(bucket, now));
+        self.admitted(spent)
+    }
+
+    /// The same for who has the control at hand, at a time.
+    #[inline(always)]
+    fn admit_at<R: Records>(
+        &self,
+        records: &R,
+        control: &Control,
+        now: u64,
+        source: Source,
+    ) -> Result<(), Ending> {
+        // Of an entry that is being written these may not belong together; then one query is judged wrongly.
+        let limit = self.link.limit;
+        if limit.interval == 0 {
+            return Ok(());
+        }
+        let spend = |bucket| limit.spend(bucket, limit::time(now));
+        self.admitted(records.bucket_by(control, self.key, source, spend))
+    }
+
+    #[inline(always)]
+    const fn admitted(&self, spent: Option<bool>) -> Result<(), Ending> {
+        match spent {
             Some(false) => Err(Ending::drop(Outcome::LlmnrLimited, self.slot)),
             _ => Ok(()),
         }

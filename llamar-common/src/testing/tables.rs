@@ -7,8 +7,9 @@ use std::vec::Vec;
 
 use super::Mac;
 use crate::abi::{
-    ADDRESSES_MAX, ArpHost, ArpKey, BUCKETS_MAX, Control, Host, LINK_NATIVE, LINK_PROBES, Link,
-    LinkKey, NameKey, NameState, Prefix4, Prefix6, SEEDS, SENDERS_MAX, Sender, link_slot,
+    ADDRESSES_MAX, ArpHost, ArpKey, BUCKETS_MAX, Bucket, Bucket6, Control, ELSEWHERE, Entry,
+    GENERATION, Host, LINK_NATIVE, LINK_PROBES, Link, LinkKey, NameKey, NameState, Prefix4,
+    Prefix6, SEEDS, SENDERS_MAX, Sender, Short, link_slot,
 };
 use crate::frame::SliceFrame;
 use crate::records::SliceRecords;
@@ -33,6 +34,10 @@ pub struct Tables {
     pub links: Vec<(u32, Link)>,
     /// See [`SliceRecords::names`].
     pub names: Vec<(NameKey, Host)>,
+    /// See [`SliceRecords::index`].
+    pub index: Vec<Bucket>,
+    /// See [`SliceRecords::index6`].
+    pub index6: Vec<Bucket6>,
     /// See [`SliceRecords::arp`].
     pub arp: Vec<(ArpKey, ArpHost)>,
     /// See [`SliceRecords::senders`].
@@ -45,6 +50,8 @@ pub struct Tables {
     pub jiffies: u64,
     /// See [`SliceRecords::settled`].
     pub settled: bool,
+    /// See [`SliceRecords::index_settled`].
+    pub index_settled: bool,
 }
 
 impl Default for Tables {
@@ -53,6 +60,8 @@ impl Default for Tables {
         Self {
             links: Vec::new(),
             names: Vec::new(),
+            index: Vec::new(),
+            index6: Vec::new(),
             arp: Vec::new(),
             senders: vec![Cell::new(Sender::default()); SENDERS_MAX as usize],
             buckets: vec![Cell::new(0); BUCKETS_MAX as usize],
@@ -62,9 +71,13 @@ impl Default for Tables {
                 beat_ns: 0,
                 sender_lease: FOREVER,
                 seeds: SEEDS_FIXED,
+                index_seeds: [0, 1, 2, 3]
+                    .map(|place: usize| SEEDS_FIXED[place].rotate_left(17) | 1),
+                ..Control::default()
             },
             jiffies: 1_000_000,
             settled: true,
+            index_settled: true,
         }
     }
 }
@@ -122,8 +135,47 @@ impl Tables {
         host
     }
 
+    /// Fills the index with the names that it may hold, in so many buckets, and opens it.
+    ///
+    /// # Panics
+    /// If the number of buckets is not a power of two above 1.
+    pub fn index(&mut self, buckets: usize) {
+        assert!(buckets.is_power_of_two() && buckets > 1);
+        self.control.index_shift = u64::from(u64::BITS - buckets.ilog2());
+        self.index = vec![Bucket::default(); buckets];
+        self.index6 = vec![Bucket6::default(); buckets];
+        for (key, host) in &self.names {
+            let Some(short) = Short::of(key) else {
+                continue;
+            };
+            let hash = short.hash(&self.control);
+            for place in [
+                Short::first(hash, &self.control),
+                Short::second(hash, &self.control),
+            ] {
+                let entries = &mut self.index[place as usize].entries;
+                match entries.iter().position(|entry| entry.ifindex == 0) {
+                    Some(free) => {
+                        let (mut entry, aaaa) = Entry::new(&short, host);
+                        entry.generation |= GENERATION | entries[free].generation & ELSEWHERE;
+                        entries[free] = entry;
+                        self.index6[place as usize].aaaa[free] = aaaa;
+                        break;
+                    }
+                    None => entries[0].generation |= ELSEWHERE,
+                }
+            }
+        }
+    }
+
     /// Adds an address for which ARP requests are answered.
     pub fn address(&mut self, link: LinkKey, address: Ipv4Addr, mac: Mac, origin: u16) {
+        let links = self.links.iter_mut().map(|(_, link)| link);
+        for link in links.filter(|of| of.key() == link && of.mac == mac) {
+            if let Some(free) = link.own4.iter_mut().find(|own| **own == [0; 4]) {
+                *free = address.octets();
+            }
+        }
         self.arp
             .push((ArpKey::new(link, address.octets()), ArpHost { mac, origin }));
     }
@@ -134,18 +186,35 @@ impl Tables {
             ifindex,
             links: &self.links,
             names: &self.names,
+            index: &self.index,
+            index6: &self.index6,
             arp: &self.arp,
             senders: &self.senders,
             buckets: &self.buckets,
             control: self.control,
             jiffies: self.jiffies,
             settled: self.settled,
+            index_settled: self.index_settled,
         }
     }
 
     /// What becomes of a frame before the stack, and the frame afterwards.
+    ///
+    /// # Panics
+    /// If there is no index, and with one something else would become of it.
+    #[track_caller]
     pub fn respond(&self, ifindex: u32, frame: &[u8], headroom: usize) -> (Verdict, Vec<u8>) {
-        answer(&self.records::<false>(ifindex), frame, headroom)
+        let indexed = self.index.is_empty().then(|| {
+            let mut indexed = self.clone();
+            indexed.index(INDEXED);
+            indexed
+        });
+        let came_out = answer(&self.records::<false>(ifindex), frame, headroom);
+        if let Some(indexed) = indexed {
+            let other = answer(&indexed.records::<false>(ifindex), frame, headroom);
+            assert_eq!(other, came_out, "with an index");
+        }
+        came_out
     }
 
     /// What becomes of a frame in the agent, and the frame afterwards.
@@ -158,6 +227,9 @@ impl Tables {
         answer(&self.records::<true>(ifindex), frame, headroom)
     }
 }
+
+/// Buckets of the index with which everything is done once more.
+const INDEXED: usize = 4;
 
 /// Room behind a frame: enough for every answer.
 const TAILROOM: usize = 256;

@@ -11,6 +11,13 @@ impl Sum {
     /// The sum of nothing.
     pub const ZERO: Self = Self(0);
 
+    /// The sum of the lower and of the upper three words of what was added up elsewhere, below 2^48.
+    #[inline(always)]
+    #[must_use]
+    pub const fn words(sum: u64) -> Self {
+        Self(sum)
+    }
+
     /// Adds four 16-bit words, read as one little-endian word.
     #[inline(always)]
     #[must_use]
@@ -72,10 +79,51 @@ impl Sum {
     #[inline(always)]
     pub const fn fold(self) -> u16 {
         let mut sum = (self.0 & 0xffff_ffff) + (self.0 >> 32);
-        sum = (sum & 0xffff) + ((sum >> 16) & 0xffff) + (sum >> 32);
+        sum = (sum & 0xffff) + (sum >> 16);
+        sum = (sum & 0xffff) + (sum >> 16);
+        sum += sum >> 16;
+        sum as u16
+    }
+
+    /// Whether a sum over data that contains its own checksum says that it is right. Holds below 2^48.
+    #[inline(always)]
+    pub const fn is_right(self) -> bool {
+        let mut sum = (self.0 & 0xffff) + (self.0 >> 16);
+        sum = (sum & 0xffff) + (sum >> 16);
+        sum = (sum & 0xffff) + (sum >> 16);
+        sum == 0xffff
+    }
+
+    /// The same below 2^36.
+    #[inline(always)]
+    pub const fn is_right_few(self) -> bool {
+        let sum = (self.0 & 0xffff) + (self.0 >> 16);
+        (sum & 0xffff) + (sum >> 16) == 0xffff
+    }
+
+    /// The folded sum of few words: holds below 2^48.
+    #[inline(always)]
+    const fn fold_few(self) -> u16 {
+        let mut sum = (self.0 & 0xffff) + (self.0 >> 16);
         sum = (sum & 0xffff) + (sum >> 16);
         sum = (sum & 0xffff) + (sum >> 16);
         sum as u16
+    }
+
+    /// The [checksum](Self::checksum) of a sum below 2^34: of two words of 32 bits, say, and a hundred of 16.
+    #[inline(always)]
+    pub const fn checksum_few(self) -> u16 {
+        let mut sum = (self.0 & 0xffff) + (self.0 >> 16);
+        sum = (sum & 0xffff) + (sum >> 16);
+        sum += sum >> 16;
+        !(sum as u16)
+    }
+
+    /// The [UDP checksum](Self::udp_checksum) of a sum below 2^48.
+    #[inline(always)]
+    pub const fn udp_checksum_few(self) -> u16 {
+        let folded = self.fold_few();
+        if folded == 0xffff { 0xffff } else { !folded }
     }
 
     /// The checksum, as a word to be written little-endian.

@@ -6,6 +6,7 @@
 mod arp;
 mod gates;
 mod headers;
+mod index;
 mod limit;
 mod link;
 mod mdns;

@@ -26,13 +26,18 @@ pub trait Table<K, V> {
     /// Appends some entries to `entries`, none of them twice in one walk, and says where to go on; `None` behind the
     /// last. Entries may be changed and removed while one walks.
     fn read(
-        &self,
+        &mut self,
         cursor: Option<Self::Cursor>,
         entries: &mut Vec<(K, V)>,
     ) -> Result<Option<Self::Cursor>, String>;
 
     /// Inserts or replaces entries; gives back which were not written, and why.
     fn write(&mut self, entries: &[(K, V)]) -> Vec<(K, Refusal)>;
+
+    /// The same for entries that are not there, as far as is known.
+    fn insert(&mut self, entries: &[(K, V)]) -> Vec<(K, Refusal)> {
+        self.write(entries)
+    }
 
     /// Removes entries, of which some may be absent; gives back which are still there, and why.
     fn remove(&mut self, keys: &[K]) -> Vec<(K, Refusal)>;
@@ -360,15 +365,23 @@ where
             return;
         }
         let failed = self.table.write(entries);
-        self.done.written += entries.len() - failed.len();
-        self.fail(failed);
-        entries.clear();
+        self.written(entries, failed);
     }
 
     fn insert(&mut self, entries: &mut Vec<(K, V)>) {
+        if entries.is_empty() {
+            return;
+        }
         let before = self.done.written;
-        self.replace(entries);
+        let failed = self.table.insert(entries);
+        self.written(entries, failed);
         self.known.held += self.done.written - before;
+    }
+
+    fn written(&mut self, entries: &mut Vec<(K, V)>, failed: Vec<(K, Refusal)>) {
+        self.done.written += entries.len() - failed.len();
+        self.fail(failed);
+        entries.clear();
     }
 
     fn fail(&mut self, failed: Vec<(K, Refusal)>) {
@@ -445,7 +458,7 @@ mod tests {
         }
 
         fn read(
-            &self,
+            &mut self,
             cursor: Option<usize>,
             entries: &mut Vec<(ArpKey, u32)>,
         ) -> Result<Option<usize>, String> {

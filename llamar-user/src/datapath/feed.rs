@@ -121,9 +121,13 @@ impl Feed {
             unplaced: plan.unplaced.clone(),
             ..Report::default()
         };
-        let failed = self.places.lose(&plan, &links, &mut self.maps.links);
+        let known = self.places.without_new_addresses(&links);
+        let failed = self.places.lose(&plan, &known, &mut self.maps.links);
         report.errors.extend(failed);
         self.entries(desired, &plan, &mut report);
+        // Links name no address for ARP before the map has it and who used it is forgotten.
+        let failed = self.places.lose(&plan, &links, &mut self.maps.links);
+        report.errors.extend(failed);
         let failed = self.places.add(&plan, &links, &mut self.maps.links);
         report.errors.extend(failed);
         report
@@ -155,6 +159,7 @@ impl Feed {
         arp_pass.sweep();
         names_pass.sweep();
         let (names_known, done) = names_pass.finish();
+        self.maps.names.rest();
         report.full = report.take(done, shown_name);
         let (arp_known, done) = arp_pass.finish();
         report.arp_full = report.take(done, shown_address);

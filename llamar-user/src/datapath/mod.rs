@@ -10,7 +10,9 @@ mod bpf;
 mod diff;
 mod error;
 mod feed;
+mod index;
 mod instance;
+mod names;
 mod pins;
 mod places;
 mod privilege;
@@ -28,7 +30,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use aya::EbpfLoader;
-use llamar_common::abi::{Counters, Host, LinkKey, NameKey, NameState, SEEDS, map, program};
+use llamar_common::abi::{
+    Counters, Host, INDEX_SEEDS, LinkKey, NameKey, NameState, SEEDS, map, program,
+};
 use rand::rngs::{StdRng, SysRng};
 use rand::{RngExt as _, SeedableRng as _};
 
@@ -115,12 +119,13 @@ impl Datapath {
         let mut ebpf = load(&pins, capacity, object)?;
         #[cfg(feature = "trace")]
         trace::start(&mut ebpf);
-        let maps = Maps::open(&pins, Access::Write)?;
+        let seeds = seeds()?;
+        let maps = Maps::open(&pins, Access::Write, Some(seeds.index))?;
         let mut programs = Programs(&mut ebpf);
         programs.load(program::XDP)?;
         let beat = programs.load(program::BEAT)?;
-        let seeds = seeds()?;
-        beat::set_leases(beat, &maps, seeds).map_err(|error| failed("set the lease", error))?;
+        beat::set_leases(beat, &maps, seeds.buckets)
+            .map_err(|error| failed("set the lease", error))?;
         let feed = Feed::new(maps).map_err(|error| failed("read the links' map", error))?;
         let held = held(&pins)?;
         attempt.keep();
@@ -338,7 +343,9 @@ fn capacity(
             Ok((pinned, Some(warning)))
         }
         Some(pinned) if pinned != max_names => {
-            remove_file(&pins.map(map::NAMES))?;
+            for name in [map::NAMES, map::INDEX, map::INDEX6] {
+                remove_file(&pins.map(name))?;
+            }
             Ok((max_names, None))
         }
         _ => Ok((max_names, None)),
@@ -349,6 +356,9 @@ fn load(pins: &Pins, capacity: u32, object: &[u8]) -> Result<aya::Ebpf, Datapath
     let paths = map::ALL.map(|name| (name, pins.map(name)));
     let mut loader = EbpfLoader::new();
     loader.map_max_entries(map::NAMES, capacity);
+    for name in [map::INDEX, map::INDEX6] {
+        loader.map_max_entries(name, index::buckets_for(capacity));
+    }
     for (name, path) in &paths {
         loader.map_pin_path(name, path.as_path());
     }
@@ -369,11 +379,20 @@ fn held(pins: &Pins) -> Result<BTreeMap<u32, Held>, DatapathError> {
         .collect()
 }
 
-/// Seeds of the kernel path's hash, which nobody can guess.
-fn seeds() -> Result<[u64; SEEDS], DatapathError> {
+/// Seeds of the kernel path's hashes.
+struct Seeds {
+    buckets: [u64; SEEDS],
+    index: [u64; INDEX_SEEDS],
+}
+
+/// Seeds that nobody can guess.
+fn seeds() -> Result<Seeds, DatapathError> {
     let rng = StdRng::try_from_rng(&mut SysRng);
     let mut rng = rng.map_err(|error| failed("draw randomness", error))?;
-    Ok(rng.random())
+    Ok(Seeds {
+        buckets: rng.random(),
+        index: rng.random(),
+    })
 }
 
 fn failed(what: &'static str, why: impl ToString) -> DatapathError {

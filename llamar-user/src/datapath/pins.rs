@@ -7,13 +7,14 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use llamar_common::abi::{
-    ARP_MAX, ArpHost, ArpKey, BUCKETS_MAX, COUNTERS_MAX, Control, Counters, Host, LAYOUT_VERSION,
-    LINKS_MAX, Link, NameKey, SENDERS_MAX, Sender, map,
+    ARP_MAX, ArpHost, ArpKey, BUCKETS_MAX, Bucket, Bucket6, COUNTERS_MAX, Control, Counters, Host,
+    LAYOUT_VERSION, LINKS_MAX, Link, NameKey, SENDERS_MAX, Sender, map,
 };
 use nix::sys::statfs::{BPF_FS_MAGIC, statfs};
 
 use super::bpf::{Access, Map, Shape, XdpLink};
 use super::error::DatapathError;
+use super::index::buckets_for;
 use super::instance::Instance;
 
 /// Where an instance's pins are.
@@ -101,7 +102,7 @@ impl Pins {
     /// Fails if a pinned map is not as this version makes it; tells the capacity of the names' map.
     pub fn check_shapes(&self, access: Access) -> Result<Option<u32>, DatapathError> {
         let mut max_names = None;
-        for (name, wanted) in shapes() {
+        for (name, mut wanted) in shapes() {
             let pin = self.map(name);
             if !pin.exists() {
                 continue;
@@ -111,9 +112,16 @@ impl Pins {
                 .map_err(DatapathError::io("open the pinned map", &pin))?
                 .shape();
             let mut comparable = found;
-            if name == map::NAMES {
-                max_names = Some(found.entries);
-                comparable.entries = wanted.entries;
+            match name {
+                map::NAMES => {
+                    max_names = Some(found.entries);
+                    comparable.entries = wanted.entries;
+                }
+                // As many as the names, which come first, ask for.
+                map::INDEX | map::INDEX6 => {
+                    wanted.entries = max_names.map_or(found.entries, buckets_for);
+                }
+                _ => {}
             }
             if comparable != wanted {
                 return Err(self.other_layout(&pin, describe(found), describe(wanted)));
@@ -303,7 +311,7 @@ fn ifindex_of(pin: &Path) -> Option<u32> {
 }
 
 /// The maps as this version has them; the capacity of the names' map is the agent's choice.
-fn shapes() -> [(&'static str, Shape); 7] {
+fn shapes() -> [(&'static str, Shape); 9] {
     const fn shape<K, V>(kind: u32, entries: u32) -> Shape {
         Shape {
             kind,
@@ -314,6 +322,8 @@ fn shapes() -> [(&'static str, Shape); 7] {
     }
     [
         (map::NAMES, shape::<NameKey, Host>(Shape::HASH, 0)),
+        (map::INDEX, shape::<u32, Bucket>(Shape::ARRAY, 0)),
+        (map::INDEX6, shape::<u32, Bucket6>(Shape::ARRAY, 0)),
         (map::ARP, shape::<ArpKey, ArpHost>(Shape::HASH, ARP_MAX)),
         (map::LINKS, shape::<u32, Link>(Shape::ARRAY, LINKS_MAX)),
         (

@@ -132,6 +132,21 @@ impl Places {
         failed
     }
 
+    /// The wanted links, with those of their own addresses alone that their entries have.
+    pub fn without_new_addresses(
+        &self,
+        wanted: &BTreeMap<LinkKey, Link>,
+    ) -> BTreeMap<LinkKey, Link> {
+        let known = |(key, link): (&LinkKey, &Link)| {
+            let place = self.by_link.get(key);
+            let entry = place.and_then(|&place| self.entries.get(place as usize));
+            let has = |own: &[u8; 4]| entry.is_some_and(|entry| entry.own4.contains(own));
+            let own4 = link.own4.map(|own| if has(&own) { own } else { [0; 4] });
+            (*key, Link { own4, ..*link })
+        };
+        wanted.iter().map(known).collect()
+    }
+
     /// Whether a link has a place.
     pub fn has(&self, key: &LinkKey) -> bool {
         self.by_link.contains_key(key)

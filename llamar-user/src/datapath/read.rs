@@ -45,7 +45,7 @@ impl Pinned {
         if !pins.complete() {
             return Ok(None);
         }
-        let maps = Maps::open(&pins, Access::Read)?;
+        let maps = Maps::open(&pins, Access::Read, None)?;
         Ok(Some(Self { pins, maps }))
     }
 

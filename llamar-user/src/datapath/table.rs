@@ -5,13 +5,14 @@ use std::io;
 use std::marker::PhantomData;
 
 use llamar_common::abi::{
-    ArpHost, ArpKey, COUNTERS_MAX, Control, Counters, Host, LINKS_MAX, Link, LinkKey, NO_LINK,
-    NameKey, Plain, Sender, map,
+    ArpHost, ArpKey, COUNTERS_MAX, Control, Counters, INDEX_SEEDS, LINKS_MAX, Link, LinkKey,
+    NO_LINK, Plain, Sender, map,
 };
 
 use super::bpf::{Access, Cursor, Map};
 use super::diff::{Refusal, Table};
 use super::error::DatapathError;
+use super::names::Names;
 use super::pins::Pins;
 use super::places::LinkTable;
 
@@ -22,7 +23,7 @@ const BATCH: usize = 4096;
 #[derive(Debug)]
 pub struct Maps {
     /// Names.
-    pub names: Hash<NameKey, Host>,
+    pub names: Names,
     /// Addresses for which ARP requests are answered.
     pub arp: Hash<ArpKey, ArpHost>,
     /// Links and their counters.
@@ -34,14 +35,18 @@ pub struct Maps {
 }
 
 impl Maps {
-    /// Opens the pinned maps.
-    pub fn open(pins: &Pins, access: Access) -> Result<Self, DatapathError> {
+    /// Opens the pinned maps; the index of the names only for who writes, with seeds for it.
+    pub fn open(
+        pins: &Pins,
+        access: Access,
+        seeds: Option<[u64; INDEX_SEEDS]>,
+    ) -> Result<Self, DatapathError> {
         let open = |name| {
             let pin = pins.map(name);
             Map::open(&pin, access).map_err(DatapathError::io("open the pinned map", &pin))
         };
         Ok(Self {
-            names: Hash::new(open(map::NAMES)?),
+            names: Names::open(pins, Hash::new(open(map::NAMES)?), seeds)?,
             arp: Hash::new(open(map::ARP)?),
             links: Links {
                 links: open(map::LINKS)?,
@@ -54,7 +59,7 @@ impl Maps {
 
     /// The heartbeat.
     pub fn control(&self) -> io::Result<Control> {
-        read(&self.control, 0)
+        read_element(&self.control, 0)
     }
 
     /// Replaces the heartbeat.
@@ -91,7 +96,7 @@ impl<K: Plain, V: Plain> Hash<K, V> {
         let mut entries = Vec::new();
         let mut cursor = None;
         loop {
-            cursor = self.read(cursor, &mut entries)?;
+            cursor = self.batch(cursor, &mut entries)?;
             if cursor.is_none() {
                 return Ok(entries);
             }
@@ -99,14 +104,14 @@ impl<K: Plain, V: Plain> Hash<K, V> {
     }
 }
 
-impl<K: Plain, V: Plain> Table<K, V> for Hash<K, V> {
-    type Cursor = Cursor;
-
-    fn capacity(&self) -> usize {
+impl<K: Plain, V: Plain> Hash<K, V> {
+    /// How many entries it can hold.
+    pub fn capacity(&self) -> usize {
         self.map.shape().entries as usize
     }
 
-    fn read(
+    /// Appends some entries to `entries` and says where to go on.
+    pub fn batch(
         &self,
         cursor: Option<Cursor>,
         entries: &mut Vec<(K, V)>,
@@ -122,6 +127,22 @@ impl<K: Plain, V: Plain> Table<K, V> for Hash<K, V> {
             .filter_map(V::from_bytes);
         entries.extend(keys.zip(values));
         Ok(next)
+    }
+}
+
+impl<K: Plain, V: Plain> Table<K, V> for Hash<K, V> {
+    type Cursor = Cursor;
+
+    fn capacity(&self) -> usize {
+        Self::capacity(self)
+    }
+
+    fn read(
+        &mut self,
+        cursor: Option<Cursor>,
+        entries: &mut Vec<(K, V)>,
+    ) -> Result<Option<Cursor>, String> {
+        self.batch(cursor, entries)
     }
 
     fn write(&mut self, entries: &[(K, V)]) -> Vec<(K, Refusal)> {
@@ -261,7 +282,7 @@ const _: () = assert!(NO_LINK < COUNTERS_MAX);
 
 impl LinkTable for Links {
     fn link(&self, place: u32) -> Result<Link, String> {
-        read(&self.links, place).map_err(|error| error.to_string())
+        read_element(&self.links, place).map_err(|error| error.to_string())
     }
 
     fn set_link(&mut self, place: u32, link: &Link) -> Result<(), String> {
@@ -278,7 +299,7 @@ impl LinkTable for Links {
 }
 
 /// The element of an array.
-fn read<V: Plain>(array: &Map, place: u32) -> io::Result<V> {
+pub fn read_element<V: Plain>(array: &Map, place: u32) -> io::Result<V> {
     let mut value = vec![0; size_of::<V>()];
     if !array.lookup(&place.to_ne_bytes(), &mut value)? {
         return Err(io::Error::other(format!("no element {place}")));

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use aya::programs::{TestRun, TestRunOptions, Xdp, XdpMode as AyaMode};
 use llamar_common::abi::{
-    ARP_ASSIGNED, ArpHost, Control, LAYOUT_VERSION, LINK_GENERIC, LINK_NATIVE, Link as LinkEntry,
-    NO_LINK, Outcome, Plain, Sender,
+    ARP_ASSIGNED, ArpHost, Bucket, Control, Entry, LAYOUT_VERSION, LINK_GENERIC, LINK_NATIVE,
+    Link as LinkEntry, NO_LINK, ONE_A, Outcome, Plain, Sender, Short, WRITING,
 };
 use llamar_common::respond::sender_slot;
 use llamar_common::testing::skip;
@@ -663,6 +663,102 @@ fn a_link_that_comes_new_starts_counting_at_zero_and_one_that_stays_goes_on() {
 
 fn map_of(ground: &Ground, name: &str) -> bpf::Map {
     bpf::Map::open(&ground.pins().join(name), Access::Write).unwrap()
+}
+
+/// Names in the index and the last byte of their IPv4 addresses, in their order; `None` while it is closed.
+fn indexed(ground: &Ground) -> Option<Vec<(String, u8)>> {
+    let mut bytes = vec![0; size_of::<Control>()];
+    let control = map_of(ground, map::CONTROL);
+    assert!(control.lookup(&0u32.to_ne_bytes(), &mut bytes).unwrap());
+    if Control::from_bytes(&bytes).unwrap().index_shift == 0 {
+        return None;
+    }
+    let index = map_of(ground, map::INDEX);
+    let mut names = Vec::new();
+    for place in 0..index.shape().entries {
+        let mut bytes = vec![0; size_of::<Bucket>()];
+        assert!(index.lookup(&place.to_ne_bytes(), &mut bytes).unwrap());
+        let entries = Bucket::from_bytes(&bytes).unwrap().entries.into_iter();
+        for entry in entries.filter(|entry| entry.ifindex != 0) {
+            assert_eq!(entry.generation & (WRITING | ONE_A), ONE_A);
+            let name = Short {
+                ifindex: entry.ifindex,
+                label: entry.label,
+            };
+            let label = name.key().label().collect();
+            names.push((String::from_utf8(label).unwrap(), entry.a[3]));
+        }
+    }
+    names.sort();
+    Some(names)
+}
+
+#[test]
+fn the_index_holds_what_the_map_holds_after_every_change_and_for_a_new_agent() {
+    on_ground(|ground| {
+        let held = |names: &[(&str, u8)]| {
+            let names = names.iter();
+            Some(names.map(|&(name, last)| (name.to_owned(), last)).collect())
+        };
+        let lock = ground.instance().lock().unwrap();
+        let mut path = ground.open(&lock);
+        assert_eq!(
+            indexed(ground),
+            None,
+            "nothing is known before the map was read"
+        );
+        path.apply(&desired(
+            7,
+            &["casa", "media", "two.labels", "longer-than-an-index"],
+            1,
+        ));
+        assert_eq!(indexed(ground), held(&[("casa", 1), ("media", 1)]));
+        path.apply(&desired(7, &["media", "nas"], 2));
+        assert_eq!(indexed(ground), held(&[("media", 2), ("nas", 2)]));
+        drop(path);
+
+        let mut path = ground.open(&lock);
+        assert_eq!(
+            indexed(ground),
+            held(&[("media", 2), ("nas", 2)]),
+            "answers go on"
+        );
+        path.apply(&desired(7, &["media", "other"], 2));
+        assert_eq!(indexed(ground), held(&[("media", 2), ("other", 2)]));
+
+        // What somebody put into the index alone is not there when nothing is taken for granted.
+        let index = map_of(ground, map::INDEX);
+        let (stale, _) = Entry::new(
+            &Short::of(&NameKey::new(LinkKey::new(7, 0), b"stale").unwrap()).unwrap(),
+            &llamar_common::testing::host(30, &[[10, 0, 0, 9].into()]),
+        );
+        let bucket = Bucket {
+            entries: [stale, stale],
+        };
+        index.update(&5u32.to_ne_bytes(), bucket.bytes()).unwrap();
+        path.distrust();
+        path.apply(&desired(7, &["media", "other"], 2));
+        assert_eq!(indexed(ground), held(&[("media", 2), ("other", 2)]));
+        path.apply(&Arc::new(Desired::default()));
+        assert_eq!(indexed(ground), held(&[]));
+    });
+}
+
+#[test]
+fn a_link_names_its_own_addresses_for_arp() {
+    on_ground(|ground| {
+        let lock = ground.instance().lock().unwrap();
+        let mut path = ground.open(&lock);
+        let own = |path: &Datapath| path.feed.maps().links.all().unwrap()[0].1.own4;
+        for host in [1, 1, 2] {
+            path.apply(&desired(7, &[], host));
+            assert_eq!(own(&path), [[10, 0, 0, host], [0; 4]]);
+        }
+        drop(path);
+        let mut path = ground.open(&lock);
+        path.apply(&desired(7, &[], 3));
+        assert_eq!(own(&path), [[10, 0, 0, 3], [0; 4]]);
+    });
 }
 
 #[test]

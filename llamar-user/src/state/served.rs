@@ -56,6 +56,11 @@ impl Served {
             limit: self.limit.limit(ticks_per_second),
             ..Link::EMPTY
         };
+        // Any address for which the map of ARP hosts has the same.
+        let own = self.arp.iter().filter(|(_, host)| host.mac == self.mac);
+        for (to, (from, _)) in link.own4.iter_mut().zip(own) {
+            *to = *from;
+        }
         for (to, from) in link.prefix4.iter_mut().zip(&self.prefixes4) {
             *to = *from;
             link.prefix4_count += 1;

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use llamar_common::abi::{Control, Limit, Outcome, program};
+use llamar_common::abi::{Control, INDEX_SEEDS, Limit, Outcome, program};
 use llamar_common::testing::{FOREVER, SEEDS_FIXED};
 
 use crate::generate::Generator;
@@ -20,6 +20,9 @@ const ALIVE: Control = Control {
     beat_ns: 0,
     sender_lease: FOREVER,
     seeds: SEEDS_FIXED,
+    // The scene's own.
+    index_shift: 0,
+    index_seeds: [0; INDEX_SEEDS],
 };
 /// Senders that are forgotten at once.
 const FORGETFUL: Control = Control {

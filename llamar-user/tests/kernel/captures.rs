@@ -8,7 +8,7 @@ use llamar_common::testing::{FrameBuilder, Tables};
 use pcap_parser::Linktype;
 
 use crate::dice::Dice;
-use crate::kernel::Kernel;
+use crate::kernel::{INDEX_BUCKETS, Kernel};
 use crate::mutate::mutate;
 use crate::pair::{Arrival, Pair, Tally, runs};
 use crate::pcap::{files, frames};
@@ -78,6 +78,7 @@ fn tables(ifindex: u32) -> Tables {
             }
         }
     }
+    tables.index(INDEX_BUCKETS as usize);
     tables
 }
 

@@ -9,6 +9,8 @@ use llamar_common::testing::Tables;
 /// What a test-run leaves in front of a frame without metadata: XDP_PACKET_HEADROOM less the kernel's
 /// own `struct xdp_frame`. Metadata takes from it, up to all of it.
 pub const HEADROOM: usize = 256 - 40;
+/// Buckets of the index: too few for the names of the scene, so that some are elsewhere.
+pub const INDEX_BUCKETS: u32 = 16;
 /// Longest frame that a test-run takes in one buffer.
 pub const LONGEST: usize = 3_000;
 /// Shortest frame that a test-run takes.
@@ -19,6 +21,8 @@ pub struct Kernel {
     ebpf: Ebpf,
     program: &'static str,
     names: HashMap<MapData, [u8; 72], [u8; 92]>,
+    index: Array<MapData, [u8; 64]>,
+    index6: Array<MapData, [u8; 32]>,
     arp: HashMap<MapData, [u8; 12], [u8; 8]>,
     links: Array<MapData, [u8; size_of::<abi::Link>()]>,
     senders: Array<MapData, [u8; 24]>,
@@ -33,6 +37,8 @@ impl Kernel {
     /// Loads one program of the object, with maps of its own.
     pub fn load(object: &[u8], program: &'static str) -> Self {
         let mut ebpf = EbpfLoader::new()
+            .map_max_entries(map::INDEX, INDEX_BUCKETS)
+            .map_max_entries(map::INDEX6, INDEX_BUCKETS)
             .load(object)
             .expect("load the eBPF object");
         let mut take = |name: &str| {
@@ -41,6 +47,8 @@ impl Kernel {
         };
         let mut kernel = Self {
             names: typed(take(map::NAMES)),
+            index: typed(take(map::INDEX)),
+            index6: typed(take(map::INDEX6)),
             arp: typed(take(map::ARP)),
             links: typed(take(map::LINKS)),
             senders: typed(take(map::SENDERS)),
@@ -70,6 +78,16 @@ impl Kernel {
         for (key, host) in &tables.names {
             let inserted = self.names.insert(raw(key), raw(host), 0);
             inserted.expect("insert a name");
+        }
+        for (place, bucket) in (0..).zip(&tables.index) {
+            self.index
+                .set(place, raw(bucket), 0)
+                .expect("set a bucket of the index");
+        }
+        for (place, bucket) in (0..).zip(&tables.index6) {
+            self.index6
+                .set(place, raw(bucket), 0)
+                .expect("set a bucket of addresses");
         }
         for (key, host) in &tables.arp {
             let inserted = self.arp.insert(raw(key), raw(host), 0);

@@ -97,6 +97,11 @@ impl Pair {
 
     /// Sets what gates the answers on both sides.
     pub fn control(&mut self, control: Control) {
+        let control = Control {
+            index_shift: self.tables.control.index_shift,
+            index_seeds: self.tables.control.index_seeds,
+            ..control
+        };
         self.tables.control = control;
         self.kernel.control(control);
     }

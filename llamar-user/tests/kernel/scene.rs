@@ -6,6 +6,7 @@ use llamar_common::abi::{ARP_ASSIGNED, ARP_DECLARED, LINK_GENERIC, LinkKey, Name
 use llamar_common::testing::{Mac, Station, Tables};
 
 use crate::dice::Dice;
+use crate::kernel::INDEX_BUCKETS;
 use crate::place::Interfaces;
 
 /// A link on which frames arrive, served or not.
@@ -51,6 +52,7 @@ impl Scene {
         scene.tables.links[1].1.mode = LINK_GENERIC;
         scene.tables.links[3].1.mode = 0;
         scene.tables.links[4].1.generation |= 1;
+        scene.tables.index(INDEX_BUCKETS as usize);
         for key in [LinkKey::new(LOOPBACK, 0), LinkKey::new(right, 5)] {
             scene.arenas.push(arena(key, mac(key), &few()));
         }

@@ -5,7 +5,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use llamar_common::abi::{LinkKey, Outcome, program};
 use llamar_common::testing::{A, AAAA, FrameBuilder, Mac, Station, Tables};
 
-use crate::kernel::{HEADROOM, Kernel};
+use crate::kernel::{HEADROOM, INDEX_BUCKETS, Kernel};
 use crate::pair::{Pair, Seen};
 use crate::place::{inside, object, root};
 
@@ -39,6 +39,7 @@ fn tables(key: LinkKey, label: &[u8]) -> Tables {
     let [(_, v4), (_, v6)] = pairs();
     tables.link(key, OUR_MAC, &[(v4.ip, 24), (v6.ip, 64)]);
     tables.name(key, label, TTL, &addresses());
+    tables.index(INDEX_BUCKETS as usize);
     tables
 }
 

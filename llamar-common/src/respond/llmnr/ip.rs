@@ -202,6 +202,6 @@ fn put_halves(to: &mut [u8], at: usize, address: (u64, u64)) {
 
 /// An address as two little-endian words.
 #[inline(always)]
-fn halves(address: [u8; 16]) -> (u64, u64) {
+pub(super) fn halves(address: [u8; 16]) -> (u64, u64) {
     halves_at(&address, 0)
 }

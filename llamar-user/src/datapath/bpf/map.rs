@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::path::Path;
 
-use super::{Access, Command, bpf, object_info, open_pin};
+use super::{Access, Command, Words, bpf, object_info, open_pin};
 
 /// Longest key of a map that is read by batches.
 const KEY_MAX: usize = 128;
@@ -70,6 +70,14 @@ impl Map {
     /// Bytes of a value in [`lookup`](Self::lookup) and [`update`](Self::update).
     pub fn value_size(&self) -> usize {
         self.value
+    }
+
+    /// An array that was made for it, as memory that the kernel path reads.
+    pub fn words(&self) -> io::Result<Words> {
+        if self.shape.kind != Shape::ARRAY || !self.value.is_multiple_of(8) {
+            return Err(io::Error::other("the map is no array of whole words"));
+        }
+        Words::of(self.fd.as_fd(), self.value * self.shape.entries as usize)
     }
 
     /// Copies the value of a key; false if there is none.

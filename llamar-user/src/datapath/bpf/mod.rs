@@ -8,6 +8,7 @@
 
 mod link;
 mod map;
+mod words;
 
 use std::ffi::CString;
 use std::fs;
@@ -19,6 +20,7 @@ use std::ptr;
 
 pub use link::{XdpKind, XdpLink};
 pub use map::{Cursor, Map, Shape};
+pub use words::Words;
 
 /// Commands of bpf(2), from linux/bpf.h.
 #[derive(Clone, Copy)]

@@ -1,0 +1,263 @@
+//! The way of most queries, with nothing on it that they do not need: a plain frame without a tag and with its whole
+//! checksum, in the driver, that asks for a name of up to [`SHORT`] bytes which has one address of the type.
+//!
+//! It takes the name from the index, so that an answer costs one call of the kernel. Whatever is not so is left, as it
+//! came, to the way of all queries beside this file; what is decided here, that one would decide likewise.
+
+use self::wire::{Answer, Record};
+use super::super::{Arrival, Ending};
+use super::Ip;
+use crate::abi::{
+    Bucket, Control, ELSEWHERE, LINK_NATIVE, Link, ONE_A, ONE_AAAA, Outcome, SHORT, Short, WRITING,
+};
+use crate::frame::Frame;
+use crate::records::{Records, World};
+use crate::wire::checksum::Sum;
+use crate::wire::{dns, le64, name};
+
+mod wire;
+
+/// What differs between IPv4 and IPv6.
+pub(in crate::respond) trait Quick: Ip {
+    /// Offset of the label.
+    const LABEL: usize;
+
+    /// The query in a frame, if it is one for this way; what begins with the label is not looked at yet.
+    fn plain<F: Frame>(frame: &F) -> Option<Plain<Self::Address>>;
+    /// Our address in the asker's prefix, if that is one of the first ones.
+    fn near(link: &Link, asker: Self::Address) -> Option<Self::Address>;
+    /// Writes the answer into the frame that has grown by `GROWTH`.
+    fn write<F: Frame, const GROWTH: usize>(
+        frame: &mut F,
+        length: usize,
+        answer: &Answer<Self::Address>,
+    ) -> Option<()>;
+}
+
+/// A query that may be answered from the index.
+#[derive(Clone, Copy)]
+pub(in crate::respond) struct Plain<A> {
+    asker: A,
+    /// Source of the frame.
+    hardware: u64,
+    /// Length of the label, 1 to [`SHORT`].
+    length: usize,
+    /// Sum of the datagram and its pseudo-header up to the label.
+    sum: Sum,
+}
+
+/// What follows the label: the root's length byte, type and class.
+const END: usize = 5;
+/// Bytes of the two words in which a label is read; one more than it has, so that no shift is by all bits of a word.
+const WORDS: usize = SHORT + 1;
+/// Prefixes of a link that are looked at.
+const NEAR: usize = 2;
+
+/// The end of a question of class IN, in the lower five bytes.
+const fn end(kind: u16) -> u64 {
+    (kind as u64) << 16 | (dns::IN as u64) << 32
+}
+
+/// What becomes of a query; `None` if that is not decided here.
+#[inline(always)]
+pub(in crate::respond) fn respond<I: Quick, F: Frame, R: Records>(
+    frame: &mut F,
+    records: &R,
+) -> Option<Ending> {
+    if R::WORLD != World::Kernel {
+        return None;
+    }
+    let plain = I::plain(frame)?;
+    let window = frame.window_at::<{ WORDS + END }>(I::LABEL + plain.length - WORDS)?;
+    let label = label(window, plain.length);
+    // Each type has code of its own from here on.
+    match le64(window, WORDS + END - 8) >> 24 {
+        kind if kind == end(dns::A) => asked::<I, F, R, false>(frame, records, &plain, label),
+        kind if kind == end(dns::AAAA) => asked::<I, F, R, true>(frame, records, &plain, label),
+        _ => None,
+    }
+}
+
+#[inline(always)]
+fn asked<I: Quick, F: Frame, R: Records, const AAAA: bool>(
+    frame: &mut F,
+    records: &R,
+    plain: &Plain<I::Address>,
+    label: [u64; 2],
+) -> Option<Ending> {
+    let second = if plain.length > 8 {
+        name::fold(label[1])
+    } else {
+        0
+    };
+    let folded = [name::fold(label[0]), second];
+    let short = Short::new(records.ifindex(), plain.length, folded);
+    let control = records.control()?;
+    if control.index_shift == 0 {
+        return None;
+    }
+    // Begun before what follows, which it does not wait for: the memory of a large index is far away.
+    let looked = Looked::at(records, Short::first(short.hash(control), control))?;
+    let question = question::<AAAA>(label, plain.length);
+    if !plain.sum.plus(question).is_right() {
+        return None;
+    }
+    let arrival = Arrival::find(records, 0).ok()?;
+    if arrival.link.mode != LINK_NATIVE || plain.hardware == arrival.mac {
+        return None;
+    }
+    let source = I::near(arrival.link, plain.asker)?;
+    let record = match looked.find::<R, AAAA>(records, control, &short)? {
+        Found::Here(record) => record,
+        // RFC 4795 2.1.1: R22; the agent may know it.
+        Found::Foreign => return Some(arrival.pass(Outcome::LlmnrForeign)),
+    };
+    let answer = Answer {
+        source,
+        mac: arrival.mac,
+        record,
+    };
+    let sent = send::<I, F, R, AAAA>(frame, records, control, &arrival, plain, &answer);
+    Some(sent.unwrap_or_else(|ending| ending))
+}
+
+/// Gates, growth and the answer itself.
+#[inline(always)]
+fn send<I: Quick, F: Frame, R: Records, const AAAA: bool>(
+    frame: &mut F,
+    records: &R,
+    control: &Control,
+    arrival: &Arrival<'_>,
+    plain: &Plain<I::Address>,
+    answer: &Answer<I::Address>,
+) -> Result<Ending, Ending> {
+    let now = records.jiffies();
+    arrival.vouch_at(records, control, now)?;
+    arrival.admit_at(records, control, now, I::limited(plain.asker))?;
+    let growth = if AAAA {
+        dns::AAAA_RECORD
+    } else {
+        dns::A_RECORD
+    };
+    if !frame.grow_head(growth) {
+        return Err(arrival.pass(Outcome::NoRoom));
+    }
+    // The old frame is gone; it was long enough for every window, so all of them are there.
+    let _ = if AAAA {
+        I::write::<F, { dns::AAAA_RECORD }>(frame, plain.length, answer)
+    } else {
+        I::write::<F, { dns::A_RECORD }>(frame, plain.length, answer)
+    };
+    Ok(Ending::reply(Outcome::LlmnrAnswered, arrival.slot))
+}
+
+/// The label that ends before the last [`END`] bytes of a window, zeros behind it.
+#[inline(always)]
+fn label(window: &[u8; WORDS + END], length: usize) -> [u64; 2] {
+    let (low, high) = (le64(window, 0), le64(window, 8));
+    // What stands before the label is shifted out.
+    if length <= 8 {
+        return [high >> ((8 - length) * 8), 0];
+    }
+    let by = (WORDS - length) * 8;
+    [low >> by | high << (64 - by), high >> by]
+}
+
+/// Sum of a question that begins at an odd offset, without its length byte.
+#[inline(always)]
+fn question<const AAAA: bool>([first, second]: [u64; 2], length: usize) -> Sum {
+    // Each word less its upper half, and that half, which is the word modulo 0xffff.
+    let upper = (first >> 32) + (second >> 32);
+    let whole = first.wrapping_add(second).wrapping_sub(upper << 32);
+    let kind = if AAAA { dns::AAAA } else { dns::A };
+    let end = Sum::ZERO.le16(kind).le16(dns::IN);
+    Sum::words(whole)
+        .plus(Sum::words(upper))
+        .plus(end.moved(length % 2 == 1))
+        .moved(true)
+}
+
+/// What the index says of a name.
+enum Found {
+    /// It has one address of the type.
+    Here(Record),
+    /// The map does not hold it.
+    Foreign,
+}
+
+/// A bucket of the index.
+struct Looked<'r> {
+    place: u32,
+    bucket: &'r Bucket,
+    /// Generation of the first entry, read before the bucket.
+    generation: u32,
+}
+
+impl<'r> Looked<'r> {
+    #[inline(always)]
+    fn at<R: Records>(records: &'r R, place: u32) -> Option<Self> {
+        let bucket = records.bucket_of_names(place)?;
+        Some(Self {
+            place,
+            bucket,
+            generation: records.began(&bucket.entries[0]),
+        })
+    }
+
+    /// Looks a name up; `None` if the index does not say, or not enough.
+    #[inline(always)]
+    fn find<R: Records, const AAAA: bool>(
+        &self,
+        records: &R,
+        control: &Control,
+        short: &Short,
+    ) -> Option<Found> {
+        if let Some(place) = self.entry(records, short) {
+            return self.record::<R, AAAA>(records, place);
+        }
+        if self.generation & ELSEWHERE == 0 {
+            return Some(Found::Foreign);
+        }
+        let second = Looked::at(records, Short::second(short.hash(control), control))?;
+        if let Some(place) = second.entry(records, short) {
+            return second.record::<R, AAAA>(records, place);
+        }
+        (second.generation & ELSEWHERE == 0).then_some(Found::Foreign)
+    }
+
+    /// The place of a name in the bucket, and the generation as it was before the name was compared.
+    #[inline(always)]
+    fn entry<R: Records>(&self, records: &R, short: &Short) -> Option<(usize, u32)> {
+        let [first, second] = &self.bucket.entries;
+        if first.is(short) {
+            return Some((0, self.generation));
+        }
+        let generation = records.began(second);
+        second.is(short).then_some((1, generation))
+    }
+
+    /// The record of an entry, if nobody wrote the entry while it was read.
+    #[inline(always)]
+    fn record<R: Records, const AAAA: bool>(
+        &self,
+        records: &R,
+        (place, generation): (usize, u32),
+    ) -> Option<Found> {
+        let entry = &self.bucket.entries[place];
+        let ttl = u32::from_le_bytes(entry.ttl);
+        let record = if AAAA {
+            let aaaa = records.bucket_of_names6(self.place)?.aaaa[place];
+            Record { ttl, a: 0, aaaa }
+        } else {
+            let a = u32::from_le_bytes(entry.a);
+            Record {
+                ttl,
+                a,
+                aaaa: [0; 2],
+            }
+        };
+        let kind = if AAAA { ONE_AAAA } else { ONE_A };
+        let readable = generation & (kind | WRITING) == kind;
+        (readable && records.ended(entry) == generation).then_some(Found::Here(record))
+    }
+}
