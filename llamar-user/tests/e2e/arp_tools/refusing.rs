@@ -109,6 +109,14 @@ fn what_would_hurt_a_network_needs_force() {
             "we would be cut off",
         ),
         (
+            "request 10.7.0.2 -S 02:00:00:00:00:99",
+            "we would be cut off",
+        ),
+        (
+            "detect 10.7.0.9 -i 10.7.0.9",
+            "to ask for 10.7.0.9 as 10.7.0.9 tells everybody that it is here",
+        ),
+        (
             "announce 10.7.0.9 -s 03:00:00:00:00:01",
             "is a group of stations",
         ),
@@ -128,11 +136,12 @@ fn what_would_hurt_a_network_needs_force() {
         assert_refused(&scene, line, &[words, "--force"]);
     }
     assert_refused(&scene, "claim 10.7.0.9 --link-local", &["169.254.0.0/16"]);
-    assert_refused(
-        &scene,
+    for line in [
         "claim 169.254.7.9 --on-conflict keep",
-        &["has to be given up"],
-    );
+        "claim --link-local --on-conflict keep",
+    ] {
+        assert_refused(&scene, line, &["has to be given up"]);
+    }
     assert_eq!(arp_frames(&wire), [[0; 0]; 0], "nothing was sent");
     // With it they are sent.
     for line in [
@@ -145,6 +154,16 @@ fn what_would_hurt_a_network_needs_force() {
         assert!([0, 1].contains(&code), "{line}: {errors}");
         assert_eq!(arp_frames(&wire).len(), 1, "{line}");
     }
+}
+
+#[test]
+fn whoever_cannot_be_told_anything_is_no_reason_to_break_off() {
+    let scene = or_skip!(quiet_scene());
+    scene.host.ip(&format!("address add {HOST_V4}/24 dev eth0"));
+    let mut shell = scene.host.command("sh");
+    let command = format!("exec {LLAMAR} arp detect 10.7.0.77 -c 1 -w 0.01 2>/dev/full");
+    let status = shell.args(["-c", &command]).status().expect("start sh");
+    assert_eq!(status.code(), Some(1));
 }
 
 #[test]
