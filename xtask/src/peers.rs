@@ -100,7 +100,7 @@ const PEERS: &[Peer] = &[
 const COMPANIONS: &[&str] = &["libsystemd-shared"];
 
 /// Not brought where the machine has it: what it starts should not find libraries below `target/`.
-const PREFER_INSTALLED: &[&str] = &["ip"];
+const PREFER_INSTALLED: &[&str] = &["ip", "python3"];
 
 /// The directory with a wrapper for each peer; brings what is missing.
 pub fn ready(workspace: &Workspace) -> Result<PathBuf> {
@@ -142,6 +142,13 @@ fn unpack(apt: &Path, root: &Path) -> Result<()> {
             .chain(COMPANIONS)
             .map(|&name| name.to_owned())
             .collect();
+        // What `python3` is a link to, and its standard library.
+        let of_python = |name: &&String| {
+            ["python3.", "libpython3."]
+                .iter()
+                .any(|of| name.starts_with(of))
+        };
+        all.extend(closure.iter().filter(of_python).cloned());
         let libraries = apt::missing_libraries(&closure)?;
         all.extend(
             libraries
