@@ -95,7 +95,7 @@ fn frames_of_asking_are_what_they_should_be() {
         "detect 10.7.0.9 --ask -c 1 -w 0.01",
         "detect 10.7.0.9 -i 10.7.0.77 -c 1 -w 0.01",
         "request 169.254.7.9 -c 1 -w 0.01",
-        "request 10.7.0.9 -c 1 -w 0.01 --pad -t 02:00:00:00:00:12 -s 020000000011 -S 020000000013 -T 020000000014",
+        "request 10.7.0.9 -c 1 -w 0.01 --force --pad -t 02:00:00:00:00:12 -s 020000000011 -S 020000000013 -T 020000000014",
     ] {
         assert_eq!(arp(&scene.host, line).0, 1, "{line}");
     }
