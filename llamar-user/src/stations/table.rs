@@ -12,7 +12,7 @@ use crate::ether::MacAddr;
 
 /// Most addresses that are known: those of some networks of 4096 hosts, each with several, in a few MB.
 pub const STATIONS_MAX: usize = 32_768;
-/// One that comes to have more addresses than this within [`MANY_TIME`] has very many: a host has a handful, a server with
+/// One that comes to have more addresses than this within a day has very many: a host has a handful, a server with
 /// virtual ones dozens. Temporary addresses of IPv6 come one a day.
 pub const MANY_MIN: u32 = 32;
 /// The time within which it comes to have them.
