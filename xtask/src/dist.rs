@@ -1,11 +1,9 @@
 //! `cargo xtask dist`: what is to be installed, as a folder and as a tar archive of it.
 
-use std::fs;
-use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context as _, Result};
+use anyhow::Result;
 use clap::Args;
 
 use crate::build;
@@ -74,12 +72,12 @@ fn install(
     stamp::create_dir(&programs)?;
     stamp::create_dir(&documents)?;
     let program = programs.join("llamar");
-    copy(built, &program, 0o755)?;
+    copy(built, &program, "755")?;
     for document in DOCUMENTS {
         copy(
             &workspace.root().join(document),
             &documents.join(document),
-            0o644,
+            "644",
         )?;
     }
     if !options.no_links {
@@ -92,13 +90,11 @@ fn install(
     Ok(program)
 }
 
-/// Copies a file. A program that runs from the old file is not disturbed: the new one takes its name.
-fn copy(from: &Path, to: &Path, mode: u32) -> Result<()> {
-    let said = || format!("copy {} to {}", from.display(), to.display());
-    let new = to.with_extension("new");
-    fs::copy(from, &new).with_context(said)?;
-    fs::set_permissions(&new, fs::Permissions::from_mode(mode)).with_context(said)?;
-    fs::rename(&new, to).with_context(said)
+/// Copies a file. A program that runs from the old file is not disturbed: `install` puts a new one in its place.
+fn copy(from: &Path, to: &Path, mode: &str) -> Result<()> {
+    let mut install = Command::new("install");
+    install.args(["-m", mode]).arg(from).arg(to);
+    step::output(&mut install).map(drop)
 }
 
 /// Packs a folder, and gives the archive: the same bytes for the same files.
@@ -126,6 +122,9 @@ fn pack(home: &Path, name: &str) -> Result<PathBuf> {
 
 #[cfg(test)]
 mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt as _;
+
     use super::*;
 
     fn listed(archive: &Path) -> Vec<String> {
@@ -180,6 +179,6 @@ mod tests {
             let program = install(&workspace, &built, &prefix, &options).unwrap();
             assert_eq!(fs::read_to_string(&program).unwrap(), PROGRAM);
         }
-        assert!(!prefix.join("sbin/pyng").exists() && !prefix.join("sbin/llamar.new").exists());
+        assert!(!prefix.join("sbin/pyng").exists());
     }
 }

@@ -204,9 +204,9 @@ impl Setting<'_> {
     }
 }
 
-/// Tests at a time: three for each core, as most of the time they wait for a protocol's own pauses.
+/// Tests at a time: two for each core, as most of the time they wait for a protocol's own pauses.
 fn threads() -> usize {
-    3 * std::thread::available_parallelism().map_or(1, usize::from)
+    2 * std::thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// Arguments for cargo: all packages, unless a package is chosen.

@@ -5,6 +5,8 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::{Command, Output};
 
+use crate::support::net::run;
+
 /// The names that llamar takes over.
 const NAMES: [&str; 6] = ["arpsend", "busco", "eterm", "ndsend", "pyng", "pyngd"];
 
@@ -17,7 +19,9 @@ fn llamar(program: &Path, arguments: &[&str]) -> Output {
 fn installed() -> (tempfile::TempDir, std::path::PathBuf) {
     let folder = tempfile::tempdir().unwrap();
     let program = folder.path().join("llamar");
-    fs::copy(env!("CARGO_BIN_EXE_llamar"), &program).unwrap();
+    // Not by this process: what another test starts meanwhile would have the file open for writing, and none could be
+    // started from it.
+    run(Command::new("cp").args([env!("CARGO_BIN_EXE_llamar").as_ref(), program.as_path()]));
     (folder, program)
 }
 

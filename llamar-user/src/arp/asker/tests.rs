@@ -6,18 +6,10 @@ use llamar_common::wire::arp::{REPLY, REQUEST};
 use proptest::prelude::*;
 
 use super::*;
-use crate::arp::tests::bench::{Bench, millis, seconds};
+use crate::arp::tests::bench::{Bench, OWN, PEER, millis, seconds};
 use crate::arp::{Packet, Station};
 use crate::ether::{MacAddr, Tag};
 
-const OWN: Station = Station {
-    mac: MacAddr([2, 0, 0, 0, 0, 1]),
-    ip: Ipv4Addr::new(10, 0, 0, 1),
-};
-const PEER: Station = Station {
-    mac: MacAddr([2, 0, 0, 0, 0, 2]),
-    ip: Ipv4Addr::new(10, 0, 0, 2),
-};
 const OTHER: Station = Station {
     mac: MacAddr([2, 0, 0, 0, 0, 3]),
     ip: Ipv4Addr::new(10, 0, 0, 3),

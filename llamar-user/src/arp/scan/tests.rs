@@ -6,13 +6,8 @@ use llamar_common::wire::arp::REPLY;
 use proptest::prelude::*;
 
 use super::*;
-use crate::arp::tests::bench::{Bench, millis, seconds};
+use crate::arp::tests::bench::{Bench, OWN, millis, seconds};
 use crate::ether::Tag;
-
-const OWN: Station = Station {
-    mac: MacAddr([2, 0, 0, 0, 0, 1]),
-    ip: Ipv4Addr::new(10, 0, 0, 1),
-};
 
 fn spans(texts: &[&str]) -> Spans {
     Spans::new(texts.iter().map(|text| Span::parse(text, false).unwrap()))

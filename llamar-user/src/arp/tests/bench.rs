@@ -1,12 +1,24 @@
 //! An engine on a test bench: a clock that stands still until it is moved, and all that was sent and told.
 
+use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
-use super::{Arrival, Packet};
+use super::{Arrival, Packet, Station};
 use crate::ether::{Engine, MacAddr, Tag};
 
 /// Deadlines within one pause: more are an engine that turns in a circle.
 const DEADLINES_MAX: usize = 100_000;
+
+/// We.
+pub const OWN: Station = Station {
+    mac: MacAddr([2, 0, 0, 0, 0, 1]),
+    ip: Ipv4Addr::new(10, 0, 0, 1),
+};
+/// A neighbour.
+pub const PEER: Station = Station {
+    mac: MacAddr([2, 0, 0, 0, 0, 2]),
+    ip: Ipv4Addr::new(10, 0, 0, 2),
+};
 
 /// An engine, and what came of it, with the times since the start.
 pub struct Bench<E: Engine> {

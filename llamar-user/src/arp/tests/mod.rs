@@ -6,17 +6,12 @@ use std::time::Duration;
 use rand::SeedableRng as _;
 use rand::rngs::StdRng;
 
-use self::bench::{Bench, millis, seconds};
+use self::bench::{Bench, OWN, millis, seconds};
 use super::*;
-use crate::ether::{Engine, MacAddr};
+use crate::ether::Engine;
 
 pub(super) mod bench;
 mod captures;
-
-const OWN: Station = Station {
-    mac: MacAddr([2, 0, 0, 0, 0, 1]),
-    ip: Ipv4Addr::new(10, 0, 0, 1),
-};
 
 /// Each engine at work for this address, and whatever else there is.
 struct All {

@@ -166,16 +166,7 @@ fn an_address_that_is_withdrawn_comes_back_when_probes_find_it_free_after_a_quie
     assert_eq!(scene.outcomes(), [Defended, Withdrawn, Noted]);
     let said = scene.run(12_000);
     let kinds: Vec<_> = said.iter().map(|said| said.1).collect();
-    assert_eq!(
-        kinds,
-        [
-            ArpProbe,
-            ArpProbe,
-            ArpProbe,
-            ArpAnnouncement,
-            ArpAnnouncement
-        ]
-    );
+    assert_eq!(kinds, PROBED_AND_ANNOUNCED);
     assert!(said[0].0 >= 104_000 && said[0].0 <= 105_000, "{said:?}");
     assert_eq!(said[3].0 - said[2].0, 2_000);
     assert_eq!(
@@ -219,16 +210,7 @@ fn a_withdrawn_address_is_probed_for_when_the_link_comes_up() {
         assert_eq!(scene.withdrawn(), [A]);
     }
     let kinds: Vec<_> = scene.run(10_000).iter().map(|said| said.1).collect();
-    assert_eq!(
-        kinds,
-        [
-            ArpProbe,
-            ArpProbe,
-            ArpProbe,
-            ArpAnnouncement,
-            ArpAnnouncement
-        ]
-    );
+    assert_eq!(kinds, PROBED_AND_ANNOUNCED);
     assert_eq!(scene.withdrawn(), [A; 0]);
 }
 

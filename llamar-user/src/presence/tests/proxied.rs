@@ -6,7 +6,6 @@ use std::time::Duration;
 use super::scene::*;
 use crate::config::{OnAddressConflict, Presence};
 use crate::presence::Outcome::{Noted, Unannounced, Withdrawn};
-use crate::presence::Sent::{ArpAnnouncement, ArpProbe};
 use crate::presence::{Event, Heard, Origin, PROXIED_MAX, Wanted};
 
 fn proxied(presence: Presence, addresses: &[IpAddr]) -> Scene {
@@ -31,16 +30,7 @@ fn a_proxied_address_is_announced_after_three_probes_that_nobody_answers() {
         assert_eq!(start, []);
         let said = scene.run(60_000);
         let kinds: Vec<_> = said.iter().map(|said| said.1).collect();
-        assert_eq!(
-            kinds,
-            [
-                ArpProbe,
-                ArpProbe,
-                ArpProbe,
-                ArpAnnouncement,
-                ArpAnnouncement
-            ]
-        );
+        assert_eq!(kinds, PROBED_AND_ANNOUNCED);
         let pauses: Vec<_> = said.windows(2).map(|pair| pair[1].0 - pair[0].0).collect();
         assert!(said[0].0 <= 1_000, "{said:?}");
         assert!(

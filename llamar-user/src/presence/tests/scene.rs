@@ -15,6 +15,14 @@ use crate::ether::{Frame, MacAddr};
 use crate::ndp::{self, Advertisement, Message, Solicitation};
 use crate::presence::{Engine, Event, Heard, Origin, Outcome, Sent, Wanted};
 
+/// What is sent for an address that was not ours and is free.
+pub const PROBED_AND_ANNOUNCED: [Sent; 5] = [
+    Sent::ArpProbe,
+    Sent::ArpProbe,
+    Sent::ArpProbe,
+    Sent::ArpAnnouncement,
+    Sent::ArpAnnouncement,
+];
 pub const KEY: LinkKey = LinkKey::new(2, 0);
 pub const MAC: MacAddr = MacAddr([2, 0, 0, 0, 0, 1]);
 /// Another interface of this host.

@@ -9,7 +9,7 @@ use crate::support::scene::{HOST_MAC, HOST_V4, PEER_V4, Path, Scene};
 use crate::support::wait_until;
 use crate::support::wire::Wire;
 
-use super::{ALL, Arpsend, arp_frames, assert_dissected, packets, quiet_scene};
+use super::{ALL, Arpsend, add_unfit, arp_frames, assert_dissected, packets, quiet_scene};
 
 /// What the document shows of `arpsend -D -e 172.28.128.2 enp0s8 -v`, less the prefix of each line.
 const DOCUMENT: &str = include_str!("../../../src/cli/arpsend/seed.txt");
@@ -202,11 +202,7 @@ fn unfit_interfaces_and_addresses_are_told_as_they_were() {
     let net = or_skip!(Net::new());
     let scene = or_skip!(Scene::bare_in(&net, Path::Userspace));
     let host = &scene.host;
-    host.ip("link add off type veth peer name other");
-    host.ip("link add mute type veth peer name deaf");
-    host.ip("link set mute arp off up");
-    host.ip("link set deaf up");
-    host.wait_for_carrier("mute");
+    add_unfit(host);
     let arpsend = Arpsend::new();
     for (interface, line) in [
         ("nosuch", "unknown iface nosuch : No such device"),

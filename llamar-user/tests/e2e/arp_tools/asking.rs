@@ -12,7 +12,10 @@ use crate::support::scene::{
     HOST_LOCAL_V4, HOST_MAC, HOST_V4, PEER_LOCAL_V4, PEER_MAC, PEER_V4, Path, Scene,
 };
 
-use super::{ALL, NOBODY, ZERO, arp, arp_frames, assert_dissected, packets, quiet_scene, start};
+use super::{
+    ALL, NOBODY, ZERO, addressed_scene, arp, arp_frames, assert_dissected, packets, quiet_scene,
+    start,
+};
 
 /// The round-trip time at the end of a line like `10.7.0.2 is at 02:00:00:00:00:02  0.123 ms`.
 #[track_caller]
@@ -84,11 +87,7 @@ fn holder_is_detected_without_telling_an_address() {
 // RFC 5227 2.1.1: C16
 #[test]
 fn frames_of_asking_are_what_they_should_be() {
-    let scene = or_skip!(quiet_scene());
-    scene.host.ip(&format!("address add {HOST_V4}/24 dev eth0"));
-    scene
-        .host
-        .ip(&format!("address add {HOST_LOCAL_V4}/16 dev eth0"));
+    let scene = or_skip!(addressed_scene());
     let wire = scene.wire();
     for line in [
         "detect 10.7.0.9 -c 2 -w 0.01",

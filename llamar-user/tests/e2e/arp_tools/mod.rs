@@ -11,7 +11,7 @@ use crate::support::net::Namespace;
 use crate::support::peers::Peer;
 use crate::support::process::Process;
 use crate::support::reply::Arp;
-use crate::support::scene::{Path, Scene};
+use crate::support::scene::{HOST_LOCAL_V4, HOST_V4, Path, Scene};
 use crate::support::tshark;
 use crate::support::wire::Wire;
 
@@ -92,6 +92,26 @@ fn quiet_scene() -> Option<Scene> {
         namespace.set("net/ipv6/conf/eth0/disable_ipv6", "1");
     }
     Some(scene)
+}
+
+/// The same, our side with a routable and a link-local address.
+fn addressed_scene() -> Option<Scene> {
+    let scene = quiet_scene()?;
+    let addresses = [(HOST_V4, 24), (HOST_LOCAL_V4, 16)];
+    for (address, length) in addresses {
+        let line = format!("address add {address}/{length} dev eth0");
+        scene.host.ip(&line);
+    }
+    Some(scene)
+}
+
+/// Adds interfaces by which nothing can be asked: `off` is down, `mute` does not use ARP.
+fn add_unfit(host: &Namespace) {
+    host.ip("link add off type veth peer name other");
+    host.ip("link add mute type veth peer name deaf");
+    host.ip("link set mute arp off up");
+    host.ip("link set deaf up");
+    host.wait_for_carrier("mute");
 }
 
 /// The frames of ARP that have arrived, as they came.

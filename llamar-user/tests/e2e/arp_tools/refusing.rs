@@ -4,7 +4,7 @@ use crate::support::agent::{LLAMAR, finish};
 use crate::support::net::Net;
 use crate::support::scene::{HOST_V4, Path, Scene};
 
-use super::{Arpsend, arp, arp_frames, quiet_scene, said};
+use super::{Arpsend, add_unfit, arp, arp_frames, quiet_scene, said};
 
 /// Asserts that a command ends with 2, prints nothing, and says all of these words.
 #[track_caller]
@@ -171,11 +171,7 @@ fn unfit_interfaces_are_told_with_what_to_do() {
     let net = or_skip!(Net::new());
     let scene = or_skip!(Scene::bare_in(&net, Path::Userspace));
     let host = &scene.host;
-    host.ip("link add off type veth peer name other");
-    host.ip("link add mute type veth peer name deaf");
-    host.ip("link set mute arp off up");
-    host.ip("link set deaf up");
-    host.wait_for_carrier("mute");
+    add_unfit(host);
     for (line, words) in [
         (
             "detect 10.7.0.2 -I eth9",

@@ -10,7 +10,10 @@ use crate::support::reply::Arp;
 use crate::support::scene::{HOST_LOCAL_V4, HOST_MAC, HOST_V4, PEER_MAC, PEER_V4, Path, Scene};
 use crate::support::wait_until;
 
-use super::{ALL, NOBODY, ZERO, arp, arp_frames, assert_dissected, packets, quiet_scene, start};
+use super::{
+    ALL, NOBODY, ZERO, addressed_scene, arp, arp_frames, assert_dissected, packets, quiet_scene,
+    start,
+};
 
 /// An address that moved here.
 const MOVED: Ipv4Addr = Ipv4Addr::new(10, 7, 0, 9);
@@ -37,11 +40,7 @@ fn gratuitous_reply(address: Ipv4Addr) -> Arp {
 // RFC 5227 2.3: C9
 #[test]
 fn frames_of_telling_are_what_they_should_be() {
-    let scene = or_skip!(quiet_scene());
-    scene.host.ip(&format!("address add {HOST_V4}/24 dev eth0"));
-    scene
-        .host
-        .ip(&format!("address add {HOST_LOCAL_V4}/16 dev eth0"));
+    let scene = or_skip!(addressed_scene());
     let wire = scene.wire();
     for (line, expected, lengths) in [
         (

@@ -3,7 +3,7 @@
 use rand::SeedableRng as _;
 
 use super::*;
-use crate::arp::tests::bench::{Bench, millis, seconds};
+use crate::arp::tests::bench::{Bench, OWN, PEER, millis, seconds};
 
 mod alone;
 mod conflicts;
@@ -11,14 +11,6 @@ mod link;
 mod properties;
 mod races;
 
-const OWN: Station = Station {
-    mac: MacAddr([2, 0, 0, 0, 0, 1]),
-    ip: Ipv4Addr::new(10, 0, 0, 1),
-};
-const PEER: Station = Station {
-    mac: MacAddr([2, 0, 0, 0, 0, 2]),
-    ip: Ipv4Addr::new(10, 0, 0, 2),
-};
 /// Somebody else with our address.
 const RIVAL: Station = Station {
     mac: MacAddr([2, 0, 0, 0, 0, 9]),
