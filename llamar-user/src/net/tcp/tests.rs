@@ -524,8 +524,13 @@ fn a_port_that_is_held_is_told_once_with_its_holder_and_had_when_it_is_free() {
             drop(other);
             assert!(listeners.follow(&devices, false).is_empty());
             assert!(listeners.sockets.values().any(Option::is_none));
-            assert!(listeners.follow(&devices, true).is_empty());
-            assert!(listeners.sockets.values().all(Option::is_some));
+            // As above: what other tests start may hold the port a moment longer.
+            let begin = Instant::now();
+            while !listeners.sockets.values().all(Option::is_some) {
+                assert!(begin.elapsed() < SOON, "the port stays held");
+                assert!(listeners.follow(&devices, true).is_empty());
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
         });
     }
 }
