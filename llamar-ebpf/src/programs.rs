@@ -13,7 +13,7 @@ use aya_ebpf::programs::XdpContext;
 use llamar_common::respond::{Kind, Verdict, quick_arp, quick4, quick6, thorough};
 
 use crate::frame::XdpFrame;
-use crate::maps::{CONTROL, KernelRecords, count};
+use crate::maps::{KernelRecords, control, count};
 
 /// Answers what it can and drops what the limiter keeps from an answer; passes everything else untouched.
 #[xdp]
@@ -66,7 +66,7 @@ fn llmnr6(context: *mut xdp_md) -> u32 {
     verdict.map_or(UNDECIDED, |verdict| done(&context, verdict))
 }
 
-#[inline(never)]
+#[inline(always)]
 fn arp(context: *mut xdp_md) -> u32 {
     let context = XdpContext::new(context);
     let (mut frame, records) = seen(&context);
@@ -116,12 +116,11 @@ fn done(context: &XdpContext, verdict: Verdict) -> u32 {
 /// The agent's heartbeat: stamps the control map with the kernel's clocks. Run by test-run, attached nowhere.
 #[xdp]
 pub fn llamar_beat(_context: XdpContext) -> u32 {
-    if let Some(control) = CONTROL.get_ptr_mut(0) {
-        // SAFETY: an array's element lives as long as its map, and agents that share a map hold a lock.
-        unsafe {
-            (*control).beat = bpf_jiffies64();
-            (*control).beat_ns = bpf_ktime_get_ns();
-        }
+    let control = control();
+    // SAFETY: the value lives as long as its map, and agents that share a map hold a lock.
+    unsafe {
+        (*control).beat = bpf_jiffies64();
+        (*control).beat_ns = bpf_ktime_get_ns();
     }
     XDP_PASS
 }

@@ -149,7 +149,7 @@ plain! {
     Limit = 16,
     Link = 1016,
     Sender = 24,
-    Control = 112,
+    Control = 104,
     Entry = 32,
     Bucket = 64,
     Bucket6 = 32,

@@ -11,7 +11,7 @@ use crate::abi::{Control, Link, LinkKey, NO_LINK, Outcome};
 use crate::frame::Frame;
 use crate::limit::{self, Source};
 use crate::records::{Records, World};
-use crate::wire::{be16, ethernet, le16, le48, le64, put, put48};
+use crate::wire::{be16, ethernet, le48, le64, put, put48};
 
 pub use self::arp::sender_slot;
 
@@ -125,7 +125,7 @@ impl Kind {
         };
         // The upper bytes of a word whose lower ones belong to the source: shorter to write than to cut off.
         let destination = le64(header, ethernet::DESTINATION) << 16;
-        match u16::from_be(le16(header, ethernet::ETHER_TYPE)) {
+        match be16(header, ethernet::ETHER_TYPE) {
             ethernet::IPV4 if destination == GROUP_V4 << 16 => Self::Llmnr4,
             ethernet::IPV6 if destination == GROUP_V6 << 16 => Self::Llmnr6,
             ethernet::IPV4 if destination == MDNS_V4 << 16 => Self::Rest,
@@ -270,7 +270,10 @@ impl<'a> Arrival<'a> {
         Ok(Self {
             slot,
             key: records.key(link, vlan),
-            mac: le48(&link.mac, 0),
+            mac: match vlan {
+                0 => link.station(),
+                _ => le48(&link.mac, 0),
+            },
             generation,
             link,
         })
