@@ -91,7 +91,7 @@ pub fn control() -> *mut Control {
 #[inline(always)]
 pub fn count(slot: u32, outcome: Outcome) {
     if let Some(counters) = COUNTERS.get_ptr_mut(slot) {
-        let place = (XdpFrame::opaque(outcome as u64) as usize) & (OUTCOME_PLACES - 1);
+        let place = outcome as usize & (OUTCOME_PLACES - 1);
         // SAFETY: the element is this CPU's own, and the mask keeps the place in the array.
         unsafe { (*counters).frames[place] += 1 };
     }

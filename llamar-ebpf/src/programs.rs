@@ -103,14 +103,13 @@ fn done(context: &XdpContext, verdict: Verdict) -> u32 {
     }
     #[cfg(not(feature = "trace"))]
     let _ = context;
-    if let Some(outcome) = verdict.outcome {
-        count(verdict.slot, outcome);
+    // Answers apart, so that what is counted of them is no variable.
+    if verdict.reply {
+        verdict.outcome.into_iter().for_each(|outcome| count(verdict.slot, outcome));
+        return XDP_TX;
     }
-    match (verdict.reply, verdict.drop) {
-        (true, _) => XDP_TX,
-        (_, true) => XDP_DROP,
-        _ => XDP_PASS,
-    }
+    verdict.outcome.into_iter().for_each(|outcome| count(verdict.slot, outcome));
+    if verdict.drop { XDP_DROP } else { XDP_PASS }
 }
 
 /// The agent's heartbeat: stamps the control map with the kernel's clocks. Run by test-run, attached nowhere.

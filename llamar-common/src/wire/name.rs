@@ -15,9 +15,10 @@ pub const fn fold(word: u64) -> u64 {
 /// Whether folding may change the bytes of two words: whether one of them is from '@' to '_', or such a byte with the
 /// top bit set.
 #[inline(always)]
-pub const fn may_fold([first, second]: [u64; 2]) -> bool {
-    // The bit 0x40, and not 0x20 below it.
-    (first & !(first << 1) | second & !(second << 1)) & 0x4040_4040_4040_4040 != 0
+pub fn may_fold([first, second]: [u64; 2]) -> bool {
+    // The bit 0x40, and not 0x20 below it: what a word has more than its bits moved to the next place.
+    let more = |word: u64| (word | word << 1) ^ word << 1;
+    (more(first) | more(second)) & 0x4040_4040_4040_4040 != 0
 }
 
 #[cfg(test)]

@@ -70,8 +70,6 @@ pub(in crate::respond) fn respond<I: Quick, F: Frame, R: Records>(
     if R::WORLD != World::Kernel {
         return None;
     }
-    // First of all, as little has to be kept over a call yet.
-    let now = records.jiffies();
     let plain = I::plain(frame)?;
     let window = frame.last_at::<{ WORDS + END }>(I::LABEL + plain.length - WORDS)?;
     let label = label(window, plain.length);
@@ -80,8 +78,8 @@ pub(in crate::respond) fn respond<I: Quick, F: Frame, R: Records>(
     }
     // Each type has code of its own from here on.
     match le32(window, WORDS + 1) {
-        A_IN => asked::<I, F, R, false>(frame, records, &plain, label, now),
-        AAAA_IN => asked::<I, F, R, true>(frame, records, &plain, label, now),
+        A_IN => asked::<I, F, R, false>(frame, records, &plain, label),
+        AAAA_IN => asked::<I, F, R, true>(frame, records, &plain, label),
         _ => None,
     }
 }
@@ -92,7 +90,6 @@ fn asked<I: Quick, F: Frame, R: Records, const AAAA: bool>(
     records: &R,
     plain: &Plain<I::Address>,
     label: [u64; 2],
-    now: u64,
 ) -> Option<Ending> {
     let short = Short::new(records.ifindex(), plain.length, folded(label));
     let control = records.control()?;
@@ -120,7 +117,7 @@ fn asked<I: Quick, F: Frame, R: Records, const AAAA: bool>(
         mac: arrival.mac,
         record,
     };
-    let sent = send::<I, F, R, AAAA>(frame, records, control, now, &arrival, plain, &answer);
+    let sent = send::<I, F, R, AAAA>(frame, records, control, &arrival, plain, &answer);
     Some(sent.unwrap_or_else(|ending| ending))
 }
 
@@ -130,11 +127,11 @@ fn send<I: Quick, F: Frame, R: Records, const AAAA: bool>(
     frame: &mut F,
     records: &R,
     control: &Control,
-    now: u64,
     arrival: &Arrival<'_>,
     plain: &Plain<I::Address>,
     answer: &Answer<I::Address>,
 ) -> Result<Ending, Ending> {
+    let now = records.jiffies();
     arrival.vouch_at(records, control, now)?;
     arrival.admit_at(records, control, now, I::limited(plain.asker))?;
     let growth = if AAAA {
