@@ -105,10 +105,16 @@ fn done(context: &XdpContext, verdict: Verdict) -> u32 {
     let _ = context;
     // Answers apart, so that what is counted of them is no variable.
     if verdict.reply {
-        verdict.outcome.into_iter().for_each(|outcome| count(verdict.slot, outcome));
+        verdict
+            .outcome
+            .into_iter()
+            .for_each(|outcome| count(verdict.slot, outcome));
         return XDP_TX;
     }
-    verdict.outcome.into_iter().for_each(|outcome| count(verdict.slot, outcome));
+    verdict
+        .outcome
+        .into_iter()
+        .for_each(|outcome| count(verdict.slot, outcome));
     if verdict.drop { XDP_DROP } else { XDP_PASS }
 }
 

@@ -7,9 +7,11 @@
 mod attach;
 mod beat;
 mod bpf;
+mod cells;
 mod diff;
 mod error;
 mod feed;
+mod globals;
 mod index;
 mod instance;
 mod names;
@@ -51,6 +53,7 @@ use attach::Programs;
 use bpf::{Access, XdpLink};
 use diff::Table as _;
 use feed::Feed;
+use globals::Globals;
 use pins::{Found, Pins, remove_file};
 use table::Maps;
 
@@ -353,8 +356,10 @@ fn capacity(
 }
 
 fn load(pins: &Pins, capacity: u32, object: &[u8]) -> Result<aya::Ebpf, DatapathError> {
+    let globals = Globals::prepare(pins)?;
     let paths = map::ALL.map(|name| (name, pins.map(name)));
     let mut loader = EbpfLoader::new();
+    globals.hand_over(&mut loader);
     loader.map_max_entries(map::NAMES, capacity);
     for name in [map::INDEX, map::INDEX6] {
         loader.map_max_entries(name, index::buckets_for(capacity));
