@@ -133,7 +133,7 @@ impl Kind {
         let to = |llmnr: u64, mdns: u64, kind| {
             if destination == llmnr << 16 {
                 kind
-            } else if destination == mdns << 16 {
+            } else if F::opaque(destination) == mdns << 16 {
                 Self::Rest
             } else {
                 Self::Other

@@ -1,5 +1,7 @@
 //! The program and its maps in the kernel, run on single frames.
 
+use std::cell::Cell;
+
 use aya::maps::{Array, HashMap, Map, MapData, PerCpuArray};
 use aya::programs::{ProgramError, ProgramInfo, TestRun, TestRunOptions, TestRunResult, Xdp};
 use aya::{Ebpf, EbpfLoader};
@@ -32,6 +34,8 @@ pub struct Kernel {
     index6: Array<MapData, [u8; 32]>,
     arp: HashMap<MapData, [u8; 12], [u8; 8]>,
     links: Array<MapData, Links>,
+    /// What is in `links`, which is much for a stack.
+    held: Box<Links>,
     senders: Array<MapData, Senders>,
     buckets: Array<MapData, Buckets>,
     control: Array<MapData, [u8; size_of::<Control>()]>,
@@ -58,6 +62,7 @@ impl Kernel {
             index6: typed(take(map::INDEX6)),
             arp: typed(take(map::ARP)),
             links: typed(take(section(map::LINKS))),
+            held: boxed([0; size_of::<abi::Link>()]),
             senders: typed(take(section(map::SENDERS))),
             buckets: typed(take(section(map::BUCKETS))),
             control: typed(take(section(map::CONTROL))),
@@ -103,18 +108,18 @@ impl Kernel {
         for (slot, link) in &tables.links {
             self.link(*slot, link);
         }
-        let senders = std::array::from_fn(|slot| raw(&tables.senders[slot].get()));
-        self.senders.set(0, senders, 0).expect("set the senders");
-        let buckets = std::array::from_fn(|place| tables.buckets[place].get());
-        self.buckets.set(0, buckets, 0).expect("set the buckets");
+        let senders = tables.senders.iter();
+        let senders: Box<Senders> = collected(senders.map(|sender| raw(&sender.get())));
+        self.senders.set(0, &*senders, 0).expect("set the senders");
+        let buckets: Box<Buckets> = collected(tables.buckets.iter().map(Cell::get));
+        self.buckets.set(0, &*buckets, 0).expect("set the buckets");
         self.control(tables.control);
     }
 
     /// Sets the entry of a link.
     pub fn link(&mut self, slot: u32, link: &abi::Link) {
-        let mut links = self.links.get(&0, 0).expect("the links");
-        links[slot as usize] = raw(link);
-        self.links.set(0, links, 0).expect("set the links");
+        self.held[slot as usize] = raw(link);
+        self.links.set(0, &*self.held, 0).expect("set the links");
     }
 
     /// Sets what gates the answers.
@@ -192,6 +197,15 @@ impl Kernel {
         let senders = self.senders.get(&0, 0).expect("the senders");
         senders.iter().map(|bytes| plain(bytes)).collect()
     }
+}
+
+fn boxed<T: Clone, const N: usize>(value: T) -> Box<[T; N]> {
+    collected(std::iter::repeat_n(value, N))
+}
+
+fn collected<T, const N: usize>(values: impl Iterator<Item = T>) -> Box<[T; N]> {
+    let values: Box<[T]> = values.collect();
+    values.try_into().ok().expect("as many as there are places")
 }
 
 /// The section under whose name aya has a map that is a global.
