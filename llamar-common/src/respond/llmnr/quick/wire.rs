@@ -42,8 +42,7 @@ impl Record {
         if GROWTH == dns::A_RECORD {
             head.number(dns::A).number(4).le32(self.a)
         } else {
-            let [first, second] = self.aaaa;
-            head.number(dns::AAAA).number(16).le64(first).le64(second)
+            head.number(dns::AAAA).number(16).le128(self.aaaa)
         }
     }
 }
@@ -364,8 +363,8 @@ impl Quick for V6 {
         put(head, IP + v6::DESTINATION, asker.0.to_le_bytes());
         put(head, IP + v6::DESTINATION + 8, asker.1.to_le_bytes());
         let group = halves(v6::LLMNR);
-        let instead = Sum::ZERO.le64(source.0).le64(source.1);
-        let instead = instead.le64(!group.0).le64(!group.1);
+        let instead = Sum::ZERO.le128([source.0, source.1]);
+        let instead = instead.le128([!group.0, !group.1]);
         put_datagram::<_, GROWTH>(head, UDP6, length, instead, answer);
         put_end::<F, _, GROWTH>(frame, Self::LABEL, length, answer)
     }
