@@ -12,13 +12,15 @@ pub const fn fold(word: u64) -> u64 {
     word | (upper >> 2)
 }
 
-/// Whether folding may change the bytes of two words: whether one of them is from '@' to '_', or such a byte with the
-/// top bit set.
+/// The same in fewer steps for what has nothing from '@' to '_' in it, as most names have not.
 #[inline(always)]
-pub fn may_fold([first, second]: [u64; 2]) -> bool {
-    // The bit 0x40, and not 0x20 below it: what a word has more than its bits moved to the next place.
-    let more = |word: u64| (word | word << 1) ^ word << 1;
-    (more(first) | more(second)) & 0x4040_4040_4040_4040 != 0
+pub const fn fold_if_upper(word: u64) -> u64 {
+    // The bit 0x40, and not 0x20 below it.
+    if word & !(word << 1) & 0x4040_4040_4040_4040 == 0 {
+        word
+    } else {
+        fold(word)
+    }
 }
 
 #[cfg(test)]
@@ -35,7 +37,7 @@ mod tests {
                     let expected = bytes.map(|byte| byte.to_ascii_lowercase());
                     let word = u64::from_le_bytes(bytes);
                     assert_eq!(fold(word).to_le_bytes(), expected);
-                    assert!(fold(word) == word || may_fold([word, 0]) && may_fold([0, word]));
+                    assert_eq!(fold_if_upper(word), fold(word));
                 }
             }
         }

@@ -79,14 +79,14 @@ pub(in crate::respond) fn respond<I: Quick, F: Frame, R: Records>(
     }
     let plain = I::plain(frame)?;
     let window = frame.last_at::<{ WORDS + END }>(I::LABEL + plain.length - WORDS)?;
-    let label = label(window, plain.length);
+    let label = Label::read(window, plain.length);
     if window[WORDS] != 0 {
         return None;
     }
     // Each type has code of its own from here on.
     match le32(window, WORDS + 1) {
-        A_IN => asked::<I, F, R, false>(frame, records, &plain, label),
-        AAAA_IN => asked::<I, F, R, true>(frame, records, &plain, label),
+        A_IN => asked::<I, F, R, false>(frame, records, &plain, &label),
+        AAAA_IN => asked::<I, F, R, true>(frame, records, &plain, &label),
         _ => None,
     }
 }
@@ -96,13 +96,13 @@ fn asked<I: Quick, F: Frame, R: Records, const AAAA: bool>(
     frame: &mut F,
     records: &R,
     plain: &Plain<I::Address>,
-    label: [u64; 2],
+    label: &Label,
 ) -> Option<Ending> {
-    let question = question::<AAAA>(label, plain.length);
+    let question = label.question::<AAAA>(plain.length);
     if !plain.sum.plus(question).is_right() {
         return None;
     }
-    let short = Short::new(records.ifindex(), plain.length, folded(label));
+    let short = Short::new(records.ifindex(), plain.length, label.folded);
     let control = records.control()?;
     if control.index_shift == 0 {
         return None;
@@ -156,37 +156,42 @@ fn send<I: Quick, F: Frame, const AAAA: bool>(
     Ok(Ending::reply(Outcome::LlmnrAnswered, arrival.slot))
 }
 
-/// The label that ends before the last [`END`] bytes of a window, zeros behind it.
-#[inline(always)]
-fn label(window: &[u8; WORDS + END], length: usize) -> [u64; 2] {
-    let (low, high) = (le64(window, 0), le64(window, 8));
-    // What stands before the label is shifted out.
-    if length <= 8 {
-        return [high >> ((8 - length) * 8), 0];
-    }
-    let by = (WORDS - length) * 8;
-    [low >> by | high << (64 - by), high >> by]
+/// A label of up to [`SHORT`] bytes.
+struct Label {
+    /// In lower case, zeros behind it.
+    folded: [u64; 2],
+    /// Its sum as it was asked for, if it began at an even offset.
+    sum: Sum,
 }
 
-/// The label in lower case, as most names are asked for.
-#[inline(always)]
-fn folded(label: [u64; 2]) -> [u64; 2] {
-    if name::may_fold(label) {
-        label.map(name::fold)
-    } else {
-        label
+impl Label {
+    /// The label that ends before the last [`END`] bytes of a window.
+    #[inline(always)]
+    fn read(window: &[u8; WORDS + END], length: usize) -> Self {
+        let (low, high) = (le64(window, 0), le64(window, 8));
+        // What stands before the label is shifted out.
+        if length <= 8 {
+            let word = high >> ((8 - length) * 8);
+            return Self {
+                folded: [name::fold_if_upper(word), 0],
+                sum: Sum::ZERO.le64(word),
+            };
+        }
+        let by = (WORDS - length) * 8;
+        let words = [low >> by | high << (64 - by), high >> by];
+        Self {
+            folded: words.map(name::fold_if_upper),
+            sum: Sum::ZERO.le128(words),
+        }
     }
-}
 
-/// Sum of a question that begins at an odd offset, without its length byte.
-#[inline(always)]
-fn question<const AAAA: bool>(label: [u64; 2], length: usize) -> Sum {
-    let kind = if AAAA { dns::AAAA } else { dns::A };
-    let end = Sum::ZERO.le16(kind).le16(dns::IN);
-    Sum::ZERO
-        .le128(label)
-        .plus(end.moved(length % 2 == 1))
-        .moved(true)
+    /// Sum of the question, which begins at an odd offset, without its length byte.
+    #[inline(always)]
+    fn question<const AAAA: bool>(&self, length: usize) -> Sum {
+        let kind = if AAAA { dns::AAAA } else { dns::A };
+        let end = Sum::ZERO.le16(kind).le16(dns::IN);
+        self.sum.plus(end.moved(length % 2 == 1)).moved(true)
+    }
 }
 
 /// What the index says of a name.
