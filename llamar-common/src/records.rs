@@ -3,8 +3,8 @@
 use core::cell::Cell;
 
 use crate::abi::{
-    ArpHost, ArpKey, Bucket, Bucket6, Control, GENERATION, Host, Link, LinkKey, NameKey,
-    Sender, Slot,
+    ArpHost, ArpKey, Bucket, Bucket6, Control, GENERATION, Host, Link, LinkKey, NameKey, Sender,
+    Slot,
 };
 use crate::limit::{Source, bucket};
 

@@ -11,9 +11,9 @@ use aya_ebpf::btf_maps::{Array, HashMap, PerCpuArray};
 use aya_ebpf::helpers::bpf_jiffies64;
 use aya_ebpf::macros::btf_map;
 use llamar_common::abi::{
-    ARP_MAX, ArpHost, ArpKey, BUCKETS_MAX, Bucket, Bucket6, COUNTERS_MAX, Control, Counters,
-    Host, LINK_PROBES, LINKS_MAX, Link, LinkKey, NAMES_MAX_DEFAULT, NameKey, OUTCOME_PLACES,
-    Outcome, SENDERS_MAX, Sender, Slot, link_slot,
+    ARP_MAX, ArpHost, ArpKey, BUCKETS_MAX, Bucket, Bucket6, COUNTERS_MAX, Control, Counters, Host,
+    LINK_PROBES, LINKS_MAX, Link, LinkKey, NAMES_MAX_DEFAULT, NameKey, OUTCOME_PLACES, Outcome,
+    SENDERS_MAX, Sender, Slot, link_slot,
 };
 use llamar_common::frame::Frame;
 use llamar_common::limit::{Source, bucket};

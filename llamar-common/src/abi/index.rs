@@ -16,6 +16,8 @@ pub const SHORT: usize = 15;
 pub const SLOTS: usize = 4;
 /// Seeds of the index's hash.
 pub const INDEX_SEEDS: usize = 4;
+/// Interfaces whose names the index may hold: those with a smaller index.
+pub const INDEX_INTERFACES: u32 = 1 << 15;
 /// How many TTLs the entries may have.
 pub const INDEX_TTLS: usize = 4;
 
@@ -28,6 +30,8 @@ pub const TAG: u64 = 0x0007_ffff << 32;
 pub const ONE_A: u64 = 1 << 51;
 /// [`Slot::word`]: the host has exactly one IPv6 address, and it is in the second array.
 pub const ONE_AAAA: u64 = 1 << 52;
+/// [`Slot::word`]: what of the host is here; with neither the map has to be asked.
+pub const KINDS: u64 = ONE_A | ONE_AAAA;
 /// [`Slot::word`]: where the TTL is in [`Control::index_ttls`].
 pub const TTL_SHIFT: u32 = 53;
 /// [`Slot::word`] of the first slot of a bucket: a name that was to be in the bucket found no room.
@@ -35,8 +39,8 @@ pub const ELSEWHERE: u64 = 1 << 55;
 /// [`Slot::word`]: what is added to it when the slot has been written.
 pub const GENERATION: u64 = 1 << 56;
 
-/// Interfaces whose names the index may hold: those with a smaller index.
-const INTERFACES: u32 = 1 << 15;
+/// Place of the length in a tag.
+const LENGTH: u32 = 47;
 
 /// A name in the index, or one half of it. With neither [`ONE_A`] nor [`ONE_AAAA`] it only says that the map holds the
 /// name.
@@ -75,17 +79,17 @@ pub struct Short {
 }
 
 impl Short {
-    /// A label of 1 to [`SHORT`] bytes in words, on an interface.
+    /// A label of 1 to [`SHORT`] bytes in words, on an interface below [`INDEX_INTERFACES`].
     #[inline(always)]
     pub const fn new(ifindex: u32, length: usize, label: [u64; 2]) -> Self {
-        let tag = (ifindex as u64) << 32 | (length as u64 - 1) << 47;
+        let tag = (ifindex as u64) << 32 | (length as u64 - 1) << LENGTH;
         Self { tag, label }
     }
 
     /// The name of a key; `None` if it is not one for the index.
     pub fn of(key: &NameKey) -> Option<Self> {
         let length = key.length as usize;
-        if key.vlan != 0 || key.ifindex >= INTERFACES || length == 0 || length > SHORT {
+        if key.vlan != 0 || key.ifindex >= INDEX_INTERFACES || length == 0 || length > SHORT {
             return None;
         }
         let mut label = [0; 2];
@@ -98,14 +102,14 @@ impl Short {
     /// Whether it takes two slots.
     #[inline(always)]
     pub const fn is_long(&self) -> bool {
-        self.tag >> 50 != 0
+        is_long(self.tag)
     }
 
     /// The key in the map.
     pub fn key(&self) -> NameKey {
         let [first, second] = self.label;
-        let link = LinkKey::new((self.tag >> 32) as u32 & (INTERFACES - 1), 0);
-        let length = (self.tag >> 47) as usize + 1;
+        let link = LinkKey::new((self.tag >> 32) as u32 & (INDEX_INTERFACES - 1), 0);
+        let length = (self.tag >> LENGTH) as usize + 1;
         NameKey::from_words(link, length, [first, second, 0, 0, 0, 0, 0, 0])
     }
 
@@ -136,6 +140,12 @@ impl Short {
             control,
         )
     }
+}
+
+/// Whether a slot with this word has the first half of a name of two slots.
+#[inline(always)]
+pub const fn is_long(word: u64) -> bool {
+    word & TAG >= 8 << LENGTH
 }
 
 /// The slot for a hash: its upper half as a fraction of the slots that are used.

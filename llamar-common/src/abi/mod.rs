@@ -19,8 +19,8 @@ mod outcome;
 
 pub use arp::{ARP_ASSIGNED, ARP_DECLARED, ArpHost, ArpKey, Sender};
 pub use index::{
-    ADDRESS, Bucket, Bucket6, ELSEWHERE, GENERATION, INDEX_SEEDS, INDEX_TTLS, ONE_A, ONE_AAAA,
-    SHORT, SLOTS, Short, Slot, TAG, TTL_SHIFT,
+    ADDRESS, Bucket, Bucket6, ELSEWHERE, GENERATION, INDEX_INTERFACES, INDEX_SEEDS, INDEX_TTLS,
+    KINDS, ONE_A, ONE_AAAA, SHORT, SLOTS, Short, Slot, TAG, TTL_SHIFT, is_long,
 };
 pub use limit::{BUCKETS_BITS, BUCKETS_MAX, Limit, SEEDS};
 pub use links::{LINK_GENERIC, LINK_NATIVE, Link, LinkKey, OWN4, Prefix4, Prefix6, link_slot};
@@ -28,7 +28,7 @@ pub use names::{Host, NameKey, NameState};
 pub use outcome::{Counters, OUTCOME_PLACES, OUTCOMES, Outcome};
 
 /// Version of everything in this module; part of the pin path, so that two layouts never meet in one map.
-pub const LAYOUT_VERSION: u32 = 3;
+pub const LAYOUT_VERSION: u32 = 4;
 
 /// Names of the maps as `bpftool map` shows them. The kernel keeps 15 bytes of a name.
 pub mod map {

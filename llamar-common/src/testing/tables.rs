@@ -7,9 +7,9 @@ use std::vec::Vec;
 
 use super::Mac;
 use crate::abi::{
-    ADDRESSES_MAX, ArpHost, ArpKey, BUCKETS_MAX, Bucket, Bucket6, Control, ELSEWHERE,
-    GENERATION, Host, LINK_NATIVE, LINK_PROBES, Link, LinkKey, NameKey, NameState, Prefix4,
-    Prefix6, SEEDS, SENDERS_MAX, SLOTS, Sender, Short, Slot, TAG, link_slot,
+    ADDRESSES_MAX, ArpHost, ArpKey, BUCKETS_MAX, Bucket, Bucket6, Control, ELSEWHERE, GENERATION,
+    Host, LINK_NATIVE, LINK_PROBES, Link, LinkKey, NameKey, NameState, Prefix4, Prefix6, SEEDS,
+    SENDERS_MAX, SLOTS, Sender, Short, Slot, TAG, link_slot,
 };
 use crate::frame::SliceFrame;
 use crate::records::SliceRecords;
@@ -326,7 +326,9 @@ fn prefix6(address: Ipv6Addr, length: u8) -> Prefix6 {
 
 /// The place of a TTL, a new one if there is room.
 fn ttl_place(ttls: &mut [[u8; 4]], ttl: [u8; 4]) -> Option<usize> {
-    let place = ttls.iter().position(|known| *known == ttl || *known == [0; 4])?;
+    let place = ttls
+        .iter()
+        .position(|known| *known == ttl || *known == [0; 4])?;
     ttls[place] = ttl;
     Some(place)
 }

@@ -31,6 +31,9 @@ pub trait Table<K, V> {
         entries: &mut Vec<(K, V)>,
     ) -> Result<Option<Self::Cursor>, String>;
 
+    /// Is told before so many entries are inserted.
+    fn expect(&mut self, _entries: usize) {}
+
     /// Inserts or replaces entries; gives back which were not written, and why.
     fn write(&mut self, entries: &[(K, V)]) -> Vec<(K, Refusal)>;
 
@@ -158,6 +161,7 @@ where
             return;
         }
         let mut room = self.table.capacity().saturating_sub(self.known.held);
+        self.table.expect(self.new.min(room));
         let (wanted, before) = (self.wanted, self.before);
         let mut batch = Vec::with_capacity(BATCH.min(self.new));
         let mut insert = |this: &mut Self, key, value| {

@@ -4,12 +4,12 @@
 use std::collections::HashSet;
 use std::io;
 
-use llamar_common::abi::{BUCKET, Control, Entry, Host, INDEX_SEEDS, NameKey, Plain, map};
+use llamar_common::abi::{Bucket, Bucket6, Control, Host, INDEX_SEEDS, NameKey, Plain, SLOTS, map};
 
 use super::bpf::{Access, Cursor, Map, Words};
 use super::diff::{Refusal, Table};
 use super::error::DatapathError;
-use super::index::{Index, Shelves};
+use super::index::{Index, Shelves, buckets_of};
 use super::pins::Pins;
 use super::table::{Hash, read_element};
 
@@ -27,6 +27,8 @@ struct Front {
     addresses: Map,
     control: Map,
     seeds: [u64; INDEX_SEEDS],
+    /// Whether the kernel path looks into the index.
+    open: bool,
     /// What is known of the index; nothing before the map was read, while a former agent's index may be open.
     known: Option<Index>,
     /// The index as memory, from the first write of a pass to its end.
@@ -50,6 +52,7 @@ impl Names {
                 addresses: open(map::INDEX6)?,
                 control: open(map::CONTROL)?,
                 seeds,
+                open: false,
                 known: None,
                 mapped: None,
             })
@@ -90,6 +93,51 @@ impl Names {
             let _ = front.close();
         }
     }
+
+    /// Puts what the map holds into the index.
+    fn shelve(&mut self, entries: &[(NameKey, Host)]) {
+        let Some(front) = &mut self.index else { return };
+        if front.learn(entries).is_err() {
+            front.known = None;
+            let _ = front.close();
+        }
+        self.change(|index, shelves| {
+            for (key, host) in entries {
+                index.insert(shelves, key, host);
+            }
+        });
+    }
+
+    /// Makes the index anew, larger, where so many slots are crowded in it.
+    fn widen(&mut self, slots: usize) {
+        let Some(front) = &mut self.index else { return };
+        let Some((known, buckets)) = front.wider(slots) else {
+            return;
+        };
+        let begun = front.begin(buckets);
+        let filled = match begun {
+            Ok(()) if known > 0 => self.fill(),
+            begun => begun.map_err(|error| error.to_string()),
+        };
+        let Some(front) = &mut self.index else { return };
+        if filled.is_err() || front.open().is_err() {
+            front.known = None;
+            let _ = front.close();
+        }
+    }
+
+    /// Reads the map into the index.
+    fn fill(&mut self) -> Result<(), String> {
+        let (mut cursor, mut entries) = (None, Vec::new());
+        loop {
+            entries.clear();
+            cursor = self.map.batch(cursor, &mut entries)?;
+            self.shelve(&entries);
+            if cursor.is_none() {
+                return Ok(());
+            }
+        }
+    }
 }
 
 impl Front {
@@ -101,29 +149,61 @@ impl Front {
         Ok(Shelves { buckets, addresses })
     }
 
+    /// Slots that are taken in the index, and buckets of a wider one, where so many slots ask for it.
+    fn wider(&self, slots: usize) -> Option<(usize, u32)> {
+        let index = self.known.as_ref()?;
+        let most = self.buckets.shape().entries;
+        let buckets = buckets_of(slots).min(most);
+        (buckets > index.buckets()).then_some((index.wanted(), buckets))
+    }
+
     /// Has the kernel path ask the map.
-    fn close(&self) -> io::Result<()> {
+    fn close(&mut self) -> io::Result<()> {
+        self.open = false;
         self.set(|control| Control {
-            index_shift: 0,
+            index_slots: 0,
             ..control
         })
     }
 
-    /// Closes the index and empties it.
-    fn begin(&mut self) -> io::Result<()> {
+    /// Closes the index and empties it. It is to use so many buckets.
+    fn begin(&mut self, buckets: u32) -> io::Result<()> {
         self.known = None;
         self.close()?;
         self.shelves()?.clear();
-        self.known = Some(Index::new(self.buckets.shape().entries, self.seeds));
+        self.known = Some(Index::new(buckets, self.seeds));
         Ok(())
     }
 
     /// Opens the index, if it holds what the map holds.
-    fn open(&self) -> io::Result<()> {
+    fn open(&mut self) -> io::Result<()> {
         let Some(index) = &self.known else {
             return Ok(());
         };
-        self.set(|control| index.opened(control))
+        self.set(|control| index.opened(control))?;
+        self.open = true;
+        Ok(())
+    }
+
+    /// Makes the index know the TTLs of hosts that it will be given.
+    fn learn(&mut self, entries: &[(NameKey, Host)]) -> io::Result<()> {
+        let Some(index) = &mut self.known else {
+            return Ok(());
+        };
+        let learnt = entries
+            .iter()
+            .fold(false, |learnt, (_, host)| index.learn(host) || learnt);
+        if learnt && self.open {
+            self.open()?;
+        }
+        Ok(())
+    }
+
+    /// Buckets that a former agent's index used, if it was open.
+    fn former(&self) -> io::Result<u32> {
+        let control: Control = read_element(&self.control, 0)?;
+        let buckets = (control.index_slots / SLOTS as u64) as u32;
+        Ok(buckets.clamp(buckets_of(0), self.buckets.shape().entries))
     }
 
     fn set(&self, change: impl FnOnce(Control) -> Control) -> io::Result<()> {
@@ -132,8 +212,9 @@ impl Front {
     }
 }
 
-// A bucket of either array is as many words as `index.rs` counts.
-const _: () = assert!(size_of::<Entry>() == 4 * size_of::<u64>() && BUCKET == 2);
+// A slot of either array is as many words as `index.rs` counts.
+const _: () = assert!(size_of::<Bucket>() == 2 * SLOTS * size_of::<u64>());
+const _: () = assert!(size_of::<Bucket6>() == 2 * SLOTS * size_of::<u64>());
 
 impl Table<NameKey, Host> for Names {
     type Cursor = Cursor;
@@ -150,18 +231,22 @@ impl Table<NameKey, Host> for Names {
     ) -> Result<Option<Cursor>, String> {
         let start = entries.len();
         if let (None, Some(front)) = (&cursor, &mut self.index) {
-            front.begin().map_err(|error| error.to_string())?;
+            let begun = front.former().and_then(|buckets| front.begin(buckets));
+            begun.map_err(|error| error.to_string())?;
         }
         let next = self.map.batch(cursor, entries)?;
-        self.change(|index, shelves| {
-            for (key, host) in entries.get(start..).unwrap_or_default() {
-                index.insert(shelves, key, host);
-            }
-        });
-        if let (None, Some(front)) = (&next, &self.index) {
+        self.shelve(entries.get(start..).unwrap_or_default());
+        if let (None, Some(front)) = (&next, &mut self.index) {
             front.open().map_err(|error| error.to_string())?;
         }
         Ok(next)
+    }
+
+    /// Makes room in the index at once, and not again and again.
+    fn expect(&mut self, entries: usize) {
+        let front = self.index.as_ref();
+        let taken = front.and_then(|front| Some(front.known.as_ref()?.wanted()));
+        self.widen(entries.saturating_add(taken.unwrap_or(0)));
     }
 
     fn write(&mut self, entries: &[(NameKey, Host)]) -> Vec<(NameKey, Refusal)> {
@@ -176,12 +261,17 @@ impl Table<NameKey, Host> for Names {
     /// Spares the look for what is to be changed.
     fn insert(&mut self, entries: &[(NameKey, Host)]) -> Vec<(NameKey, Refusal)> {
         let refused = self.map.write(entries);
-        self.change(|index, shelves| {
+        if refused.is_empty() {
+            self.shelve(entries);
+        } else {
             let refused: HashSet<&NameKey> = refused.iter().map(|(key, _)| key).collect();
-            for (key, host) in entries.iter().filter(|(key, _)| !refused.contains(key)) {
-                index.insert(shelves, key, host);
-            }
-        });
+            let written = entries.iter().filter(|(key, _)| !refused.contains(key));
+            self.shelve(&written.copied().collect::<Vec<_>>());
+        }
+        let known = self.index.as_ref().and_then(|front| front.known.as_ref());
+        if let Some(index) = known.filter(|index| index.is_crowded()) {
+            self.widen(2 * index.wanted());
+        }
         refused
     }
 

@@ -8,8 +8,8 @@ use self::wire::{Answer, Record};
 use super::super::{Arrival, Ending};
 use super::Ip;
 use crate::abi::{
-    ADDRESS, Bucket, Control, ELSEWHERE, INDEX_TTLS, LINK_NATIVE, Link, ONE_A, ONE_AAAA, Outcome,
-    SHORT, SLOTS, Short, Slot, TAG, TTL_SHIFT,
+    ADDRESS, Bucket, Control, ELSEWHERE, INDEX_INTERFACES, INDEX_TTLS, LINK_NATIVE, Link, ONE_A,
+    ONE_AAAA, Outcome, SHORT, SLOTS, Short, Slot, TAG, TTL_SHIFT,
 };
 use crate::frame::Frame;
 use crate::records::{Records, World};
@@ -92,11 +92,12 @@ fn asked<I: Quick, F: Frame, R: Records, const AAAA: bool>(
         0
     };
     let folded = [name::fold(label[0]), second];
-    let short = Short::new(records.ifindex(), plain.length, folded);
+    let ifindex = records.ifindex();
     let control = records.control()?;
-    if control.index_slots == 0 {
+    if control.index_slots == 0 || ifindex >= INDEX_INTERFACES {
         return None;
     }
+    let short = Short::new(ifindex, plain.length, folded);
     // Begun before what follows, which it does not wait for: the memory of a large index is far away.
     let looked = Looked::at(records, Short::first(short.hash(control), control))?;
     let question = question::<AAAA>(label, plain.length);
@@ -108,7 +109,7 @@ fn asked<I: Quick, F: Frame, R: Records, const AAAA: bool>(
         return None;
     }
     let source = I::near(arrival.link, plain.asker)?;
-    let record = match looked.find::<R, AAAA>(records, control, &short)? {
+    let record = match looked.find::<F, R, AAAA>(records, control, &short)? {
         Found::Here(record) => record,
         // RFC 4795 2.1.1: R22; the agent may know it.
         Found::Foreign => return Some(arrival.pass(Outcome::LlmnrForeign)),
@@ -213,20 +214,20 @@ impl<'r> Looked<'r> {
 
     /// Looks a name up; `None` if the index does not say, or not enough.
     #[inline(always)]
-    fn find<R: Records, const AAAA: bool>(
+    fn find<F: Frame, R: Records, const AAAA: bool>(
         &self,
         records: &R,
         control: &Control,
         short: &Short,
     ) -> Option<Found> {
-        if let Some(found) = self.entry(records, short) {
+        if let Some(found) = self.entry::<F, R>(records, short) {
             return self.record::<R, AAAA>(records, control, found);
         }
         if self.bucket.slots[0].word & ELSEWHERE == 0 {
             return Some(Found::Foreign);
         }
         let second = Looked::at(records, Short::second(short.hash(control), control))?;
-        if let Some(found) = second.entry(records, short) {
+        if let Some(found) = second.entry::<F, R>(records, short) {
             return second.record::<R, AAAA>(records, control, found);
         }
         (second.bucket.slots[0].word & ELSEWHERE == 0).then_some(Found::Foreign)
@@ -234,7 +235,7 @@ impl<'r> Looked<'r> {
 
     /// The slot of a name in the bucket, and its word as it was before the label was compared.
     #[inline(always)]
-    fn entry<R: Records>(&self, records: &R, short: &Short) -> Option<(usize, u64)> {
+    fn entry<F: Frame, R: Records>(&self, records: &R, short: &Short) -> Option<(usize, u64)> {
         let slots = &self.bucket.slots;
         if short.is_long() {
             let holds = |at: usize, word: u64| {
@@ -251,14 +252,17 @@ impl<'r> Looked<'r> {
         if slots[self.home].is(short, self.word) {
             return Some((self.home, self.word));
         }
+        // Which of the others cannot be foreseen: a branch that goes wrong costs more than all of them.
+        let (mut at, mut word) = (0, 0);
         for step in 1..SLOTS {
-            let at = self.home ^ step;
-            let word = records.began(&slots[at]);
-            if slots[at].is(short, word) {
-                return Some((at, word));
-            }
+            let other = self.home ^ step;
+            let held = records.began(&slots[other]);
+            let differs = (slots[other].label ^ short.label[0]) | ((held ^ short.tag) & TAG);
+            let mask = (F::opaque(differs.wrapping_sub(1) & !differs) as i64 >> 63) as u64;
+            at |= other as u64 & mask;
+            word |= held & mask;
         }
-        None
+        (word != 0).then_some((at as usize % SLOTS, word))
     }
 
     /// The record of a slot, if nobody wrote the slot while it was read.
