@@ -7,8 +7,9 @@ use std::io;
 use llamar_common::abi::{BUCKET, Control, Entry, Host, INDEX_SEEDS, NameKey, Plain, map};
 
 use super::bpf::{Access, Cursor, Map, Words};
-use super::diff::{Refusal, Table};
+use super::diff::{Each, Refusal, Table};
 use super::error::DatapathError;
+use super::fill::fill;
 use super::index::{Index, Shelves};
 use super::pins::Pins;
 use super::table::{Hash, read_element};
@@ -65,6 +66,11 @@ impl Names {
         self.map.all()
     }
 
+    /// The host of a name, if it is there.
+    pub fn host(&self, key: &NameKey) -> io::Result<Option<Host>> {
+        self.map.value(key)
+    }
+
     /// Gives back the memory that writing took.
     pub fn rest(&mut self) {
         if let Some(front) = &mut self.index {
@@ -74,25 +80,40 @@ impl Names {
 
     /// Changes the index, if it is known. One that cannot be changed is closed: then the map is asked.
     fn change(&mut self, change: impl FnOnce(&mut Index, &Shelves<'_>)) {
-        let Some(front) = &mut self.index else { return };
-        let Some(mut index) = front.known.take() else {
+        if let Some(front) = &mut self.index {
+            front.change(change);
+        }
+    }
+}
+
+impl Front {
+    fn change(&mut self, change: impl FnOnce(&mut Index, &Shelves<'_>)) {
+        let Some(mut index) = self.known.take() else {
             return;
         };
-        front.known = match front.shelves() {
+        self.known = match self.shelves() {
             Ok(shelves) => {
                 change(&mut index, &shelves);
                 Some(index)
             }
             Err(_) => None,
         };
-        if front.known.is_none() {
+        if self.known.is_none() {
             // Where even that fails, so does every other write of the pass.
-            let _ = front.close();
+            let _ = self.close();
         }
     }
-}
 
-impl Front {
+    /// Puts names into the index that the map holds now, except those that it refused.
+    fn insert(&mut self, entries: &[(NameKey, Host)], refused: &[(NameKey, Refusal)]) {
+        self.change(|index, shelves| {
+            let refused: HashSet<&NameKey> = refused.iter().map(|(key, _)| key).collect();
+            for (key, host) in entries.iter().filter(|(key, _)| !refused.contains(key)) {
+                index.insert(shelves, key, host);
+            }
+        });
+    }
+
     fn shelves(&mut self) -> io::Result<Shelves<'_>> {
         if self.mapped.is_none() {
             self.mapped = Some((self.buckets.words()?, self.addresses.words()?));
@@ -146,13 +167,14 @@ impl Table<NameKey, Host> for Names {
     fn read(
         &mut self,
         cursor: Option<Cursor>,
+        at_most: usize,
         entries: &mut Vec<(NameKey, Host)>,
     ) -> Result<Option<Cursor>, String> {
         let start = entries.len();
         if let (None, Some(front)) = (&cursor, &mut self.index) {
             front.begin().map_err(|error| error.to_string())?;
         }
-        let next = self.map.batch(cursor, entries)?;
+        let next = self.map.batch(cursor, at_most, entries)?;
         self.change(|index, shelves| {
             for (key, host) in entries.get(start..).unwrap_or_default() {
                 index.insert(shelves, key, host);
@@ -170,19 +192,28 @@ impl Table<NameKey, Host> for Names {
                 index.mute(shelves, key);
             }
         });
-        self.insert(entries)
+        let refused = self.map.put(entries);
+        if let Some(front) = &mut self.index {
+            front.insert(entries, &refused);
+        }
+        refused
     }
 
     /// Spares the look for what is to be changed.
-    fn insert(&mut self, entries: &[(NameKey, Host)]) -> Vec<(NameKey, Refusal)> {
-        let refused = self.map.write(entries);
-        self.change(|index, shelves| {
-            let refused: HashSet<&NameKey> = refused.iter().map(|(key, _)| key).collect();
-            for (key, host) in entries.iter().filter(|(key, _)| !refused.contains(key)) {
-                index.insert(shelves, key, host);
-            }
-        });
-        refused
+    fn insert(&mut self, each: &mut Each<'_, NameKey, Host>) -> Vec<(NameKey, Refusal)> {
+        let Self { map, index } = self;
+        let mut all = Vec::new();
+        fill(
+            each,
+            |entries| map.put(entries),
+            |entries, refused| {
+                if let Some(front) = index {
+                    front.insert(entries, &refused);
+                }
+                all.extend(refused);
+            },
+        );
+        all
     }
 
     fn remove(&mut self, keys: &[NameKey]) -> Vec<(NameKey, Refusal)> {

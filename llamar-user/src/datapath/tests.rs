@@ -536,8 +536,11 @@ fn a_path_that_fell_silent_stays_silent_until_its_maps_are_true_again() {
 fn names_are_inherited_from_a_former_agent_while_its_lease_runs() {
     on_ground(|ground| {
         let lock = ground.instance().lock().unwrap();
+        let index = ground.link("va").index;
         let inherited = |path: &Datapath| -> Vec<Vec<u8>> {
-            let names = path.inherited_names().unwrap().into_iter();
+            let asked = ["casa", "media", "nobody"]
+                .map(|name| NameKey::new(LinkKey::new(index, 0), name.as_bytes()).unwrap());
+            let names = path.inherited_names(asked.into_iter()).unwrap().into_iter();
             names.map(|key| key.label().collect()).collect()
         };
         let mut path = ground.open(&lock);
