@@ -199,7 +199,7 @@ impl Agent {
         let mut engine = Engine::new(random()?);
         let mdns = Mdns::new(random()?, options.kept.clone());
         let presence = Presence::new(random()?, kernel.inherited_links(&bare));
-        let inherited = kernel.inherited_names();
+        let inherited = kernel.inherited_names(&bare);
         claims::follow(
             &mut engine,
             Instant::now(),
