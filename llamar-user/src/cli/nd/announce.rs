@@ -90,7 +90,7 @@ pub async fn announce(args: &Args) -> anyhow::Result<()> {
         period: args.every,
     };
     let now = Instant::now();
-    let mut announcer = Announcer::new(now, args.place.port(&raw), schedule);
+    let mut announcer = Announcer::new(args.place.port(&raw), schedule);
     for announce in &announces {
         announcer.add(now, announce.clone());
     }
