@@ -21,6 +21,7 @@ mod drive;
 mod eterm;
 mod ether;
 mod family;
+mod force;
 mod host;
 mod links;
 mod log;

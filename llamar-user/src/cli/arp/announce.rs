@@ -12,6 +12,7 @@ use super::place::Place;
 use super::tell::Teller;
 use crate::arp::{Announcing, Form, Station, refusal, timing};
 use crate::cli::values;
+use crate::ether;
 
 /// Arguments of `llamar arp announce`.
 #[derive(Debug, clap::Args)]
@@ -118,14 +119,16 @@ pub fn stations(
     addresses: &[Ipv4Addr],
 ) -> anyhow::Result<Vec<Station>> {
     let mac = place.raw.mac();
-    args.unless_forced(refusal::source(source.ether(mac)))?;
+    args.force
+        .unless_forced(ether::refusal::station(source.ether(mac)))?;
     let mut stations = Vec::new();
     for &ip in addresses {
         let station = Station {
             mac: source.packet(mac),
             ip,
         };
-        args.unless_forced(refusal::announced(station, mac, &place.own))?;
+        args.force
+            .unless_forced(refusal::announced(station, mac, &place.own))?;
         stations.push(station);
     }
     Ok(stations)

@@ -13,7 +13,7 @@ use super::place::Place;
 use crate::arp::{Answer, Ask, AskEvent, Asker, Station, refusal};
 use crate::cli::drive::{drive, flow};
 use crate::cli::{output, values};
-use crate::ether::Statistics;
+use crate::ether::{self, Statistics};
 use crate::report::EndRow;
 use crate::report::arp::AnswerRow;
 
@@ -48,7 +48,8 @@ impl TargetsArgs {
         let targets = once(self.targets.iter().chain(&self.trg_ip).copied());
         let place = Place::open(args, &targets).await?;
         for target in &targets {
-            args.unless_forced(refusal::detected(*target, &place.all))?;
+            args.force
+                .unless_forced(refusal::detected(*target, &place.all))?;
         }
         Ok((place, targets))
     }
@@ -89,7 +90,7 @@ pub async fn ask(place: &Place, args: &AskArgs, ask: Ask) -> anyhow::Result<bool
 fn check(place: &Place, args: &AskArgs, ask: &Ask) -> anyhow::Result<()> {
     if let Some(sender) = ask.sender_ip {
         let judged = refusal::asking(sender, &ask.targets, &place.own);
-        args.place.unless_forced(judged)?;
+        args.place.force.unless_forced(judged)?;
         let mac = place.raw.mac();
         let told = Station {
             mac: args.source.packet(mac),
@@ -97,6 +98,7 @@ fn check(place: &Place, args: &AskArgs, ask: &Ask) -> anyhow::Result<()> {
         };
         if place.own.iter().any(|own| own.ip == sender) {
             args.place
+                .force
                 .unless_forced(refusal::announced(told, mac, &place.own))?;
         }
     }
@@ -104,10 +106,15 @@ fn check(place: &Place, args: &AskArgs, ask: &Ask) -> anyhow::Result<()> {
         .into_iter()
         .flatten()
     {
-        args.place.unless_forced(refusal::source(source))?;
+        args.place
+            .force
+            .unless_forced(ether::refusal::station(source))?;
     }
-    let destination = args.target.trg_hw.map_or(Ok(()), refusal::destination);
-    args.place.unless_forced(destination)
+    let destination = args
+        .target
+        .trg_hw
+        .map_or(Ok(()), ether::refusal::destination);
+    args.place.force.unless_forced(destination)
 }
 
 struct Asking<'a> {

@@ -127,7 +127,9 @@ fn check(args: &Args, place: &Place) -> anyhow::Result<()> {
         .filter(|own| !is_assigned(own))
         .copied()
         .collect();
-    args.place.unless_forced(refusal::claimed(address, &others))
+    args.place
+        .force
+        .unless_forced(refusal::claimed(address, &others))
 }
 
 /// How a claim ended.

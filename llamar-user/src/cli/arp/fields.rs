@@ -1,8 +1,6 @@
 //! Options that several commands of `llamar arp` have.
 
-use anyhow::bail;
-
-use crate::arp::refusal::Refusal;
+use crate::cli::force::Force;
 use crate::cli::values;
 use crate::ether::{MacAddr, Tag};
 
@@ -21,9 +19,8 @@ pub struct PlaceArgs {
     /// 802.1p priority of the frames of the VLAN, 0 to 7
     #[arg(long, value_name = "PRIORITY", requires = "vlan", value_parser = values::priority())]
     pub priority: Option<u16>,
-    /// Does what would hurt a network, too
-    #[arg(long)]
-    pub force: bool,
+    #[command(flatten)]
+    pub force: Force,
 }
 
 impl PlaceArgs {
@@ -34,14 +31,6 @@ impl PlaceArgs {
             control: priority << PRIORITY_SHIFT | Tag::vlan(id).control,
             ..Tag::vlan(id)
         })
-    }
-
-    /// Refuses what is refused, unless it is forced.
-    pub fn unless_forced(&self, judged: Result<(), Refusal>) -> anyhow::Result<()> {
-        match judged {
-            Err(refusal) if !self.force => bail!("{refusal}; --force does it nevertheless"),
-            _ => Ok(()),
-        }
     }
 }
 

@@ -15,7 +15,7 @@ use super::tell::Teller;
 use crate::arp::{Ask, AskEvent, Asker, Station, refusal};
 use crate::cli::drive::drive;
 use crate::cli::values;
-use crate::ether::MacAddr;
+use crate::ether::{self, MacAddr};
 
 /// Arguments of `llamar arp reply`.
 #[derive(Debug, clap::Args)]
@@ -90,18 +90,19 @@ pub async fn reply(args: &Args) -> anyhow::Result<()> {
 fn ask(args: &Args, place: &Place, sender: Station) -> anyhow::Result<Ask> {
     let destination = args.target.trg_hw.unwrap_or(MacAddr::BROADCAST);
     args.place
-        .unless_forced(refusal::destination(destination))?;
+        .force
+        .unless_forced(ether::refusal::destination(destination))?;
     if let Some(host) = args.trg_ip {
         args.place
+            .force
             .unless_forced(refusal::target(host, &place.own))?;
     }
     // RFC 3927 2.5: every packet whose sender is a link-local address is broadcast, replies too.
-    if sender.ip.is_link_local() && destination != MacAddr::BROADCAST && !args.place.force {
-        bail!(
-            "{} is a link-local address: what tells of it has to be broadcast (-t broadcast); --force does it \
-             nevertheless",
+    if sender.ip.is_link_local() && destination != MacAddr::BROADCAST {
+        args.place.force.unless_forced(Err(format!(
+            "{} is a link-local address: what tells of it has to be broadcast (-t broadcast)",
             sender.ip
-        );
+        )))?;
     }
     let heard_by = match args.trg_ip {
         Some(_) => destination,

@@ -63,9 +63,10 @@ pub async fn update(args: &Args) -> anyhow::Result<bool> {
     let stations = stations(&place, &args.place, &args.source, &addresses)?;
     for host in &args.trg_ip {
         args.place
+            .force
             .unless_forced(refusal::detected(*host, &place.all))?;
     }
-    if !args.place.force && is_taken(args, &place, &addresses).await? {
+    if !args.place.force.given && is_taken(args, &place, &addresses).await? {
         return Ok(false);
     }
     let teller = Teller {

@@ -9,10 +9,10 @@ use super::note;
 use super::payload::PayloadArgs;
 use crate::ask::raw::Raw;
 use crate::cli::drive::Signals;
+use crate::cli::force::Force;
 use crate::cli::output;
 use crate::cli::values::{mac, seconds};
-use crate::ether::refusal::refusal;
-use crate::ether::{EtherType, FRAME_MIN, Frame, MacAddr, echo};
+use crate::ether::{EtherType, FRAME_MIN, Frame, MacAddr, echo, refusal};
 use crate::link::Link;
 use crate::net::{Options, ether_type_filter, until};
 use crate::report::ether::SentRow;
@@ -54,9 +54,8 @@ pub struct Args {
     /// Pads the frame with zeros to 60 bytes, as hardware does
     #[arg(long)]
     pad: bool,
-    /// Sends also what would hurt a network
-    #[arg(long)]
-    force: bool,
+    #[command(flatten)]
+    force: Force,
     #[command(flatten)]
     place: PlaceArgs,
     #[command(flatten)]
@@ -140,10 +139,8 @@ fn check<'b>(args: &Args, link: &Link, bytes: &'b [u8]) -> anyhow::Result<Frame<
             longest + TAG
         );
     }
-    match refusal(&frame) {
-        Some(reason) if !args.force => bail!("{reason}; --force sends it nevertheless"),
-        _ => Ok(frame),
-    }
+    args.force.unless_forced(refusal::frame(&frame))?;
+    Ok(frame)
 }
 
 #[cfg(test)]
@@ -230,8 +227,8 @@ mod tests {
             ),
             (
                 "broadcast -s broadcast",
-                "ff:ff:ff:ff:ff:ff is a group, which sends nothing: switches drop such frames or learn nonsense from \
-                 them; --force sends it nevertheless",
+                "ff:ff:ff:ff:ff:ff is a group of stations: no frame comes from one, and no host has it; --force does \
+                 it nevertheless",
             ),
         ] {
             assert_eq!(made(line), Err(reason.into()));

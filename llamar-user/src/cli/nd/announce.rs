@@ -11,7 +11,7 @@ use super::tell::{OutputArgs, Teller};
 use crate::ask::raw::Raw;
 use crate::cli::drive::{Ended, Happened, Keeper, Restart, drive};
 use crate::cli::values;
-use crate::ether::MacAddr;
+use crate::ether::{self, MacAddr};
 use crate::link::Link;
 use crate::link::neighbours::hardware_address;
 use crate::ndp::announcer::Event;
@@ -171,10 +171,14 @@ impl Args {
     /// Whether it makes sense and does no harm.
     fn check(&self) -> anyhow::Result<()> {
         for address in self.addresses.iter().chain(&self.to) {
-            self.place.unless_forced(refusal::host(address.address))?;
+            self.place
+                .force
+                .unless_forced(refusal::host(address.address))?;
         }
         for mac in self.mac.iter().chain(&self.unicast) {
-            self.place.unless_forced(refusal::hardware(*mac))?;
+            self.place
+                .force
+                .unless_forced(ether::refusal::station(*mac))?;
         }
         Ok(())
     }
@@ -211,7 +215,7 @@ impl Args {
         let mac = self.mac.unwrap_or(raw.mac());
         let announce = |address: Ipv6Addr| {
             let judged = refusal::announced(address, mac, raw.mac(), &own);
-            self.place.unless_forced(judged)?;
+            self.place.force.unless_forced(judged)?;
             // RFC 4861 4.4: from an address of ours, of which the announced one need not be one: a proxy's.
             let source = match to {
                 _ if own.contains(&address) => Some(address),

@@ -127,7 +127,7 @@ impl Args {
             })
             .collect();
         let judged = refusal::claim(self.address.address, &own, &prefixes);
-        self.place.unless_forced(judged)
+        self.place.force.unless_forced(judged)
     }
 
     fn plan(&self, raw: &Raw) -> Check {

@@ -5,7 +5,6 @@ use std::net::Ipv6Addr;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use anyhow::bail;
 use tracing::warn;
 
 use super::place::{self, Place, Target};
@@ -14,7 +13,7 @@ use crate::ask::raw::Raw;
 use crate::cli::drive::{drive, flow};
 use crate::cli::output::Read;
 use crate::cli::values;
-use crate::ether::{MacAddr, Statistics};
+use crate::ether::{self, MacAddr, Statistics};
 use crate::link::Link;
 use crate::ndp::{self, Answer, Ask, Asker, MAX_MULTICAST_SOLICIT, asker, refusal};
 use crate::net::Membership;
@@ -101,20 +100,21 @@ impl Args {
         let own: Vec<Ipv6Addr> = place::all(link).collect();
         for target in &self.targets {
             let judged = refusal::target(target.address, &own);
-            self.place.unless_forced(judged)?;
+            self.place.force.unless_forced(judged)?;
         }
         if let Some(mac) = self.unicast {
-            self.place.unless_forced(refusal::hardware(mac))?;
+            self.place
+                .force
+                .unless_forced(ether::refusal::station(mac))?;
         }
-        match self.source {
-            Some(source) if !own.contains(&source) && !self.place.force => {
-                let name = &link.name;
-                bail!(
-                    "{source} is no address of {name}, nobody would answer to us; --force does it nevertheless"
-                )
-            }
+        let judged = match self.source {
+            Some(source) if !own.contains(&source) => Err(format!(
+                "{source} is no address of {}, nobody would answer to us",
+                link.name
+            )),
             _ => Ok(()),
-        }
+        };
+        self.place.force.unless_forced(judged)
     }
 
     fn ask(&self, raw: &Raw, link: &Link) -> anyhow::Result<Ask> {
