@@ -30,6 +30,27 @@ pub async fn drive<E: Engine, T>(
     }
 }
 
+/// Drives an engine that tells others something: until all is told, or, where that has no end, until a signal comes, and
+/// anew whenever the interface is up again. `heed` breaks with what went wrong.
+pub async fn tell<E: Restart>(
+    raw: &Raw,
+    engine: &mut E,
+    is_endless: bool,
+    mut heed: impl FnMut(E::Event) -> ControlFlow<anyhow::Result<()>>,
+) -> anyhow::Result<()> {
+    if !is_endless {
+        return drive(raw, engine, heed).await?.unwrap_or(Ok(()));
+    }
+    let heed = |happened: Happened<E::Event>| match happened {
+        Happened::Event(event) => heed(event),
+        Happened::LinkDown | Happened::LinkUp => ControlFlow::Continue(()),
+    };
+    match Keeper::new(raw).await?.keep(engine, None, heed).await? {
+        Ended::With(result) => result,
+        Ended::Interrupted | Ended::Over => Ok(()),
+    }
+}
+
 /// What `heed` says, with what went wrong in its place.
 pub fn flow<T>(result: anyhow::Result<ControlFlow<T>>) -> ControlFlow<anyhow::Result<T>> {
     match result {

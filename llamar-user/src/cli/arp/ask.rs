@@ -8,11 +8,12 @@ use std::time::{Duration, Instant};
 use tracing::info;
 
 use super::addresses;
-use super::fields::{OutputArgs, PlaceArgs, SourceArgs, TargetArgs};
+use super::fields::{PlaceArgs, SourceArgs, TargetArgs};
 use super::place::Place;
 use crate::arp::{Answer, Ask, AskEvent, Asker, Station, refusal};
 use crate::cli::drive::{drive, flow};
-use crate::cli::{output, values};
+use crate::cli::output::{self, OutputArgs};
+use crate::cli::values;
 use crate::ether::{self, Statistics};
 use crate::report::EndRow;
 use crate::report::arp::AnswerRow;
@@ -139,14 +140,13 @@ impl<'a> Asking<'a> {
     }
 
     fn say_what(&self) {
-        if !self.args.output.tells() {
-            return;
-        }
         let (targets, on) = (listed(&self.targets), self.place.name());
-        match self.sender {
-            Some(sender) => info!("asking for {targets} on {on} from {sender}"),
-            None => info!("asking for {targets} on {on} without telling an address"),
-        }
+        let from = match self.sender {
+            Some(sender) => format!("from {sender}"),
+            None => "without telling an address".to_owned(),
+        };
+        let output = self.args.output;
+        output.say(format_args!("asking for {targets} on {on} {from}"));
     }
 
     /// Breaks with an error, or where nobody reads any more.
@@ -167,10 +167,8 @@ impl<'a> Asking<'a> {
             None => self.statistics.received_untimed(),
         }
         let row = AnswerRow::new(answer, self.place.name(), self.args.place.vlan);
-        output::write(|out| match self.args.output.json {
-            true => row.write_json(out),
-            false => row.write_line(out),
-        })
+        let output = self.args.output;
+        output.show(|out| row.write_json(out), |out| row.write_line(out))
     }
 
     /// Says what came of it; whether anybody answered.

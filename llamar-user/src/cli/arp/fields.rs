@@ -4,9 +4,6 @@ use crate::cli::force::Force;
 use crate::cli::values;
 use crate::ether::{MacAddr, Tag};
 
-/// How far the priority stands from the VLAN id.
-const PRIORITY_SHIFT: u16 = 13;
-
 /// Where packets go out.
 #[derive(Clone, Debug, clap::Args)]
 pub struct PlaceArgs {
@@ -27,10 +24,7 @@ impl PlaceArgs {
     /// The tag of the frames.
     pub fn tag(&self) -> Option<Tag> {
         let priority = self.priority.unwrap_or_default();
-        self.vlan.map(|id| Tag {
-            control: priority << PRIORITY_SHIFT | Tag::vlan(id).control,
-            ..Tag::vlan(id)
-        })
+        self.vlan.map(|id| Tag::vlan(id).with_priority(priority))
     }
 }
 
@@ -69,22 +63,4 @@ pub struct TargetArgs {
     /// Hardware address of the target in the packet
     #[arg(short = 'T', long, value_name = "MAC", value_parser = values::mac)]
     pub trg_arp: Option<MacAddr>,
-}
-
-/// What is printed.
-#[derive(Clone, Copy, Debug, clap::Args)]
-pub struct OutputArgs {
-    /// Says nothing but results
-    #[arg(short, long)]
-    pub quiet: bool,
-    /// Prints JSON, an object on each line
-    #[arg(long)]
-    pub json: bool,
-}
-
-impl OutputArgs {
-    /// Whether to tell people what goes on.
-    pub fn tells(self) -> bool {
-        !self.quiet && !self.json
-    }
 }

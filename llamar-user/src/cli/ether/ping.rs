@@ -7,11 +7,11 @@ use anyhow::ensure;
 use rand::SeedableRng as _;
 use rand::rngs::{StdRng, SysRng};
 
-use super::fields::{OutputArgs, PlaceArgs, TagArgs};
+use super::fields::{PlaceArgs, TagArgs};
 use super::note;
 use crate::ask::raw::Raw;
 use crate::cli::drive::Signals;
-use crate::cli::output;
+use crate::cli::output::{self, OutputArgs};
 use crate::cli::values::{mac, seconds};
 use crate::ether::MacAddr;
 use crate::ether::echo::{Ask, EXPERIMENTAL, Ping, SIZE_MIN};

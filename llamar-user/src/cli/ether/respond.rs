@@ -6,11 +6,11 @@ use rand::SeedableRng as _;
 use rand::rngs::{StdRng, SysRng};
 use tracing::{debug, warn};
 
-use super::fields::{OutputArgs, PlaceArgs};
+use super::fields::PlaceArgs;
 use super::{counted, note};
 use crate::ask::tap::{BUFFER, Heard, Tap};
 use crate::cli::drive::Signals;
-use crate::cli::output;
+use crate::cli::output::{self, OutputArgs};
 use crate::cli::values::seconds;
 use crate::ether::Engine as _;
 use crate::ether::echo::{EXPERIMENTAL, Respond, Responded};

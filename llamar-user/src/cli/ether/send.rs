@@ -4,13 +4,13 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
 
-use super::fields::{OutputArgs, PlaceArgs, TagArgs};
+use super::fields::{PlaceArgs, TagArgs};
 use super::note;
 use super::payload::PayloadArgs;
 use crate::ask::raw::Raw;
 use crate::cli::drive::Signals;
 use crate::cli::force::Force;
-use crate::cli::output;
+use crate::cli::output::{self, OutputArgs};
 use crate::cli::values::{mac, seconds};
 use crate::ether::{EtherType, FRAME_MIN, Frame, MacAddr, echo, refusal};
 use crate::link::Link;

@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 
 use super::place::{self, Place, Target};
-use super::tell::{OutputArgs, Teller};
+use super::tell::Teller;
 use crate::ask::raw::Raw;
-use crate::cli::drive::{Ended, Happened, Keeper, Restart, drive};
+use crate::cli::drive::{self, Restart};
+use crate::cli::output::OutputArgs;
 use crate::cli::values;
 use crate::ether::{self, MacAddr};
 use crate::link::Link;
@@ -98,9 +99,9 @@ pub async fn announce(args: &Args) -> anyhow::Result<()> {
         teller: Teller::new(args.output, &args.place, &raw),
         announces,
     };
-    telling
-        .run(&raw, &mut announcer, args.every.is_some())
-        .await
+    let is_endless = args.every.is_some();
+    let heed = |event: Event| telling.heed(&event);
+    drive::tell(&raw, &mut announcer, is_endless, heed).await
 }
 
 /// What is announced, and how it is told of.
@@ -110,27 +111,6 @@ struct Telling {
 }
 
 impl Telling {
-    /// Announces all; without an end until a signal comes, and anew whenever the interface is up again.
-    async fn run(
-        &self,
-        raw: &Raw,
-        announcer: &mut Announcer,
-        is_endless: bool,
-    ) -> anyhow::Result<()> {
-        if !is_endless {
-            let ended = drive(raw, announcer, |event| self.heed(&event)).await?;
-            return ended.unwrap_or(Ok(()));
-        }
-        let heed = |happened: Happened<Event>| match happened {
-            Happened::Event(event) => self.heed(&event),
-            Happened::LinkDown | Happened::LinkUp => ControlFlow::Continue(()),
-        };
-        match Keeper::new(raw).await?.keep(announcer, None, heed).await? {
-            Ended::With(result) => result,
-            Ended::Interrupted | Ended::Over => Ok(()),
-        }
-    }
-
     fn heed(&self, event: &Event) -> ControlFlow<anyhow::Result<()>> {
         let Event::Announced { address, number } = *event else {
             return ControlFlow::Continue(());
@@ -149,15 +129,8 @@ impl Telling {
             interface: self.teller.interface.clone(),
             vlan: self.teller.vlan,
         };
-        let line = |out: &mut Vec<u8>| match self.teller.is_quiet() {
-            true => Ok(()),
-            false => row.write_line(out),
-        };
-        match self.teller.show(|out| row.write_json(out), line) {
-            // What is to be told is told, whether or not anybody reads of it.
-            Ok(_) => ControlFlow::Continue(()),
-            Err(error) => ControlFlow::Break(Err(error)),
-        }
+        let output = self.teller.output;
+        output.show_told(|out| row.write_json(out), |out| row.write_line(out))
     }
 }
 

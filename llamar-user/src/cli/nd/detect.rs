@@ -8,9 +8,10 @@ use std::time::{Duration, Instant};
 use tracing::warn;
 
 use super::place::{self, Place, Target};
-use super::tell::{OutputArgs, Teller};
+use super::tell::Teller;
 use crate::ask::raw::Raw;
 use crate::cli::drive::{drive, flow};
+use crate::cli::output::OutputArgs;
 use crate::cli::output::Read;
 use crate::cli::values;
 use crate::ether::{self, MacAddr, Statistics};
@@ -191,8 +192,10 @@ impl Asking {
                 None => "for".to_owned(),
             };
             match ndp::source_for(target, &ask.sources) {
-                Some(from) => teller.say(&format!("asking {to} {target} on {on} from {from}")),
-                None => teller.say(&format!(
+                Some(from) => teller
+                    .output
+                    .say(format!("asking {to} {target} on {on} from {from}")),
+                None => teller.output.say(format!(
                     "asking {to} {target} on {on} without telling an address"
                 )),
             }
@@ -256,6 +259,7 @@ impl Asking {
 
     fn show(&self, row: &AnswerRow) -> Read {
         self.teller
+            .output
             .show(|out| row.write_json(out), |out| row.write_line(out))
     }
 
@@ -265,16 +269,19 @@ impl Asking {
         let silent = self.targets.iter().filter(|(_, answers)| !answers.is_heard);
         let silent: Vec<Ipv6Addr> = silent.map(|(target, _)| *target).collect();
         for target in &silent {
-            self.teller.say(&format!("no answer for {target}"));
+            self.teller.output.say(format!("no answer for {target}"));
         }
-        self.teller.say(&self.statistics);
+        self.teller.output.say(self.statistics);
         let row = EndRow {
             silent,
             statistics: self.statistics,
             interface: self.teller.interface.clone(),
             vlan: self.teller.vlan,
         };
-        let _ = self.teller.show(|out| row.write_json(out), |_| Ok(()))?;
+        let _ = self
+            .teller
+            .output
+            .show(|out| row.write_json(out), |_| Ok(()))?;
         Ok(heard)
     }
 }

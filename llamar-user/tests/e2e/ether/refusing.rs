@@ -1,10 +1,11 @@
 //! What `llamar ether` does not do, and what it says then.
 
-use super::{ether, quiet_scene};
+use super::ether;
+use crate::support::scene::Scene;
 
 #[test]
 fn wrong_arguments_are_refused_with_what_was_expected() {
-    let scene = or_skip!(quiet_scene());
+    let scene = or_skip!(Scene::quiet());
     for (line, words) in [
         ("send", "<DESTINATION>"),
         (
@@ -84,7 +85,7 @@ fn wrong_arguments_are_refused_with_what_was_expected() {
 
 #[test]
 fn what_would_hurt_a_network_is_refused_unless_it_is_forced() {
-    let scene = or_skip!(quiet_scene());
+    let scene = or_skip!(Scene::quiet());
     for (line, words) in [
         (
             "broadcast -s 01:00:5e:00:00:01",
@@ -126,7 +127,7 @@ fn what_would_hurt_a_network_is_refused_unless_it_is_forced() {
 
 #[test]
 fn an_interface_that_cannot_be_used_is_named_with_the_reason() {
-    let scene = or_skip!(quiet_scene());
+    let scene = or_skip!(Scene::quiet());
     let host = &scene.host;
     let all = [
         "send broadcast",
