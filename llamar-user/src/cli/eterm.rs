@@ -55,7 +55,7 @@ struct Eterm {
 
 /// Runs the command line of eterm.
 pub fn main() -> ExitCode {
-    let args = Eterm::parse();
+    let args: Eterm = super::parse();
     super::log::start(0);
     match block_on(eterm(&args)) {
         Ok(()) => ExitCode::SUCCESS,

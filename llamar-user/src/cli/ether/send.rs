@@ -8,7 +8,7 @@ use super::fields::{PlaceArgs, TagArgs};
 use super::note;
 use super::payload::PayloadArgs;
 use crate::ask::raw::Raw;
-use crate::cli::drive::Signals;
+use crate::cli::drive::{Signals, log};
 use crate::cli::force::Force;
 use crate::cli::output::{self, OutputArgs};
 use crate::cli::values::{mac, seconds};
@@ -86,6 +86,7 @@ pub async fn send(args: &Args) -> anyhow::Result<()> {
             () = until(Some(next)) => {}
         }
         raw.send(&bytes)?;
+        log("sent", &bytes);
         next += args.interval;
         let row = SentRow::new(sequence, &raw.link().name, &frame);
         match (args.output.json, args.output.quiet) {

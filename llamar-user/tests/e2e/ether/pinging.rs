@@ -93,6 +93,25 @@ fn everybody_on_a_vlan_is_asked_with_as_much_as_the_mtu_allows() {
 }
 
 #[test]
+fn whoever_wants_to_know_is_told_of_requests_and_replies_by_both() {
+    let scene = or_skip!(Scene::quiet());
+    let mut respond = start(&scene.host, "respond -v -I eth0");
+    let line = format!("ping -v {HOST} -I eth0 -c 1");
+    let (code, _, err) = ether(&scene.peer, &line);
+    assert_eq!(code, 0, "{err}");
+    let (request, reply) = (
+        "02:00:00:00:00:02 -> 02:00:00:00:00:01: of type 0x88b5",
+        "02:00:00:00:00:01 -> 02:00:00:00:00:02: of type 0x88b5",
+    );
+    for (what, frame) in [("sent", request), ("received", reply)] {
+        assert!(err.contains(&format!("debug: {what} {frame}\n")), "{err}");
+    }
+    for (what, frame) in [("received", request), ("sent", reply)] {
+        respond.wait_for_words(&[&format!("debug: {what} {frame}")]);
+    }
+}
+
+#[test]
 fn ctrl_c_and_the_deadline_end_a_ping_with_statistics() {
     let scene = or_skip!(Scene::quiet());
     let _respond = start(&scene.host, "respond -I eth0");

@@ -46,6 +46,17 @@ fn a_frame_arrives_as_it_was_asked_for() {
 }
 
 #[test]
+fn whoever_wants_to_know_is_told_of_each_frame_on_standard_error() {
+    let scene = or_skip!(Scene::quiet());
+    let (code, out, err) = ether(&scene.host, "send -v -I eth0 02:00:00:00:00:02 --text Hi");
+    assert_eq!((code, out.lines().count()), (0, 1));
+    assert_eq!(
+        err,
+        "llamar: debug: sent 02:00:00:00:00:01 -> 02:00:00:00:00:02: of type 0x88b5\n"
+    );
+}
+
+#[test]
 fn several_frames_are_told_of_one_by_one_padded_and_as_objects() {
     let scene = or_skip!(Scene::quiet());
     let wire = scene.wire();
