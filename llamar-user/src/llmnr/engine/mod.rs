@@ -187,6 +187,11 @@ impl Engine {
         self.events.pop_front()
     }
 
+    /// Whether there is neither a datagram to be sent nor an event.
+    pub fn is_drained(&self) -> bool {
+        self.transmits.is_empty() && self.events.is_empty()
+    }
+
     /// What limits the responses by UDP; for those that do not go through the engine.
     pub const fn limiter(&self) -> &Limiter {
         &self.limiter
