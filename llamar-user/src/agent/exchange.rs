@@ -21,9 +21,9 @@ use crate::llmnr::{self, Asked, Ignored, Transport};
 use crate::net::{Groups, Inbox, Outbox, StreamMessage};
 use crate::state::{Desired, Served};
 
-/// Full inboxes that are dealt with in one turn: few enough that a flood keeps nothing else waiting for a millisecond,
+/// Datagrams after which others have their turn: few enough that a flood keeps nothing else waiting for a millisecond,
 /// many enough that the turn costs nothing beside them.
-const TURN_MAX: usize = 2;
+const TURN_MAX: usize = 64;
 
 /// LLMNR's datagrams that came and that go.
 #[derive(Debug)]
@@ -58,19 +58,20 @@ impl Exchange<'_> {
     /// future is dropped before.
     pub async fn run(mut self) {
         let due = self.engine.poll_timeout();
-        let mut full = 0;
+        let mut taken = 0;
         loop {
             self.answer();
             if !self.engine.is_drained() || self.engine.poll_timeout() != due {
                 return;
             }
-            if full >= TURN_MAX {
-                full = 0;
+            if taken >= TURN_MAX {
+                taken = 0;
                 yield_now().await;
             }
             match self.groups.recv_all(&mut self.mail.inbox).await {
-                Ok(()) if self.mail.inbox.is_full() => full += 1,
-                Ok(()) => full = 0,
+                Ok(()) if self.mail.inbox.is_full() => taken += self.mail.inbox.len(),
+                // Before more comes the others have had theirs.
+                Ok(()) => taken = 0,
                 Err(error) => {
                     // An ICMP error of an earlier answer, or a shortage that passes.
                     debug!("receive on the LLMNR sockets: {error}");

@@ -105,7 +105,7 @@ impl<T> Letter<T> {
 
 /// What stands at the head of `letters` and goes by the same socket, in parcels; so many at the head go alone.
 fn parcels<'a, T>(bytes: &'a [u8], letters: &[Letter<T>], alone: usize) -> Vec<Parcel<'a>> {
-    let mut parcels = Vec::with_capacity(MANY);
+    let mut parcels = Vec::with_capacity(letters.len().min(MANY));
     let mut at = 0;
     while let Some(first) = letters.get(at)
         && first.to.is_ipv4() == letters[0].to.is_ipv4()
