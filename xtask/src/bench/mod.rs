@@ -6,18 +6,24 @@
 
 mod agent;
 mod ask;
+mod costs;
 mod daemons;
 mod figure;
+mod lies;
 mod load;
 mod measure;
 mod names;
+mod page;
 mod progress;
 mod question;
 mod report;
+mod responders;
+mod rival;
 mod rounds;
 mod scene;
 mod svg;
 mod tcp;
+mod upkeep;
 
 use std::env;
 use std::fs;
@@ -29,6 +35,7 @@ use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use nix::unistd::Uid;
 
+use self::measure::Cast;
 use crate::bpf::{self, Object};
 use crate::toolchain::Toolchain;
 use crate::workspace::Workspace;
@@ -49,6 +56,9 @@ pub struct Options {
     /// Draw the ratios into a file
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
+    /// Write a page with how it is measured, the figures and, beside it, the picture
+    #[arg(long, value_name = "FILE")]
+    markdown: Option<PathBuf>,
     /// Measure this program, which was built before; only in a sandbox
     #[arg(long, hide = true, value_name = "PROGRAM")]
     inside: Option<PathBuf>,
@@ -63,8 +73,12 @@ struct Extent {
     rounds: usize,
     /// Repetitions of a test-run.
     repeat: u32,
-    /// Starts of an agent with a million names, and changes of one of them.
+    /// The million names.
+    names: u32,
+    /// Starts of an agent with them, and changes of one of them.
     starts: usize,
+    /// How long agents with nothing to do are watched.
+    idle: Duration,
     /// How long TCP is sent, and peers are asked.
     time: Duration,
     /// Questions for a name of nobody.
@@ -78,7 +92,9 @@ impl Extent {
                 frames: 1 << 14,
                 rounds: 2,
                 repeat: 100_000,
+                names: 1_000_000,
                 starts: 1,
+                idle: Duration::from_secs(1),
                 time: Duration::from_millis(200),
                 foreign: 1_000,
             }
@@ -87,11 +103,25 @@ impl Extent {
                 frames: 1 << 18,
                 rounds: 9,
                 repeat: 4_000_000,
+                names: 1_000_000,
                 starts: 3,
+                idle: Duration::from_secs(5),
                 time: Duration::from_secs(1),
                 foreign: 10_000,
             }
         }
+    }
+}
+
+impl Extent {
+    fn text(&self) -> String {
+        let Self {
+            frames,
+            rounds,
+            names,
+            ..
+        } = self;
+        format!("{frames} frames a run, {rounds} rounds, {names} names for a million")
     }
 }
 
@@ -125,7 +155,11 @@ fn again(options: &Options, program: &Path) -> Result<Command> {
     if options.quick {
         command.arg("--quick");
     }
-    for (flag, file) in [("--json", &options.json), ("--svg", &options.svg)] {
+    for (flag, file) in [
+        ("--json", &options.json),
+        ("--svg", &options.svg),
+        ("--markdown", &options.markdown),
+    ] {
         if let Some(file) = file {
             command.arg(flag).arg(file);
         }
@@ -135,14 +169,27 @@ fn again(options: &Options, program: &Path) -> Result<Command> {
 
 fn inside(workspace: &Workspace, options: &Options, program: &Path) -> Result<()> {
     let bin = peers::ready(workspace)?;
-    let object = workspace.object(Object::Bench);
-    let report = measure::all(&bin, &object, program, Extent::of(options.quick))?;
+    let cast = Cast {
+        bin: &bin,
+        xdp_bench: &peers::file(workspace, "xdp-bench")?,
+        object: &workspace.object(Object::Bench),
+        llamar: program,
+    };
+    let report = measure::all(&cast, Extent::of(options.quick))?;
     print!("{}", report.table());
+    let write = |file: &Path, text: String| {
+        fs::write(file, text).with_context(|| format!("write {}", file.display()))
+    };
     if let Some(file) = &options.json {
-        fs::write(file, report.json()).with_context(|| format!("write {}", file.display()))?;
+        write(file, report.json())?;
     }
     if let Some(file) = &options.svg {
-        fs::write(file, svg::draw(&report)).with_context(|| format!("write {}", file.display()))?;
+        write(file, svg::draw(&report))?;
+    }
+    if let Some(file) = &options.markdown {
+        let picture = file.with_extension("svg");
+        write(&picture, svg::draw(&report))?;
+        write(file, page::write(&report, &picture))?;
     }
     if options.quick {
         step::say("a quick run: its figures say that everything works, not how fast it is");

@@ -4,6 +4,7 @@
 use anyhow::{Context as _, Result, ensure};
 use llamar_common::bench::SAMPLE_EVERY;
 
+use super::FEW;
 use super::load::{Programs, Run};
 use super::question::Question;
 use super::scene::Pair;
@@ -53,6 +54,19 @@ pub fn round(
     results.rates.push(run.rate());
     results.reflector.push(reflector);
     Ok(())
+}
+
+/// The bare reflector before and after another one: how many times as fast it is.
+pub fn reflectors(programs: &mut Programs, bare: &Pair, other: &Pair, frames: u32) -> Result<f64> {
+    let question = Question::Llmnr {
+        v6: false,
+        aaaa: false,
+        names: FEW,
+    };
+    let before = reflect(programs, bare, question, frames)?;
+    let run = reflect(programs, other, question, frames).context("xdp-bench")?;
+    let after = reflect(programs, bare, question, frames)?;
+    Ok(f64::midpoint(before.rate(), after.rate()) / run.rate())
 }
 
 fn reflect(programs: &mut Programs, bare: &Pair, question: Question, frames: u32) -> Result<Run> {
