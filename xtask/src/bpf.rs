@@ -29,6 +29,18 @@ pub struct Built {
     pub warnings: usize,
 }
 
+impl Built {
+    /// Where it is, if the compiler had nothing to say about it.
+    pub fn without_warnings(self) -> Result<PathBuf> {
+        ensure!(
+            self.warnings == 0,
+            "the eBPF crates build with {} warnings, and warnings are denied",
+            self.warnings
+        );
+        Ok(self.object)
+    }
+}
+
 /// Which of the eBPF objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Object {

@@ -44,6 +44,9 @@ use crate::{build, peers, sandbox, step};
 /// How many names are few.
 const FEW: u32 = 16;
 
+/// Names instead of a million, where the program was built without optimisation.
+const UNOPTIMISED: u32 = 100_000;
+
 /// How much to measure, and where to put it.
 #[derive(Args, Clone, Debug)]
 pub struct Options {
@@ -59,6 +62,9 @@ pub struct Options {
     /// Write a page with how it is measured, the figures and, beside it, the picture
     #[arg(long, value_name = "FILE")]
     markdown: Option<PathBuf>,
+    /// Fewer names than a million, for a program that was built without optimisation
+    #[arg(long, hide = true, value_name = "N")]
+    names: Option<u32>,
     /// Measure this program, which was built before; only in a sandbox
     #[arg(long, hide = true, value_name = "PROGRAM")]
     inside: Option<PathBuf>,
@@ -148,12 +154,33 @@ pub fn command(workspace: &Workspace, options: &Options) -> Result<ExitCode> {
     Ok(ExitCode::from(sandbox::exit_code(status)))
 }
 
+/// A quick run for the correctness of all that is measured, of a program that was built already, with whatever
+/// optimisation. Needs root.
+pub fn check(workspace: &Workspace, toolchain: &Toolchain, program: &Path) -> Result<()> {
+    bpf::build(workspace, toolchain, Object::Bench)?.without_warnings()?;
+    let quick = Options {
+        quick: true,
+        names: Some(UNOPTIMISED),
+        json: None,
+        svg: None,
+        markdown: None,
+        inside: None,
+    };
+    step::run(
+        "bench, quickly",
+        &mut sandbox::wrap(&again(&quick, program)?)?,
+    )
+}
+
 /// The same command once more, for the sandbox.
 fn again(options: &Options, program: &Path) -> Result<Command> {
     let mut command = Command::new(env::current_exe().context("find the program file of xtask")?);
     command.arg("bench").arg("--inside").arg(program);
     if options.quick {
         command.arg("--quick");
+    }
+    if let Some(names) = options.names {
+        command.arg("--names").arg(names.to_string());
     }
     for (flag, file) in [
         ("--json", &options.json),
@@ -175,7 +202,9 @@ fn inside(workspace: &Workspace, options: &Options, program: &Path) -> Result<()
         object: &workspace.object(Object::Bench),
         llamar: program,
     };
-    let report = measure::all(&cast, Extent::of(options.quick))?;
+    let mut extent = Extent::of(options.quick);
+    extent.names = options.names.unwrap_or(extent.names);
+    let report = measure::all(&cast, extent)?;
     print!("{}", report.table());
     let write = |file: &Path, text: String| {
         fs::write(file, text).with_context(|| format!("write {}", file.display()))
