@@ -38,7 +38,7 @@ pub fn command(workspace: &Workspace, arguments: &[OsString]) -> Result<()> {
         root,
     };
     if arguments.is_empty() {
-        setting.lints(&mut report);
+        setting.lints(&mut report, &toolchain);
     }
     setting.tests(&mut report, arguments);
     if arguments.is_empty() && root {
@@ -72,7 +72,7 @@ fn peers(workspace: &Workspace, required: bool) -> Result<Option<PathBuf>> {
     }
 }
 
-/// Builds the eBPF object, whose crates no clippy sees; so the compiler's warnings about them count here.
+/// Builds the eBPF object. Not every BPF toolchain has a clippy, so the compiler's warnings count here.
 fn object(workspace: &Workspace, toolchain: &Toolchain) -> Result<PathBuf> {
     bpf::build(workspace, toolchain, Object::Plain)?.without_warnings()
 }
@@ -102,7 +102,7 @@ struct Setting<'a> {
 }
 
 impl Setting<'_> {
-    fn lints(&self, report: &mut Report) {
+    fn lints(&self, report: &mut Report, toolchain: &Toolchain) {
         report.step("rustfmt", || {
             step::run("rustfmt", self.cargo().args(["fmt", "--all", "--check"]))
         });
@@ -115,6 +115,13 @@ impl Setting<'_> {
             "warnings",
         ];
         report.step("clippy", || step::run("clippy", self.cargo().args(clippy)));
+        let traced = ["clippy", "--package", "llamar-user", "--features", "trace"];
+        report.step("clippy, traced", || {
+            let mut cargo = self.cargo();
+            cargo.args(traced).args(["--", "-D", "warnings"]);
+            step::run("clippy of what logs every verdict", &mut cargo)
+        });
+        report.step("clippy, eBPF", || bpf::lint(self.workspace, toolchain));
         let rustdoc = ["doc", "--workspace", "--no-deps"];
         report.step("rustdoc", || {
             step::run(

@@ -9,19 +9,18 @@ use std::thread::sleep;
 use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
-use aya::programs::Xdp;
 use llamar_common::bench::{Load, program};
 use llamar_common::testing::{A, Arp, FrameBuilder};
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
 
+use super::FEW;
 use super::agent::{LONG, Setup, TWO};
 use super::load::{self, Programs, Target};
 use super::measure::{Bench, Served, program_of};
 use super::question::{Question, fixed};
 use super::report::Report;
 use super::scene::{HOST_MAC, Pair, asker};
-use super::{Extent, FEW};
 
 /// What the program returns.
 const DROP: u32 = 1;
@@ -36,6 +35,20 @@ struct Case {
     what: &'static str,
     load: Load,
     action: u32,
+    /// Whether the answer is longer than the query.
+    grows: bool,
+}
+
+impl Case {
+    fn new(key: &'static str, what: &'static str, load: Load, action: u32) -> Self {
+        Self {
+            key,
+            what,
+            load,
+            action,
+            grows: action == TX,
+        }
+    }
 }
 
 /// Frames that are passed, repeated as they are, and what the verifier says of the program.
@@ -66,166 +79,151 @@ pub fn passed(bench: &mut Bench, report: &mut Report) -> Result<()> {
 /// Everything behind the wrapper.
 pub fn steps(bench: &mut Bench, report: &mut Report) -> Result<()> {
     bench.progress.step("steps of an answer");
-    let limit_off = Setup {
-        limit: "\"off\"",
+    let limit = |limit| Setup {
+        limit,
         ..Setup::new(FEW, "native")
     };
-    let limited = Setup {
-        limit: "{ rate = \"1/s\", burst = 1 }",
-        ..limit_off
-    };
-    let limited = bench.serve("limited", &limited)?;
-    let free = bench.serve("free", &limit_off)?;
+    let free = bench.serve("free", &limit("\"off\""))?;
+    let limited = bench.serve("limited", &limit("{ rate = \"1/s\", burst = 1 }"))?;
     let few = bench.few.pair.clone();
-    let (extent, bin) = (bench.extent, bench.bin.clone());
-    let mut costs = |pair: &Pair, cases: &[Case]| -> Result<Vec<Vec<f64>>> {
-        let program = load::attached(program_of(&bin, pair)?)?;
-        let cost = |case| cost(&mut bench.programs, pair, &program, case, extent);
-        cases.iter().map(cost).collect()
-    };
     let cases = cases()?;
-    let all = costs(&few, &cases)?;
-    let answered = || answer_v4("", "");
-    let dropped = Case {
-        action: DROP,
-        ..answered()?
-    };
-    let stopped = Case {
-        action: PASS,
-        ..answered()?
-    };
-    let [free] = one(costs(&free.pair, &[answered()?])?)?;
-    let [over] = one(costs(&limited.pair, &[dropped])?)?;
-    let stopped = stop(&limited, || one(costs(&limited.pair, &[stopped])?))?;
-    let mut growth = Vec::new();
-    for _ in 0..extent.rounds {
-        growth.push(growth_of(&mut bench.programs, &few, extent.repeat)?);
+    for case in &cases {
+        let costs = cost(bench, &few, case)?;
+        report.cost(case.key, case.what, &costs);
     }
-    for (case, costs) in cases.iter().zip(&all) {
-        report.cost(case.key, case.what, costs);
-    }
-    let of = |key: &str| {
-        let place = cases.iter().position(|case| case.key == key);
-        place.map(|place| &all[place]).context("no such case")
+    let answered = answer_a_v4(
+        "answer_without_limit",
+        "LLMNR A over IPv4, answered without a limit",
+    )?;
+    let costs = cost(bench, &free.pair, &answered)?;
+    report.cost(answered.key, answered.what, &costs);
+    let unanswered = |key, what, action| -> Result<Case> {
+        Ok(Case {
+            action,
+            grows: false,
+            ..answer_a_v4(key, what)?
+        })
     };
-    let [stopped] = stopped;
-    let (foreign, answer) = (of("foreign_name")?, of("answer_a_v4")?);
-    report.cost(
+    let over = unanswered(
+        "limited",
+        "LLMNR A over IPv4, over the limit: dropped",
+        DROP,
+    )?;
+    let costs = cost(bench, &limited.pair, &over)?;
+    report.cost(over.key, over.what, &costs);
+    let stale = unanswered(
         "stopped_agent",
-        "the same, of an agent that has stopped: passed",
-        &stopped,
-    );
-    report.cost("limited", "the same, over the limit: dropped", &over);
-    report.cost(
-        "step_look_up",
-        "step: parse, query's checksum, name, index",
-        &less(foreign, of("other_traffic")?),
-    );
-    report.cost(
-        "step_gates",
-        "step: link, prefix, record, heartbeat",
-        &less(&stopped, foreign),
-    );
-    report.cost("step_limiter", "step: limiter", &less(answer, &free));
+        "LLMNR A over IPv4, the agent has stopped: passed",
+        PASS,
+    )?;
+    let costs = stop(&limited, || cost(bench, &limited.pair, &stale))?;
+    report.cost(stale.key, stale.what, &costs);
+    let mut growth = Vec::new();
+    for _ in 0..bench.extent.rounds {
+        growth.push(growth_of(&mut bench.programs, &few, bench.extent.repeat)?);
+    }
     report.cost("step_growth", "step: growing the frame", &growth);
-    report.cost(
-        "step_write",
-        "step: writing the answer, its checksum, counter",
-        &less(&less(answer, &over), &growth),
-    );
+    differences(report)
+}
+
+/// Steps by what costs one of them more than another: keys of the step, of the one and of the other.
+fn differences(report: &mut Report) -> Result<()> {
+    for (key, what, [more, less]) in [
+        (
+            "step_look_up",
+            "step: parse, query's checksum, name, index",
+            ["foreign_name", "other_traffic"],
+        ),
+        (
+            "step_gates",
+            "step: link, prefix, record, heartbeat",
+            ["stopped_agent", "foreign_name"],
+        ),
+        (
+            "step_limiter",
+            "step: limiter",
+            ["answer_a_v4", "answer_without_limit"],
+        ),
+        (
+            "step_write",
+            "step: growing, writing the answer, its checksum",
+            ["answer_a_v4", "limited"],
+        ),
+    ] {
+        let of = |key| {
+            let mut costs = report.costs.iter();
+            let found = costs.find(|cost| cost.0 == key);
+            found.map(|cost| cost.2.median).context("no such cost")
+        };
+        let difference = of(more)? - of(less)?;
+        report.cost(key, what, &[difference]);
+    }
     Ok(())
 }
 
-fn cases() -> Result<Vec<Case>> {
-    let question = |key, what, question: Question, action| -> Result<Case> {
-        Ok(Case {
-            key,
-            what,
-            load: question.load()?,
-            action,
-        })
-    };
-    let frame = |key, what, frame: Vec<u8>, action| -> Result<Case> {
-        Ok(Case {
-            key,
-            what,
-            load: fixed(&frame)?,
-            action,
-        })
-    };
-    let llmnr = |v6, aaaa| Question::Llmnr {
+fn llmnr(v6: bool, aaaa: bool) -> Question {
+    Question::Llmnr {
         v6,
         aaaa,
         names: FEW,
-    };
-    let named = |name| FrameBuilder::llmnr(asker(false)).question(name, A).build();
+    }
+}
+
+fn answer_a_v4(key: &'static str, what: &'static str) -> Result<Case> {
+    Ok(Case::new(key, what, llmnr(false, false).load()?, TX))
+}
+
+fn cases() -> Result<Vec<Case>> {
+    let named = |name| fixed(&FrameBuilder::llmnr(asker(false)).question(name, A).build());
     let nobody = Arp::request(asker(false), [10, 7, 0, 77].into()).build();
+    let (other, nobody, foreign) = (fixed(&other())?, fixed(&nobody)?, fixed(&foreign())?);
+    let (v6, aaaa) = (llmnr(true, false), llmnr(true, true));
     Ok(vec![
-        frame("other_traffic", "frame that is not ours", other(), PASS)?,
-        frame(
+        Case::new("other_traffic", "frame that is not ours", other, PASS),
+        Case::new(
             "foreign_address",
             "ARP request for somebody else",
             nobody,
             PASS,
-        )?,
-        frame(
+        ),
+        Case::new(
             "foreign_name",
             "LLMNR query for somebody else",
-            foreign(),
+            foreign,
             PASS,
-        )?,
-        question("answer_arp", "ARP, answered", Question::Arp, TX)?,
-        answer_v4("answer_a_v4", "LLMNR A over IPv4, answered")?,
-        question(
-            "answer_a_v6",
-            "LLMNR A over IPv6, answered",
-            llmnr(true, false),
-            TX,
-        )?,
-        question(
+        ),
+        Case {
+            grows: false,
+            ..Case::new("answer_arp", "ARP, answered", Question::Arp.load()?, TX)
+        },
+        answer_a_v4("answer_a_v4", "LLMNR A over IPv4, answered")?,
+        Case::new("answer_a_v6", "LLMNR A over IPv6, answered", v6.load()?, TX),
+        Case::new(
             "answer_aaaa_v6",
             "LLMNR AAAA over IPv6, answered",
-            llmnr(true, true),
+            aaaa.load()?,
             TX,
-        )?,
-        frame(
+        ),
+        Case::new(
             "answer_two_addresses",
             "LLMNR A over IPv4, two addresses",
-            named(TWO),
+            named(TWO)?,
             TX,
-        )?,
-        frame(
+        ),
+        Case::new(
             "answer_long_name",
             "LLMNR A over IPv4, a long name",
-            named(LONG),
+            named(LONG)?,
             TX,
-        )?,
+        ),
     ])
 }
 
-fn answer_v4(key: &'static str, what: &'static str) -> Result<Case> {
-    let question = Question::Llmnr {
-        v6: false,
-        aaaa: false,
-        names: FEW,
-    };
-    Ok(Case {
-        key,
-        what,
-        load: question.load()?,
-        action: TX,
-    })
-}
-
-/// What a case costs in each round.
-fn cost(
-    programs: &mut Programs,
-    pair: &Pair,
-    program: &Xdp,
-    case: &Case,
-    extent: Extent,
-) -> Result<Vec<f64>> {
-    let repeat = extent.repeat / 4;
+/// What a case costs in each round, in the program at the far end of a pair.
+fn cost(bench: &mut Bench, pair: &Pair, case: &Case) -> Result<Vec<f64>> {
+    let program = load::attached(program_of(&bench.bin, pair)?)?;
+    let (repeat, rounds) = (bench.extent.repeat / 4, bench.extent.rounds);
+    let programs = &mut bench.programs;
     let round = |_| {
         let passed = undone(
             programs,
@@ -234,20 +232,24 @@ fn cost(
             &case.load,
             repeat,
         )?;
-        let growth = match case.action {
-            TX if case.key != "answer_arp" => growth_of(programs, pair, repeat)?,
-            _ => 0.0,
+        let growth = if case.grows {
+            growth_of(programs, pair, repeat)?
+        } else {
+            0.0
         };
-        let (cost, action) = undone(programs, pair, Target::Other(program), &case.load, repeat)?;
+        let (cost, action) = undone(programs, pair, Target::Other(&program), &case.load, repeat)?;
+        let Case {
+            what,
+            action: wanted,
+            ..
+        } = case;
         ensure!(
-            action == case.action,
-            "{}: action {action} instead of {}",
-            case.what,
-            case.action
+            action == *wanted,
+            "{what}: action {action} instead of {wanted}"
         );
         Ok(cost - passed.0 - growth)
     };
-    (0..extent.rounds).map(round).collect()
+    (0..rounds).map(round).collect()
 }
 
 /// What growing a frame costs; taking that back costs the wrapper as much.
@@ -278,15 +280,6 @@ fn stop<T>(served: &Served, work: impl FnOnce() -> Result<T>) -> Result<T> {
     let result = work();
     kill(id, Signal::SIGCONT).context("have the agent go on")?;
     result
-}
-
-fn one<T>(of: Vec<T>) -> Result<[T; 1]> {
-    of.try_into().map_err(|_| anyhow::anyhow!("not one case"))
-}
-
-fn less(these: &[f64], those: &[f64]) -> Vec<f64> {
-    let pairs = these.iter().zip(those);
-    pairs.map(|(these, those)| these - those).collect()
 }
 
 /// A query for a name of nobody.

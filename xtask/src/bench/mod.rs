@@ -59,7 +59,7 @@ pub struct Options {
     /// Draw the ratios into a file
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
-    /// Write a page with how it is measured, the figures and, beside it, the picture
+    /// Write a page with how it is measured, the figures and, beside it, the picture; and a few of them into its README.md
     #[arg(long, value_name = "FILE")]
     markdown: Option<PathBuf>,
     /// Fewer names than a million, for a program that was built without optimisation
@@ -219,6 +219,10 @@ fn inside(workspace: &Workspace, options: &Options, program: &Path) -> Result<()
         let picture = file.with_extension("svg");
         write(&picture, svg::draw(&report))?;
         write(file, page::write(&report, &picture))?;
+        let readme = file.with_file_name("README.md");
+        if let Ok(text) = fs::read_to_string(&readme) {
+            write(&readme, page::headlines(&text, &report)?)?;
+        }
     }
     if options.quick {
         step::say("a quick run: its figures say that everything works, not how fast it is");

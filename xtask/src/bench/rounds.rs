@@ -84,6 +84,13 @@ pub fn answer(programs: &mut Programs, contender: &Contender, frames: u32) -> Re
         complete(&run).with_context(|| contender.key.to_owned())?;
     }
     ensure!(run.answers > 0, "{}: not one answer", contender.key);
+    let kept = run.samples.len() as u64;
+    ensure!(
+        kept >= run.answers.div_ceil(SAMPLE_EVERY),
+        "{}: {kept} samples of {} answers",
+        contender.key,
+        run.answers
+    );
     for sample in &run.samples {
         question
             .check(sample, !contender.driver)
@@ -92,17 +99,12 @@ pub fn answer(programs: &mut Programs, contender: &Contender, frames: u32) -> Re
     Ok(run)
 }
 
-/// Whether all frames came back and one in a thousand was kept.
+/// Whether all frames came back.
 fn complete(run: &Run) -> Result<()> {
     let (answers, frames) = (run.answers, run.frames);
     ensure!(
         answers as f64 >= ANSWERED * frames as f64 && answers <= frames,
         "{answers} right answers to {frames} frames"
-    );
-    let kept = run.samples.len() as u64;
-    ensure!(
-        kept >= answers.div_ceil(SAMPLE_EVERY),
-        "{kept} samples of {answers} answers"
     );
     Ok(())
 }
