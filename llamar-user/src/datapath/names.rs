@@ -7,10 +7,11 @@ use std::io;
 use llamar_common::abi::{BUCKET, Control, Entry, Host, INDEX_SEEDS, NameKey, Plain, map};
 
 use super::bpf::{Access, Cursor, Map, Words};
-use super::diff::{Each, Refusal, Table};
+use super::check::STEP;
+use super::entries::{Each, Refusal, Table};
 use super::error::DatapathError;
 use super::fill::fill;
-use super::index::{Index, Shelves};
+use super::index::{self, Index, Shelves};
 use super::pins::Pins;
 use super::table::{Hash, read_element};
 
@@ -19,6 +20,29 @@ use super::table::{Hash, read_element};
 pub struct Names {
     map: Hash<NameKey, Host>,
     index: Option<Front>,
+}
+
+/// A walk over the index, as [`Walk`](super::check::Walk) is one over the map.
+#[derive(Debug, Default)]
+pub struct IndexWalk {
+    /// The bucket to go on with.
+    next: u32,
+    /// Names that were met.
+    met: usize,
+    disturbed: bool,
+    over: bool,
+}
+
+impl IndexWalk {
+    /// Tells that names came or went between two steps.
+    pub fn disturb(&mut self) {
+        self.disturbed = true;
+    }
+
+    /// Whether the whole index was seen.
+    pub fn is_over(&self) -> bool {
+        self.over
+    }
 }
 
 /// The index and what it takes to write it.
@@ -69,6 +93,43 @@ impl Names {
     /// The host of a name, if it is there.
     pub fn host(&self, key: &NameKey) -> io::Result<Option<Host>> {
         self.map.value(key)
+    }
+
+    /// Compares some more of the index with the hosts that are wanted and puts right what is not so; tells how many
+    /// entries that were, or nothing where the index has to be made anew.
+    pub fn check_index(
+        &mut self,
+        walk: &mut IndexWalk,
+        host: &dyn Fn(&NameKey) -> Option<Host>,
+    ) -> Option<usize> {
+        walk.over = true;
+        let Some(front) = &mut self.index else {
+            return Some(0);
+        };
+        let mut mended = 0;
+        front.change(|index, shelves| {
+            let compared = index.compare(shelves, walk.next, STEP, host);
+            walk.met += compared.met;
+            walk.over = compared.next.is_none();
+            walk.next = compared.next.unwrap_or_default();
+            mended = compared.mended;
+        });
+        let held = front.known.as_ref()?.held();
+        if walk.over {
+            let whole = walk.disturbed || walk.met == held;
+            // Somebody may have closed it, too.
+            return (whole && front.open().is_ok()).then_some(mended);
+        }
+        Some(mended)
+    }
+
+    /// In how many steps the index is checked, at most.
+    pub fn index_steps(&self) -> usize {
+        let front = self.index.as_ref();
+        let known = front.and_then(|front| Some((front, front.known.as_ref()?)));
+        known.map_or(1, |(front, index)| {
+            index.held() / STEP + index::stretches(front.buckets.shape().entries)
+        })
     }
 
     /// Gives back the memory that writing took.
@@ -148,7 +209,11 @@ impl Front {
     }
 
     fn set(&self, change: impl FnOnce(Control) -> Control) -> io::Result<()> {
-        let control = change(read_element(&self.control, 0)?);
+        let found = read_element(&self.control, 0)?;
+        let control = change(found);
+        if control == found {
+            return Ok(());
+        }
         self.control.update(&0u32.to_ne_bytes(), control.bytes())
     }
 }
@@ -184,6 +249,16 @@ impl Table<NameKey, Host> for Names {
             front.open().map_err(|error| error.to_string())?;
         }
         Ok(next)
+    }
+
+    /// Leaves the index as it is.
+    fn look(
+        &mut self,
+        cursor: Option<Cursor>,
+        at_most: usize,
+        entries: &mut Vec<(NameKey, Host)>,
+    ) -> Result<Option<Cursor>, String> {
+        self.map.batch(cursor, at_most, entries)
     }
 
     fn write(&mut self, entries: &[(NameKey, Host)]) -> Vec<(NameKey, Refusal)> {
