@@ -97,7 +97,7 @@ impl Agent {
     fn end_check(&mut self, distrusted: bool) {
         let mended = std::mem::take(&mut self.check).mended;
         if mended > 0 {
-            warn!("somebody else has changed the kernel path's maps: {mended} entries put right");
+            warn!("somebody else has changed the kernel path's maps; entries put right: {mended}");
         }
         if distrusted {
             warn!("the kernel path's maps do not hold what they were made to hold: written anew");

@@ -52,6 +52,7 @@ use crate::config::XdpMode;
 use crate::link::Link;
 use crate::state::Desired;
 use attach::Programs;
+use beat::Clock;
 use bpf::{Access, XdpLink};
 use entries::Table as _;
 use feed::Feed;
@@ -126,9 +127,13 @@ impl Datapath {
         let seeds = seeds()?;
         let maps = Maps::open(&pins, Access::Write, Some(seeds.index))?;
         let mut programs = Programs(&mut ebpf);
+        let clock = Clock::begin(programs.load(program::BEAT)?, &maps)
+            .map_err(|error| failed("read the kernel's clock", error))?;
+        // The verifier takes its time, and meanwhile the clock goes on.
         programs.load(program::XDP)?;
         let beat = programs.load(program::BEAT)?;
-        beat::set_leases(beat, &maps, seeds.buckets)
+        clock
+            .set_leases(beat, &maps, seeds.buckets)
             .map_err(|error| failed("set the lease", error))?;
         let feed = Feed::new(maps).map_err(|error| failed("read the links' map", error))?;
         let held = held(&pins)?;
