@@ -4,8 +4,8 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use llamar_common::abi::{
-    ARP_ASSIGNED, ARP_DECLARED, GENERATION, LINK_GENERIC, LinkKey, NameState, ONE_A, ONE_AAAA,
-    WRITING,
+    ADDRESS, ARP_ASSIGNED, ARP_DECLARED, GENERATION, KINDS, LINK_GENERIC, LinkKey, NameState,
+    ONE_AAAA, TAG,
 };
 use llamar_common::testing::{Mac, Station, Tables};
 
@@ -86,7 +86,7 @@ impl Scene {
         }
         scene.tables.index(INDEX_BUCKETS as usize);
         match dice.below(10) {
-            0 => scene.tables.control.index_shift = 0,
+            0 => scene.tables.control.index_slots = 0,
             1..=5 => scene.disturb(dice),
             _ => {}
         }
@@ -135,14 +135,14 @@ impl Scene {
 
     /// Index entries as they are between two states.
     fn disturb(&mut self, dice: &mut Dice) {
-        let entries = self.tables.index.iter_mut();
-        for entry in entries.flat_map(|bucket| &mut bucket.entries) {
+        let slots = self.tables.index.iter_mut();
+        for slot in slots.flat_map(|bucket| &mut bucket.slots) {
             match dice.below(8) {
-                0 => entry.generation |= WRITING,
-                1 => entry.generation &= !(ONE_A | ONE_AAAA),
-                2 => entry.generation = entry.generation.wrapping_add(GENERATION),
-                3 => entry.a = [10, 66, dice.any() as u8, 66],
-                4 => entry.ifindex = 0,
+                0 => slot.word &= !KINDS,
+                1 => slot.word &= !ONE_AAAA,
+                2 => slot.word = slot.word.wrapping_add(GENERATION),
+                3 => slot.word ^= dice.any() & ADDRESS,
+                4 => slot.word &= !TAG,
                 _ => {}
             }
         }
