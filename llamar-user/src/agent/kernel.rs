@@ -112,7 +112,7 @@ impl KernelPath {
     }
 
     /// Writes what is to be answered, attaches to interfaces that appeared and detaches from those that are not
-    /// served any more. `again` compares with what the maps really hold and tries once more what failed before.
+    /// served any more. `again` tries once more what failed before.
     pub fn follow(&mut self, config: &Config, links: &Links, desired: &Arc<Desired>, again: bool) {
         let Some(datapath) = &mut self.datapath else {
             if again && wants_any(config) {
@@ -126,7 +126,6 @@ impl KernelPath {
         let before = self.failed.clone();
         if again {
             self.failed.clear();
-            datapath.distrust();
         }
         let report = datapath.apply(desired);
         // A link that somebody has detached, or whose interface was made anew, is one to be attached.
@@ -174,6 +173,13 @@ impl KernelPath {
             datapath.apply(desired);
         }
         self.complain(&report);
+    }
+
+    /// Makes whoever writes next compare with what the maps really hold.
+    pub fn distrust(&mut self) {
+        if let Some(datapath) = &mut self.datapath {
+            datapath.distrust();
+        }
     }
 
     /// Writes what is to be answered now, on the interfaces as they are.

@@ -14,7 +14,7 @@ use rand::rngs::{StdRng, SysRng};
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing::{debug, error, info, warn};
 
-use crate::config::{self, Config, ConfigError, Defaults, Flags, Overlay};
+use crate::config::{Config, ConfigError, Defaults, Flags, Loader, Overlay};
 use crate::datapath::{self, Instance, Lock};
 use crate::link::{Change, Watch, WatchError};
 use crate::llmnr::Ignored;
@@ -54,6 +54,7 @@ use mdns::Mdns;
 use members::Members;
 use presence::{Presence, settled};
 use proxy::Proxies;
+use reload::{Read, Reader};
 use sleep::Sleep;
 use voice::Voice;
 
@@ -94,9 +95,11 @@ impl<E: Into<anyhow::Error>> From<E> for RunError {
 
 /// Serves until SIGTERM or SIGINT, then leaves nothing behind.
 pub async fn run(options: Options) -> Result<(), RunError> {
-    let config = config::load(&options.flags, &options.defaults).map_err(RunError::Config)?;
+    let mut loader = Loader::default();
+    let config = loader.load(&options.flags, &options.defaults);
+    let config = config.map_err(RunError::Config)?;
     let mut signals = Signals::open()?;
-    let mut agent = Agent::start(options, config).await?;
+    let mut agent = Agent::start(options, config, loader).await?;
     let served = agent.serve(&mut signals).await;
     let stopped = agent.stop();
     if let (Err(_), Err(error)) = (&served, &stopped) {
@@ -137,11 +140,13 @@ enum Event {
     Asked(control::Asked),
     Beat,
     Reload,
+    Reloaded(Option<Read>),
     End,
 }
 
 struct Agent {
     options: Options,
+    reader: Reader,
     /// The configuration as it was read.
     read: Config,
     /// The names that came and went since.
@@ -178,7 +183,7 @@ type Counts = BTreeMap<LinkKey, BTreeMap<&'static str, u64>>;
 
 impl Agent {
     /// Does everything that can fail before anything is answered; on failure nothing stays behind.
-    async fn start(options: Options, config: Config) -> anyhow::Result<Self> {
+    async fn start(options: Options, config: Config, loader: Loader) -> anyhow::Result<Self> {
         for note in &config.notes {
             info!("{note}");
         }
@@ -212,6 +217,7 @@ impl Agent {
         kernel.start(&config, &links, &desired)?;
         let mut agent = Self {
             options,
+            reader: Reader::new(loader),
             read: config.clone(),
             overlay: Overlay::default(),
             config,
@@ -254,6 +260,7 @@ impl Agent {
                 }
                 change = self.watch.changed() => Event::Links(change),
                 _ = signals.reload.recv() => Event::Reload,
+                read = self.reader.next() => Event::Reloaded(read),
                 asked = self.control.next() => Event::Asked(asked),
                 received = self.proxies.receive() => Event::Frame(received),
                 received = self.presence.receive() => Event::Watched(received),
@@ -284,6 +291,7 @@ impl Agent {
                 Event::Links(Ok(change)) => self.pass(change == Change::Resynced),
                 Event::Links(Err(error)) => self.watch_anew(&error).await?,
                 Event::Reload => self.reload(),
+                Event::Reloaded(read) => self.reloaded(read),
                 Event::Asked(asked) => self.tell(asked),
                 Event::Frame(frame) => self.frame(&frame),
                 Event::Watched(frame) => self.presence_frame(&frame),
@@ -323,7 +331,10 @@ impl Agent {
         }
         if self.beats.is_multiple_of(BEATS_PER_PASS) {
             match self.watch.refresh().await {
-                Ok(()) => self.pass(true),
+                Ok(()) => {
+                    self.kernel.distrust();
+                    self.pass(true);
+                }
                 Err(error) => self.watch_anew(&error).await?,
             }
         }

@@ -64,7 +64,7 @@ mod tests {
     fn table(names: &[&str]) -> Hosts {
         let entry = |name: &&str| {
             let addresses = Addresses::new([[10, 0, 0, 1].into()], 30);
-            (Name::parse(name).unwrap(), Arc::new(addresses))
+            (Name::parse(name).unwrap(), addresses)
         };
         names.iter().map(entry).collect()
     }
