@@ -32,6 +32,7 @@ mod heartbeat;
 mod kernel;
 mod mdns;
 mod members;
+mod memory;
 mod presence;
 mod proxy;
 mod reload;
@@ -95,6 +96,7 @@ impl<E: Into<anyhow::Error>> From<E> for RunError {
 
 /// Serves until SIGTERM or SIGINT, then leaves nothing behind.
 pub async fn run(options: Options) -> Result<(), RunError> {
+    memory::give_back();
     let mut loader = Loader::default();
     let config = loader.load(&options.flags, &options.defaults);
     let config = config.map_err(RunError::Config)?;
