@@ -12,6 +12,7 @@ use llamar_common::wire::udp::LLMNR_MAX;
 use rand::SeedableRng as _;
 use rand::rngs::{StdRng, SysRng};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::yield_now;
 use tracing::{debug, error, info, warn};
 
 use crate::config::{Config, ConfigError, Defaults, Flags, Loader, Overlay};
@@ -23,6 +24,7 @@ use crate::mdns::PACKET_MAX;
 use crate::net::{Datagram, Groups, Listeners, StreamMessage, until};
 use crate::state::{Desired, desired};
 
+mod beats;
 mod claims;
 pub mod control;
 mod culprits;
@@ -33,6 +35,7 @@ mod kernel;
 mod mdns;
 mod members;
 mod memory;
+mod offload;
 mod presence;
 mod proxy;
 mod reload;
@@ -47,6 +50,7 @@ mod voice;
 mod why;
 mod zone;
 
+use beats::Check;
 use control::Control;
 use culprits::Culprits;
 use heartbeat::Heartbeat;
@@ -61,8 +65,6 @@ use voice::Voice;
 
 /// How often the agent tells the kernel path that it lives.
 const HEARTBEAT: Duration = Duration::from_secs(1);
-/// Heartbeats between two passes over everything, events or not.
-const BEATS_PER_PASS: u64 = 60;
 
 /// What the command line says.
 #[derive(Clone, Debug)]
@@ -141,6 +143,7 @@ enum Event {
     Timeout,
     Asked(control::Asked),
     Beat,
+    Check,
     Reload,
     Reloaded(Option<Read>),
     End,
@@ -175,6 +178,7 @@ struct Agent {
     heartbeat: Heartbeat,
     sleep: Sleep,
     beats: u64,
+    check: Check,
     started: Instant,
     /// Given up last: it is what makes this the only agent of its instance.
     _lock: Lock,
@@ -206,7 +210,7 @@ impl Agent {
         let mut engine = Engine::new(random()?);
         let mdns = Mdns::new(random()?, options.kept.clone());
         let presence = Presence::new(random()?, kernel.inherited_links(&bare));
-        let inherited = kernel.inherited_names();
+        let inherited = kernel.inherited_names(&bare);
         claims::follow(
             &mut engine,
             Instant::now(),
@@ -241,6 +245,7 @@ impl Agent {
             heartbeat,
             sleep: Sleep::new(),
             beats: 0,
+            check: Check::default(),
             started: Instant::now(),
             _lock: lock,
         };
@@ -260,6 +265,8 @@ impl Agent {
                     tick.context("wait for the heartbeat")?;
                     Event::Beat
                 }
+                // Whoever waits is served between two steps.
+                () = yield_now(), if self.check.is_due() => Event::Check,
                 change = self.watch.changed() => Event::Links(change),
                 _ = signals.reload.recv() => Event::Reload,
                 read = self.reader.next() => Event::Reloaded(read),
@@ -290,6 +297,7 @@ impl Agent {
             match event {
                 Event::End => return Ok(()),
                 Event::Beat => self.beat().await?,
+                Event::Check => self.check_maps(),
                 Event::Links(Ok(change)) => self.pass(change == Change::Resynced),
                 Event::Links(Err(error)) => self.watch_anew(&error).await?,
                 Event::Reload => self.reload(),
@@ -316,31 +324,6 @@ impl Agent {
         self.mdns.stop(Instant::now());
         self.mdns_drain();
         self.kernel.close()
-    }
-
-    async fn beat(&mut self) -> anyhow::Result<()> {
-        self.kernel.beat();
-        self.beats += 1;
-        if self.sleep.was() {
-            debug!("the machine has slept: every name is verified anew, every address announced");
-            self.engine.wake(Instant::now());
-            self.settle();
-            self.drain();
-            self.mdns.wake(Instant::now());
-            self.mdns_drain();
-            self.presence.wake(Instant::now());
-            self.presence_drain();
-        }
-        if self.beats.is_multiple_of(BEATS_PER_PASS) {
-            match self.watch.refresh().await {
-                Ok(()) => {
-                    self.kernel.distrust();
-                    self.pass(true);
-                }
-                Err(error) => self.watch_anew(&error).await?,
-            }
-        }
-        Ok(())
     }
 
     /// Goes on with another netlink socket; without one nothing that is served can be kept true.

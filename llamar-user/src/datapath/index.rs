@@ -12,6 +12,8 @@ use llamar_common::abi::{
 /// Words of an entry, and of its IPv6 address.
 const ENTRY: usize = 4;
 const ADDRESS: usize = 2;
+/// Most buckets that are compared at once, as they may all be empty.
+const STRETCH: u32 = 1 << 16;
 /// Fewest buckets.
 const BUCKETS_MIN: u32 = 64;
 
@@ -32,12 +34,30 @@ pub struct Index {
     elsewhere: HashMap<u32, u32>,
     /// Names for which there was no room at all.
     homeless: HashSet<Short>,
+    /// How many names it holds.
+    held: usize,
+}
+
+/// What came of comparing some buckets with what they are to hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Compared {
+    /// The bucket to go on with; `None` behind the last.
+    pub next: Option<u32>,
+    /// Names that were met where they are to be.
+    pub met: usize,
+    /// Entries that were put right.
+    pub mended: usize,
 }
 
 /// Buckets for so many names: between 0.6 and 1.2 of them for each bucket of two when all of them are there.
 pub fn buckets_for(names: u32) -> u32 {
     let least = (u64::from(names) * 6).div_ceil(10).next_power_of_two();
     u32::try_from(least).unwrap_or(1 << 31).max(BUCKETS_MIN)
+}
+
+/// In how many steps so many buckets are compared when all of them are empty.
+pub fn stretches(buckets: u32) -> usize {
+    buckets.div_ceil(STRETCH) as usize
 }
 
 impl Index {
@@ -52,7 +72,13 @@ impl Index {
             },
             elsewhere: HashMap::new(),
             homeless: HashSet::new(),
+            held: 0,
         }
+    }
+
+    /// How many names it holds.
+    pub fn held(&self) -> usize {
+        self.held
     }
 
     /// The same control with this index opened.
@@ -78,6 +104,7 @@ impl Index {
         for bucket in self.buckets(&name) {
             if let Some(free) = shelves.free(bucket) {
                 shelves.write(free, &entry, aaaa);
+                self.held += 1;
                 return;
             }
             *self.elsewhere.entry(bucket).or_default() += 1;
@@ -106,6 +133,7 @@ impl Index {
         match self.find(shelves, &name) {
             Some(place) => {
                 shelves.write(place, &Entry::default(), [0; ADDRESS]);
+                self.held = self.held.saturating_sub(1);
                 if place.bucket != first {
                     self.returned(shelves, first);
                 }
@@ -115,6 +143,65 @@ impl Index {
                 self.returned(shelves, second);
             }
             None => {}
+        }
+    }
+
+    /// Compares the entries of some buckets with the hosts that are wanted, and puts right those that are not so: of
+    /// about `names` names, beginning with a bucket.
+    pub fn compare(
+        &self,
+        shelves: &Shelves<'_>,
+        from: u32,
+        names: usize,
+        host: &dyn Fn(&NameKey) -> Option<Host>,
+    ) -> Compared {
+        let mut compared = Compared {
+            next: None,
+            met: 0,
+            mended: 0,
+        };
+        let until = from.saturating_add(STRETCH).min(shelves.count());
+        for bucket in from..until {
+            if compared.met + compared.mended >= names {
+                compared.next = Some(bucket);
+                return compared;
+            }
+            let elsewhere = self.elsewhere.contains_key(&bucket);
+            if shelves.elsewhere(bucket) != elsewhere {
+                shelves.set_elsewhere(bucket, elsewhere);
+                compared.mended += 1;
+            }
+            for place in places_of(bucket).filter(|place| shelves.ifindex(*place) != 0) {
+                let (wanted, mended) = self.compare_entry(shelves, place, host);
+                compared.met += usize::from(wanted);
+                compared.mended += usize::from(mended);
+            }
+        }
+        compared.next = Some(until).filter(|&until| until < shelves.count());
+        compared
+    }
+
+    /// Whether an entry is of a name that is to be there, and whether it had to be put right.
+    fn compare_entry(
+        &self,
+        shelves: &Shelves<'_>,
+        place: Place,
+        host: &dyn Fn(&NameKey) -> Option<Host>,
+    ) -> (bool, bool) {
+        let name = shelves.name(place);
+        // Somebody else may have written what is no name, or a name where it is not looked for.
+        let known = Some(name).filter(|name| {
+            Short::of(&name.key()) == Some(*name) && self.find(shelves, name) == Some(place)
+        });
+        match known.and_then(|name| host(&name.key())) {
+            Some(host) => {
+                let (entry, aaaa) = Entry::new(&name, &host);
+                (true, shelves.write(place, &entry, aaaa))
+            }
+            None => {
+                shelves.write(place, &Entry::default(), [0; ADDRESS]);
+                (false, true)
+            }
         }
     }
 
@@ -174,8 +261,7 @@ impl Place {
 impl Shelves<'_> {
     /// Empties the index, which is closed. Generations go on, for readers that have begun before.
     pub fn clear(&self) {
-        let words = self.buckets.len() / (BUCKET * ENTRY);
-        for bucket in 0..words as u32 {
+        for bucket in 0..self.count() {
             for place in places_of(bucket) {
                 if self.load(place.word()) != 0 {
                     self.write(place, &Entry::default(), [0; ADDRESS]);
@@ -187,19 +273,36 @@ impl Shelves<'_> {
         }
     }
 
+    /// How many buckets there are.
+    fn count(&self) -> u32 {
+        u32::try_from(self.buckets.len() / (BUCKET * ENTRY)).unwrap_or(u32::MAX)
+    }
+
     fn holds(&self, place: Place, name: &Short) -> bool {
+        self.name(place) == *name
+    }
+
+    /// The name of an entry.
+    fn name(&self, place: Place) -> Short {
         let at = place.word();
-        (self.load(at) >> 32) as u32 == name.ifindex
-            && [self.load(at + 1), self.load(at + 2)] == name.label
+        Short {
+            ifindex: self.ifindex(place),
+            label: [self.load(at + 1), self.load(at + 2)],
+        }
+    }
+
+    /// The interface of an entry; 0 where there is none.
+    fn ifindex(&self, place: Place) -> u32 {
+        (self.load(place.word()) >> 32) as u32
     }
 
     fn free(&self, bucket: u32) -> Option<Place> {
-        places_of(bucket).find(|place| self.load(place.word()) >> 32 == 0)
+        places_of(bucket).find(|place| self.ifindex(*place) == 0)
     }
 
     /// Replaces an entry: its generation says so before anything changes, and is another one when all has changed. An
-    /// entry that is so already is left alone.
-    fn write(&self, place: Place, entry: &Entry, aaaa: [u64; ADDRESS]) {
+    /// entry that is so already is left alone; tells whether it was not.
+    fn write(&self, place: Place, entry: &Entry, aaaa: [u64; ADDRESS]) -> bool {
         let (at, address) = (place.word(), place.address());
         let rest =
             u64::from(u32::from_le_bytes(entry.ttl)) | u64::from(u32::from_le_bytes(entry.a)) << 32;
@@ -220,7 +323,7 @@ impl Shelves<'_> {
                     == Some(aaaa[half])
             });
         if same {
-            return;
+            return false;
         }
         self.store(at, found | u64::from(WRITING));
         // What follows is written after this.
@@ -238,6 +341,13 @@ impl Shelves<'_> {
         // What precedes is written before this.
         fence(Ordering::Release);
         self.store(at, word);
+        true
+    }
+
+    /// Whether a bucket says that it has sent names elsewhere.
+    fn elsewhere(&self, bucket: u32) -> bool {
+        let at = Place { bucket, entry: 0 }.word();
+        self.load(at) & u64::from(ELSEWHERE) != 0
     }
 
     /// Says whether a bucket has sent names elsewhere.
@@ -303,6 +413,11 @@ mod tests {
             }
         }
 
+        fn words(&self) -> impl Iterator<Item = u64> {
+            let words = self.buckets.iter().chain(&self.addresses);
+            words.map(|word| word.load(Ordering::Relaxed))
+        }
+
         fn change(&mut self, change: impl FnOnce(&mut Index, &Shelves<'_>)) {
             let shelves = Shelves {
                 buckets: &self.buckets,
@@ -317,6 +432,27 @@ mod tests {
 
         fn remove(&mut self, number: u8) {
             self.change(|index, shelves| index.remove(shelves, &key(number)));
+        }
+
+        /// Compares everything with these names, and says how many were met and put right.
+        fn compare(&self, wanted: &BTreeMap<u8, u8>) -> (usize, usize) {
+            let shelves = Shelves {
+                buckets: &self.buckets,
+                addresses: &self.addresses,
+            };
+            let host = |asked: &NameKey| {
+                let known = wanted.iter().find(|(number, _)| key(**number) == *asked);
+                known.map(|(_, last)| of(*last))
+            };
+            let (mut met, mut mended, mut next) = (0, 0, Some(0));
+            while let Some(bucket) = next {
+                let compared = self.index.compare(&shelves, bucket, 3, &host);
+                assert!(compared.next.is_none_or(|next| next > bucket));
+                met += compared.met;
+                mended += compared.mended;
+                next = compared.next;
+            }
+            (met, mended)
         }
 
         fn seen(&self, number: u8) -> Seen {
@@ -452,12 +588,52 @@ mod tests {
                     }
                 }
             }
+            let before: Vec<_> = shelf.words().collect();
+            prop_assert_eq!(shelf.compare(&model), (shelf.index.held(), 0));
+            prop_assert!(shelf.words().eq(before), "nothing is written without need");
             for number in 0..60 {
                 shelf.remove(number);
             }
+            prop_assert_eq!(shelf.index.held(), 0);
             let flags = |word: &AtomicU64| word.load(Ordering::Relaxed) as u32 & (GENERATION - 1);
             prop_assert!(shelf.buckets.iter().step_by(ENTRY).all(|word| flags(word) == 0));
             prop_assert!(shelf.index.elsewhere.is_empty() && shelf.index.homeless.is_empty());
+        }
+
+        #[test]
+        fn whatever_somebody_wrote_no_other_name_is_found_when_all_was_compared_and_what_lacks_is_told(
+            names in prop::collection::btree_map(0..60u8, 1..=255u8, 0..20),
+            written in prop::collection::vec((0..BUCKETS as usize * BUCKET, 0..4usize, any::<u64>()), 0..8),
+            moved in prop::collection::vec((0..BUCKETS as usize * BUCKET, 0..BUCKETS as usize * BUCKET), 0..8),
+        ) {
+            let mut shelf = Shelf::new();
+            for (&number, &last) in &names {
+                shelf.insert(number, last);
+            }
+            for (place, word, value) in written {
+                shelf.buckets[place * ENTRY + word].store(value, Ordering::Relaxed);
+            }
+            for (from, to) in moved {
+                for word in 0..ENTRY {
+                    let value = shelf.buckets[from * ENTRY + word].load(Ordering::Relaxed);
+                    shelf.buckets[to * ENTRY + word].store(value, Ordering::Relaxed);
+                }
+            }
+            let (met, _) = shelf.compare(&names);
+            prop_assert!(met <= shelf.index.held());
+            let again = shelf.compare(&names);
+            prop_assert_eq!(again, (met, 0));
+            for number in 0..60 {
+                let seen = shelf.seen(number);
+                match names.get(&number) {
+                    Some(last) => {
+                        let address = u32::from_le_bytes([10, 0, 0, *last]);
+                        let whole = [Seen::Address(address), Seen::AskTheMap].contains(&seen);
+                        prop_assert!(whole || met < shelf.index.held());
+                    }
+                    None => prop_assert!(!matches!(seen, Seen::Address(_))),
+                }
+            }
         }
     }
 }

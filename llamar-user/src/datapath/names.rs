@@ -7,9 +7,11 @@ use std::io;
 use llamar_common::abi::{BUCKET, Control, Entry, Host, INDEX_SEEDS, NameKey, Plain, map};
 
 use super::bpf::{Access, Cursor, Map, Words};
-use super::diff::{Refusal, Table};
+use super::check::STEP;
+use super::entries::{Each, Refusal, Table};
 use super::error::DatapathError;
-use super::index::{Index, Shelves};
+use super::fill::fill;
+use super::index::{self, Index, Shelves};
 use super::pins::Pins;
 use super::table::{Hash, read_element};
 
@@ -18,6 +20,29 @@ use super::table::{Hash, read_element};
 pub struct Names {
     map: Hash<NameKey, Host>,
     index: Option<Front>,
+}
+
+/// A walk over the index, as [`Walk`](super::check::Walk) is one over the map.
+#[derive(Debug, Default)]
+pub struct IndexWalk {
+    /// The bucket to go on with.
+    next: u32,
+    /// Names that were met.
+    met: usize,
+    disturbed: bool,
+    over: bool,
+}
+
+impl IndexWalk {
+    /// Tells that names came or went between two steps.
+    pub fn disturb(&mut self) {
+        self.disturbed = true;
+    }
+
+    /// Whether the whole index was seen.
+    pub fn is_over(&self) -> bool {
+        self.over
+    }
 }
 
 /// The index and what it takes to write it.
@@ -65,6 +90,48 @@ impl Names {
         self.map.all()
     }
 
+    /// The host of a name, if it is there.
+    pub fn host(&self, key: &NameKey) -> io::Result<Option<Host>> {
+        self.map.value(key)
+    }
+
+    /// Compares some more of the index with the hosts that are wanted and puts right what is not so; tells how many
+    /// entries that were, or nothing where the index has to be made anew.
+    pub fn check_index(
+        &mut self,
+        walk: &mut IndexWalk,
+        host: &dyn Fn(&NameKey) -> Option<Host>,
+    ) -> Option<usize> {
+        walk.over = true;
+        let Some(front) = &mut self.index else {
+            return Some(0);
+        };
+        let mut mended = 0;
+        front.change(|index, shelves| {
+            let compared = index.compare(shelves, walk.next, STEP, host);
+            walk.met += compared.met;
+            walk.over = compared.next.is_none();
+            walk.next = compared.next.unwrap_or_default();
+            mended = compared.mended;
+        });
+        let held = front.known.as_ref()?.held();
+        if walk.over {
+            let whole = walk.disturbed || walk.met == held;
+            // Somebody may have closed it, too.
+            return (whole && front.open().is_ok()).then_some(mended);
+        }
+        Some(mended)
+    }
+
+    /// In how many steps the index is checked, at most.
+    pub fn index_steps(&self) -> usize {
+        let front = self.index.as_ref();
+        let known = front.and_then(|front| Some((front, front.known.as_ref()?)));
+        known.map_or(1, |(front, index)| {
+            index.held() / STEP + index::stretches(front.buckets.shape().entries)
+        })
+    }
+
     /// Gives back the memory that writing took.
     pub fn rest(&mut self) {
         if let Some(front) = &mut self.index {
@@ -74,25 +141,40 @@ impl Names {
 
     /// Changes the index, if it is known. One that cannot be changed is closed: then the map is asked.
     fn change(&mut self, change: impl FnOnce(&mut Index, &Shelves<'_>)) {
-        let Some(front) = &mut self.index else { return };
-        let Some(mut index) = front.known.take() else {
+        if let Some(front) = &mut self.index {
+            front.change(change);
+        }
+    }
+}
+
+impl Front {
+    fn change(&mut self, change: impl FnOnce(&mut Index, &Shelves<'_>)) {
+        let Some(mut index) = self.known.take() else {
             return;
         };
-        front.known = match front.shelves() {
+        self.known = match self.shelves() {
             Ok(shelves) => {
                 change(&mut index, &shelves);
                 Some(index)
             }
             Err(_) => None,
         };
-        if front.known.is_none() {
+        if self.known.is_none() {
             // Where even that fails, so does every other write of the pass.
-            let _ = front.close();
+            let _ = self.close();
         }
     }
-}
 
-impl Front {
+    /// Puts names into the index that the map holds now, except those that it refused.
+    fn insert(&mut self, entries: &[(NameKey, Host)], refused: &[(NameKey, Refusal)]) {
+        self.change(|index, shelves| {
+            let refused: HashSet<&NameKey> = refused.iter().map(|(key, _)| key).collect();
+            for (key, host) in entries.iter().filter(|(key, _)| !refused.contains(key)) {
+                index.insert(shelves, key, host);
+            }
+        });
+    }
+
     fn shelves(&mut self) -> io::Result<Shelves<'_>> {
         if self.mapped.is_none() {
             self.mapped = Some((self.buckets.words()?, self.addresses.words()?));
@@ -127,7 +209,11 @@ impl Front {
     }
 
     fn set(&self, change: impl FnOnce(Control) -> Control) -> io::Result<()> {
-        let control = change(read_element(&self.control, 0)?);
+        let found = read_element(&self.control, 0)?;
+        let control = change(found);
+        if control == found {
+            return Ok(());
+        }
         self.control.update(&0u32.to_ne_bytes(), control.bytes())
     }
 }
@@ -146,13 +232,14 @@ impl Table<NameKey, Host> for Names {
     fn read(
         &mut self,
         cursor: Option<Cursor>,
+        at_most: usize,
         entries: &mut Vec<(NameKey, Host)>,
     ) -> Result<Option<Cursor>, String> {
         let start = entries.len();
         if let (None, Some(front)) = (&cursor, &mut self.index) {
             front.begin().map_err(|error| error.to_string())?;
         }
-        let next = self.map.batch(cursor, entries)?;
+        let next = self.map.batch(cursor, at_most, entries)?;
         self.change(|index, shelves| {
             for (key, host) in entries.get(start..).unwrap_or_default() {
                 index.insert(shelves, key, host);
@@ -164,25 +251,44 @@ impl Table<NameKey, Host> for Names {
         Ok(next)
     }
 
+    /// Leaves the index as it is.
+    fn look(
+        &mut self,
+        cursor: Option<Cursor>,
+        at_most: usize,
+        entries: &mut Vec<(NameKey, Host)>,
+    ) -> Result<Option<Cursor>, String> {
+        self.map.batch(cursor, at_most, entries)
+    }
+
     fn write(&mut self, entries: &[(NameKey, Host)]) -> Vec<(NameKey, Refusal)> {
         self.change(|index, shelves| {
             for (key, _) in entries {
                 index.mute(shelves, key);
             }
         });
-        self.insert(entries)
+        let refused = self.map.put(entries);
+        if let Some(front) = &mut self.index {
+            front.insert(entries, &refused);
+        }
+        refused
     }
 
     /// Spares the look for what is to be changed.
-    fn insert(&mut self, entries: &[(NameKey, Host)]) -> Vec<(NameKey, Refusal)> {
-        let refused = self.map.write(entries);
-        self.change(|index, shelves| {
-            let refused: HashSet<&NameKey> = refused.iter().map(|(key, _)| key).collect();
-            for (key, host) in entries.iter().filter(|(key, _)| !refused.contains(key)) {
-                index.insert(shelves, key, host);
-            }
-        });
-        refused
+    fn insert(&mut self, each: &mut Each<'_, NameKey, Host>) -> Vec<(NameKey, Refusal)> {
+        let Self { map, index } = self;
+        let mut all = Vec::new();
+        fill(
+            each,
+            |entries| map.put(entries),
+            |entries, refused| {
+                if let Some(front) = index {
+                    front.insert(entries, &refused);
+                }
+                all.extend(refused);
+            },
+        );
+        all
     }
 
     fn remove(&mut self, keys: &[NameKey]) -> Vec<(NameKey, Refusal)> {
