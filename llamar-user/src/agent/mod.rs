@@ -15,7 +15,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::yield_now;
 use tracing::{debug, error, info, warn};
 
-use crate::config::{self, Config, ConfigError, Defaults, Flags, Overlay};
+use crate::config::{Config, ConfigError, Defaults, Flags, Loader, Overlay};
 use crate::datapath::{self, Instance, Lock};
 use crate::link::{Change, Watch, WatchError};
 use crate::llmnr::Ignored;
@@ -36,6 +36,7 @@ mod heartbeat;
 mod kernel;
 mod mdns;
 mod members;
+mod memory;
 mod offload;
 mod presence;
 mod proxy;
@@ -63,6 +64,7 @@ use mdns::Mdns;
 use members::Members;
 use presence::{Presence, settled};
 use proxy::Proxies;
+use reload::{Read, Reader};
 use sleep::Sleep;
 use voice::Voice;
 
@@ -101,9 +103,12 @@ impl<E: Into<anyhow::Error>> From<E> for RunError {
 
 /// Serves until SIGTERM or SIGINT, then leaves nothing behind.
 pub async fn run(options: Options) -> Result<(), RunError> {
-    let config = config::load(&options.flags, &options.defaults).map_err(RunError::Config)?;
+    memory::give_back();
+    let mut loader = Loader::default();
+    let config = loader.load(&options.flags, &options.defaults);
+    let config = config.map_err(RunError::Config)?;
     let mut signals = Signals::open()?;
-    let mut agent = Agent::start(options, config).await?;
+    let mut agent = Agent::start(options, config, loader).await?;
     let served = agent.serve(&mut signals).await;
     let stopped = agent.stop();
     if let (Err(_), Err(error)) = (&served, &stopped) {
@@ -145,11 +150,13 @@ enum Event {
     Beat,
     Check,
     Reload,
+    Reloaded(Option<Read>),
     End,
 }
 
 struct Agent {
     options: Options,
+    reader: Reader,
     /// The configuration as it was read.
     read: Config,
     /// The names that came and went since.
@@ -184,7 +191,7 @@ struct Agent {
 
 impl Agent {
     /// Does everything that can fail before anything is answered; on failure nothing stays behind.
-    async fn start(options: Options, config: Config) -> anyhow::Result<Self> {
+    async fn start(options: Options, config: Config, loader: Loader) -> anyhow::Result<Self> {
         for note in &config.notes {
             info!("{note}");
         }
@@ -218,6 +225,7 @@ impl Agent {
         kernel.start(&config, &links, &desired)?;
         let mut agent = Self {
             options,
+            reader: Reader::new(loader),
             read: config.clone(),
             overlay: Overlay::default(),
             config,
@@ -272,6 +280,7 @@ impl Agent {
                     () = yield_now(), if self.check.is_due() => Ok(Event::Check),
                     change = self.watch.changed() => Ok(Event::Links(change)),
                     _ = signals.reload.recv() => Ok(Event::Reload),
+                    read = self.reader.next() => Ok(Event::Reloaded(read)),
                     asked = self.control.next() => Ok(Event::Asked(asked)),
                     received = self.proxies.receive() => Ok(Event::Frame(received)),
                     received = self.presence.receive() => Ok(Event::Watched(received)),
@@ -296,6 +305,7 @@ impl Agent {
                 Event::Links(Ok(change)) => self.pass(change == Change::Resynced),
                 Event::Links(Err(error)) => self.watch_anew(&error).await?,
                 Event::Reload => self.reload(),
+                Event::Reloaded(read) => self.reloaded(read),
                 Event::Asked(asked) => self.tell(asked),
                 Event::Frame(frame) => self.frame(&frame),
                 Event::Watched(frame) => self.presence_frame(&frame),

@@ -119,10 +119,10 @@ fn files(directory: &Path) -> Vec<String> {
 /// One link with these names and its ARP address 10.0.0.`host`.
 fn desired(ifindex: u32, names: &[&str], host: u8) -> Arc<Desired> {
     let address = Ipv4Addr::new(10, 0, 0, host);
-    let addresses = Arc::new(Addresses::new([IpAddr::V4(address)], 30));
+    let addresses = Addresses::one(IpAddr::V4(address), 30);
     let names = names
         .iter()
-        .map(|name| (Name::parse(name).unwrap(), Arc::clone(&addresses)));
+        .map(|name| (Name::parse(name).unwrap(), addresses.clone()));
     let mac = [2, 0, 0, 0, 0, 1];
     let served = Served {
         interface: "va".to_owned(),
