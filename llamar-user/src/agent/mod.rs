@@ -62,10 +62,10 @@ use proxy::Proxies;
 use sleep::Sleep;
 use voice::Voice;
 
-/// How often the agent tells the kernel path that it lives.
+/// How often the agent tells the kernel path that it lives, where there is one.
 const HEARTBEAT: Duration = Duration::from_secs(1);
-/// Heartbeats between two passes over everything, events or not.
-const BEATS_PER_PASS: u64 = 60;
+/// Time from one pass over everything to the next, events or not.
+const FULL_PASS: Duration = Duration::from_secs(60);
 
 /// What the command line says.
 #[derive(Clone, Debug)]
@@ -141,6 +141,7 @@ enum Event {
     Timeout,
     Asked(control::Asked),
     Beat,
+    Slept,
     Reload,
     End,
 }
@@ -172,7 +173,8 @@ struct Agent {
     counts: Counts,
     heartbeat: Heartbeat,
     sleep: Sleep,
-    beats: u64,
+    /// Time since the last pass over everything, as the heartbeat counts it.
+    beaten: Duration,
     started: Instant,
     /// Given up last: it is what makes this the only agent of its instance.
     _lock: Lock,
@@ -233,8 +235,8 @@ impl Agent {
             voice: Voice::default(),
             counts: Counts::default(),
             heartbeat,
-            sleep: Sleep::new(),
-            beats: 0,
+            sleep: Sleep::new().context("follow the clock")?,
+            beaten: Duration::ZERO,
             started: Instant::now(),
             _lock: lock,
         };
@@ -263,6 +265,9 @@ impl Agent {
                     tick = self.heartbeat.tick() => {
                         tick.context("wait for the heartbeat").map(|()| Event::Beat)
                     }
+                    woken = self.sleep.may_have_been() => {
+                        woken.context("follow the clock").map(|()| Event::Slept)
+                    }
                     change = self.watch.changed() => Ok(Event::Links(change)),
                     _ = signals.reload.recv() => Ok(Event::Reload),
                     asked = self.control.next() => Ok(Event::Asked(asked)),
@@ -285,6 +290,7 @@ impl Agent {
             match event {
                 Event::End => return Ok(()),
                 Event::Beat => self.beat().await?,
+                Event::Slept => self.slept(),
                 Event::Links(Ok(change)) => self.pass(change == Change::Resynced),
                 Event::Links(Err(error)) => self.watch_anew(&error).await?,
                 Event::Reload => self.reload(),
@@ -315,7 +321,20 @@ impl Agent {
 
     async fn beat(&mut self) -> anyhow::Result<()> {
         self.kernel.beat();
-        self.beats += 1;
+        self.slept();
+        self.beaten += self.heartbeat.period();
+        if self.beaten >= FULL_PASS {
+            self.beaten = Duration::ZERO;
+            match self.watch.refresh().await {
+                Ok(()) => self.pass(true),
+                Err(error) => self.watch_anew(&error).await?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Does what is to be done if the machine has slept.
+    fn slept(&mut self) {
         if self.sleep.was() {
             debug!("the machine has slept: every name is verified anew, every address announced");
             self.engine.wake(Instant::now());
@@ -326,13 +345,18 @@ impl Agent {
             self.presence.wake(Instant::now());
             self.presence_drain();
         }
-        if self.beats.is_multiple_of(BEATS_PER_PASS) {
-            match self.watch.refresh().await {
-                Ok(()) => self.pass(true),
-                Err(error) => self.watch_anew(&error).await?,
-            }
+    }
+
+    /// Beats as often as it takes: without a kernel path an idle agent does not wake.
+    fn pace(&mut self) {
+        let period = if self.kernel.is_open() {
+            HEARTBEAT
+        } else {
+            FULL_PASS
+        };
+        if let Err(error) = self.heartbeat.change_to(period) {
+            warn!("{error}: the heartbeat goes on as it was");
         }
-        Ok(())
     }
 
     /// Goes on with another netlink socket; without one nothing that is served can be kept true.
@@ -352,6 +376,7 @@ impl Agent {
         self.presence.follow(now, config, links, bare, full);
         self.desired = Arc::new(settled(&self.engine, &self.presence, bare));
         self.kernel.follow(config, links, &self.desired, full);
+        self.pace();
         // Not by what may be answered for now: what is withdrawn comes back between two passes.
         self.proxies.follow(&self.bare, full);
         // What is announced is answered for by now (RFC 5227 2.5).
