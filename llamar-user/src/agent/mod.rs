@@ -52,7 +52,7 @@ mod voice;
 mod why;
 mod zone;
 
-use beats::Check;
+use beats::{Check, HEARTBEAT};
 use control::Control;
 use counts::Counts;
 use culprits::Culprits;
@@ -67,9 +67,6 @@ use proxy::Proxies;
 use reload::{Read, Reader};
 use sleep::Sleep;
 use voice::Voice;
-
-/// How often the agent tells the kernel path that it lives.
-const HEARTBEAT: Duration = Duration::from_secs(1);
 
 /// What the command line says.
 #[derive(Clone, Debug)]
@@ -149,6 +146,7 @@ enum Event {
     Asked(control::Asked),
     Beat,
     Check,
+    Slept,
     Reload,
     Reloaded(Option<Read>),
     End,
@@ -182,8 +180,9 @@ struct Agent {
     counts: Counts,
     heartbeat: Heartbeat,
     sleep: Sleep,
-    beats: u64,
     check: Check,
+    /// Time since the last pass over everything, as the heartbeat counts it.
+    beaten: Duration,
     started: Instant,
     /// Given up last: it is what makes this the only agent of its instance.
     _lock: Lock,
@@ -245,9 +244,9 @@ impl Agent {
             voice: Voice::default(),
             counts: Counts::default(),
             heartbeat,
-            sleep: Sleep::new(),
-            beats: 0,
             check: Check::default(),
+            sleep: Sleep::new().context("follow the clock")?,
+            beaten: Duration::ZERO,
             started: Instant::now(),
             _lock: lock,
         };
@@ -278,6 +277,9 @@ impl Agent {
                     }
                     // Whoever waits is served between two steps.
                     () = yield_now(), if self.check.is_due() => Ok(Event::Check),
+                    woken = self.sleep.may_have_been() => {
+                        woken.context("follow the clock").map(|()| Event::Slept)
+                    }
                     change = self.watch.changed() => Ok(Event::Links(change)),
                     _ = signals.reload.recv() => Ok(Event::Reload),
                     read = self.reader.next() => Ok(Event::Reloaded(read)),
@@ -302,6 +304,7 @@ impl Agent {
                 Event::End => return Ok(()),
                 Event::Beat => self.beat().await?,
                 Event::Check => self.check_maps(),
+                Event::Slept => self.slept(),
                 Event::Links(Ok(change)) => self.pass(change == Change::Resynced),
                 Event::Links(Err(error)) => self.watch_anew(&error).await?,
                 Event::Reload => self.reload(),
@@ -348,6 +351,7 @@ impl Agent {
         self.presence.follow(now, config, links, bare, full);
         self.desired = Arc::new(settled(&self.engine, &self.presence, bare));
         self.kernel.follow(config, links, &self.desired, full);
+        self.pace();
         // Not by what may be answered for now: what is withdrawn comes back between two passes.
         self.proxies.follow(&self.bare, full);
         // What is announced is answered for by now (RFC 5227 2.5).

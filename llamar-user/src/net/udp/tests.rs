@@ -1,5 +1,6 @@
 //! The groups on a pair of interfaces.
 
+mod many;
 mod shared;
 
 use std::io::IoSliceMut;
