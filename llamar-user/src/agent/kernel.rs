@@ -184,12 +184,13 @@ impl KernelPath {
         }
     }
 
-    /// The names that a former agent had verified and that are answered for from its maps still.
-    pub fn inherited_names(&self) -> BTreeSet<NameKey> {
+    /// Those of the links' own names that a former agent had verified and that are answered for from its maps still.
+    pub fn inherited_names(&self, bare: &Desired) -> BTreeSet<NameKey> {
         let Some(datapath) = &self.datapath else {
             return BTreeSet::new();
         };
-        datapath.inherited_names().unwrap_or_else(|error| {
+        let keys = bare.own_names().map(|(key, _)| key);
+        datapath.inherited_names(keys).unwrap_or_else(|error| {
             warn!("{error}; every name is verified anew");
             BTreeSet::new()
         })

@@ -150,10 +150,10 @@ impl Feed {
         let mut arp_pass = Pass::new(&arp, arp_before, known, &mut self.maps.arp);
 
         let mut senders = BTreeSet::new();
-        arp_pass.lose(|key: &ArpKey| {
+        arp_pass.lose(Some(&mut |key: &ArpKey| {
             senders.insert(sender_slot(key.link(), key.address));
-        });
-        names_pass.lose(|_| ());
+        }));
+        names_pass.lose(None);
         arp_pass.add();
         names_pass.add();
         arp_pass.sweep();

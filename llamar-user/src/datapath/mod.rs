@@ -10,6 +10,8 @@ mod bpf;
 mod diff;
 mod error;
 mod feed;
+mod fill;
+mod front;
 mod index;
 mod instance;
 mod names;
@@ -263,18 +265,26 @@ impl Datapath {
         names.map_err(|error| failed("read the names' map", error))
     }
 
-    /// The names that a former agent had verified to be unique and that its program still answers for, within the
-    /// lease of its last heartbeat: nobody else can have taken them since. Empty after the first
+    /// Those of some names that a former agent had verified to be unique and that its program still answers for, within
+    /// the lease of its last heartbeat: nobody else can have taken them since. None after the first
     /// [`apply`](Self::apply), when the map tells of this agent's names.
-    pub fn inherited_names(&self) -> Result<BTreeSet<NameKey>, DatapathError> {
+    pub fn inherited_names(
+        &self,
+        keys: impl Iterator<Item = NameKey>,
+    ) -> Result<BTreeSet<NameKey>, DatapathError> {
         if !self.inherits()? {
             return Ok(BTreeSet::new());
         }
-        let names = self.names()?.into_iter().filter(|(key, host)| {
-            let unique = NameState::from_byte(host.state) == NameState::Unique;
-            unique && self.held.contains_key(&key.ifindex) && self.placed(&key.link())
-        });
-        Ok(names.map(|(key, _)| key).collect())
+        let names = &self.feed.maps().names;
+        let is_held =
+            |key: &NameKey| self.held.contains_key(&key.ifindex) && self.placed(&key.link());
+        let is_unique = |host: &Host| NameState::from_byte(host.state) == NameState::Unique;
+        keys.filter(is_held)
+            .filter_map(|key| match names.host(&key) {
+                Ok(host) => host.filter(is_unique).map(|_| Ok(key)),
+                Err(error) => Some(Err(failed("read the names' map", error))),
+            })
+            .collect()
     }
 
     /// Those of some links on which a former agent's program answers still, within the lease of its last heartbeat. None

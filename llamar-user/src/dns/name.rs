@@ -103,6 +103,10 @@ impl Name {
     /// The name at `offset` of a message, compressed or not, and the offset behind it; `None` if it is cut off, too
     /// long, or has a reserved length octet or a pointer that does not go backwards or goes into the header.
     pub fn from_message(message: &[u8], offset: usize) -> Option<(Self, usize)> {
+        // Most names that are read are not compressed.
+        if let Some((name, length)) = Self::from_wire(message.get(offset..)?) {
+            return Some((name, offset + length));
+        }
         let mut wire = Wire::new();
         let mut at = offset;
         let mut limit = offset;
