@@ -12,9 +12,10 @@ use llamar_common::abi::Outcome;
 use rand::SeedableRng as _;
 use rand::rngs::{StdRng, SysRng};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::yield_now;
 use tracing::{debug, error, info, warn};
 
-use crate::config::{self, Config, ConfigError, Defaults, Flags, Overlay};
+use crate::config::{Config, ConfigError, Defaults, Flags, Loader, Overlay};
 use crate::datapath::{self, Instance, Lock};
 use crate::link::{Change, Watch, WatchError};
 use crate::llmnr::Ignored;
@@ -23,6 +24,7 @@ use crate::mdns::PACKET_MAX;
 use crate::net::{Datagram, Groups, Listeners, StreamMessage, until};
 use crate::state::{Desired, desired};
 
+mod beats;
 mod claims;
 pub mod control;
 mod counts;
@@ -34,6 +36,8 @@ mod heartbeat;
 mod kernel;
 mod mdns;
 mod members;
+mod memory;
+mod offload;
 mod presence;
 mod proxy;
 mod reload;
@@ -48,6 +52,7 @@ mod voice;
 mod why;
 mod zone;
 
+use beats::Check;
 use control::Control;
 use counts::Counts;
 use culprits::Culprits;
@@ -59,13 +64,9 @@ use mdns::Mdns;
 use members::Members;
 use presence::{Presence, settled};
 use proxy::Proxies;
+use reload::{Read, Reader};
 use sleep::Sleep;
 use voice::Voice;
-
-/// How often the agent tells the kernel path that it lives, where there is one.
-const HEARTBEAT: Duration = Duration::from_secs(1);
-/// Time from one pass over everything to the next, events or not.
-const FULL_PASS: Duration = Duration::from_secs(60);
 
 /// What the command line says.
 #[derive(Clone, Debug)]
@@ -99,9 +100,12 @@ impl<E: Into<anyhow::Error>> From<E> for RunError {
 
 /// Serves until SIGTERM or SIGINT, then leaves nothing behind.
 pub async fn run(options: Options) -> Result<(), RunError> {
-    let config = config::load(&options.flags, &options.defaults).map_err(RunError::Config)?;
+    memory::give_back();
+    let mut loader = Loader::default();
+    let config = loader.load(&options.flags, &options.defaults);
+    let config = config.map_err(RunError::Config)?;
     let mut signals = Signals::open()?;
-    let mut agent = Agent::start(options, config).await?;
+    let mut agent = Agent::start(options, config, loader).await?;
     let served = agent.serve(&mut signals).await;
     let stopped = agent.stop();
     if let (Err(_), Err(error)) = (&served, &stopped) {
@@ -142,12 +146,15 @@ enum Event {
     Asked(control::Asked),
     Beat,
     Slept,
+    Check,
     Reload,
+    Reloaded(Option<Read>),
     End,
 }
 
 struct Agent {
     options: Options,
+    reader: Reader,
     /// The configuration as it was read.
     read: Config,
     /// The names that came and went since.
@@ -175,6 +182,7 @@ struct Agent {
     sleep: Sleep,
     /// Time since the last pass over everything, as the heartbeat counts it.
     beaten: Duration,
+    check: Check,
     started: Instant,
     /// Given up last: it is what makes this the only agent of its instance.
     _lock: Lock,
@@ -182,7 +190,7 @@ struct Agent {
 
 impl Agent {
     /// Does everything that can fail before anything is answered; on failure nothing stays behind.
-    async fn start(options: Options, config: Config) -> anyhow::Result<Self> {
+    async fn start(options: Options, config: Config, loader: Loader) -> anyhow::Result<Self> {
         for note in &config.notes {
             info!("{note}");
         }
@@ -195,7 +203,7 @@ impl Agent {
         start::check_interfaces(&config, &links, options.wait)?;
         debug!("Initializing LLMNR Responder.");
         let groups = Groups::bind()?;
-        let heartbeat = Heartbeat::every(HEARTBEAT).context("start the heartbeat")?;
+        let heartbeat = Heartbeat::every(beats::HEARTBEAT).context("start the heartbeat")?;
         let control = Control::open(options.instance.socket())?;
         let mut kernel = KernelPath::open(&lock, &config)?;
         let bare = desired(&config, &links);
@@ -203,7 +211,7 @@ impl Agent {
         let mut engine = Engine::new(random()?);
         let mdns = Mdns::new(random()?, options.kept.clone());
         let presence = Presence::new(random()?, kernel.inherited_links(&bare));
-        let inherited = kernel.inherited_names();
+        let inherited = kernel.inherited_names(&bare);
         claims::follow(
             &mut engine,
             Instant::now(),
@@ -216,6 +224,7 @@ impl Agent {
         kernel.start(&config, &links, &desired)?;
         let mut agent = Self {
             options,
+            reader: Reader::new(loader),
             read: config.clone(),
             overlay: Overlay::default(),
             config,
@@ -237,6 +246,7 @@ impl Agent {
             heartbeat,
             sleep: Sleep::new().context("follow the clock")?,
             beaten: Duration::ZERO,
+            check: Check::default(),
             started: Instant::now(),
             _lock: lock,
         };
@@ -268,8 +278,11 @@ impl Agent {
                     woken = self.sleep.may_have_been() => {
                         woken.context("follow the clock").map(|()| Event::Slept)
                     }
+                    // Whoever waits is served between two steps.
+                    () = yield_now(), if self.check.is_due() => Ok(Event::Check),
                     change = self.watch.changed() => Ok(Event::Links(change)),
                     _ = signals.reload.recv() => Ok(Event::Reload),
+                    read = self.reader.next() => Ok(Event::Reloaded(read)),
                     asked = self.control.next() => Ok(Event::Asked(asked)),
                     received = self.proxies.receive() => Ok(Event::Frame(received)),
                     received = self.presence.receive() => Ok(Event::Watched(received)),
@@ -291,9 +304,11 @@ impl Agent {
                 Event::End => return Ok(()),
                 Event::Beat => self.beat().await?,
                 Event::Slept => self.slept(),
+                Event::Check => self.check_maps(),
                 Event::Links(Ok(change)) => self.pass(change == Change::Resynced),
                 Event::Links(Err(error)) => self.watch_anew(&error).await?,
                 Event::Reload => self.reload(),
+                Event::Reloaded(read) => self.reloaded(read),
                 Event::Asked(asked) => self.tell(asked),
                 Event::Frame(frame) => self.frame(&frame),
                 Event::Watched(frame) => self.presence_frame(&frame),
@@ -317,46 +332,6 @@ impl Agent {
         self.mdns.stop(Instant::now());
         self.mdns_drain();
         self.kernel.close()
-    }
-
-    async fn beat(&mut self) -> anyhow::Result<()> {
-        self.kernel.beat();
-        self.slept();
-        self.beaten += self.heartbeat.period();
-        if self.beaten >= FULL_PASS {
-            self.beaten = Duration::ZERO;
-            match self.watch.refresh().await {
-                Ok(()) => self.pass(true),
-                Err(error) => self.watch_anew(&error).await?,
-            }
-        }
-        Ok(())
-    }
-
-    /// Does what is to be done if the machine has slept.
-    fn slept(&mut self) {
-        if self.sleep.was() {
-            debug!("the machine has slept: every name is verified anew, every address announced");
-            self.engine.wake(Instant::now());
-            self.settle();
-            self.drain();
-            self.mdns.wake(Instant::now());
-            self.mdns_drain();
-            self.presence.wake(Instant::now());
-            self.presence_drain();
-        }
-    }
-
-    /// Beats as often as it takes: without a kernel path an idle agent does not wake.
-    fn pace(&mut self) {
-        let period = if self.kernel.is_open() {
-            HEARTBEAT
-        } else {
-            FULL_PASS
-        };
-        if let Err(error) = self.heartbeat.change_to(period) {
-            warn!("{error}: the heartbeat goes on as it was");
-        }
     }
 
     /// Goes on with another netlink socket; without one nothing that is served can be kept true.

@@ -6,6 +6,7 @@ pub mod filter;
 pub mod firewall;
 pub mod groups;
 pub mod holder;
+pub mod netlink;
 pub mod packet;
 #[cfg(test)]
 pub(crate) mod pair;

@@ -10,6 +10,7 @@ pub mod avahi;
 pub mod bus;
 pub mod counters;
 pub mod lan;
+pub mod links;
 pub mod mdns;
 pub mod mdns_sd;
 pub mod message;
