@@ -11,9 +11,9 @@ use aya_ebpf::btf_maps::{Array, HashMap, PerCpuArray};
 use aya_ebpf::helpers::bpf_jiffies64;
 use aya_ebpf::macros::btf_map;
 use llamar_common::abi::{
-    ARP_MAX, ArpHost, ArpKey, BUCKETS_MAX, Bucket, Bucket6, COUNTERS_MAX, Control, Counters, Entry,
-    Host, LINK_PROBES, LINKS_MAX, Link, LinkKey, NAMES_MAX_DEFAULT, NameKey, OUTCOME_PLACES,
-    Outcome, SENDERS_MAX, Sender, link_slot,
+    ARP_MAX, ArpHost, ArpKey, BUCKETS_MAX, Bucket, Bucket6, COUNTERS_MAX, Control, Counters, Host,
+    LINK_PROBES, LINKS_MAX, Link, LinkKey, NAMES_MAX_DEFAULT, NameKey, OUTCOME_PLACES, Outcome,
+    SENDERS_MAX, Sender, Slot, link_slot,
 };
 use llamar_common::frame::Frame;
 use llamar_common::limit::{Source, bucket};
@@ -136,24 +136,23 @@ impl Records for KernelRecords {
     }
 
     #[inline(always)]
-    fn began(&self, entry: &Entry) -> u32 {
-        // SAFETY: the entry lives as long as its map; the agent writes the word as a whole.
-        let generation = unsafe { (&raw const entry.generation).read_volatile() };
-        let mut generation = generation;
+    fn began(&self, slot: &Slot) -> u64 {
+        // SAFETY: the slot lives as long as its map; the agent writes the word as a whole.
+        let mut word = unsafe { (&raw const slot.word).read_volatile() };
         // As in `generation`.
         // SAFETY: adds nothing to a register.
-        unsafe { asm!("{0} += 0", inout(reg) generation) };
-        generation
+        unsafe { asm!("{0} += 0", inout(reg) word) };
+        word
     }
 
     #[inline(always)]
-    fn ended(&self, entry: &Entry) -> u32 {
-        let mut entry = &raw const *entry;
+    fn ended(&self, slot: &Slot) -> u64 {
+        let mut slot = &raw const *slot;
         // As in `settled`.
         // SAFETY: adds nothing to a register.
-        unsafe { asm!("{0} += 0", inout(reg) entry) };
+        unsafe { asm!("{0} += 0", inout(reg) slot) };
         // SAFETY: as in `began`.
-        unsafe { (&raw const (*entry).generation).read_volatile() }
+        unsafe { (&raw const (*slot).word).read_volatile() }
     }
 
     #[inline(always)]

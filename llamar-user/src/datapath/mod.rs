@@ -15,6 +15,7 @@ mod error;
 mod fake;
 mod feed;
 mod fill;
+mod front;
 mod index;
 mod inherit;
 mod instance;
