@@ -110,6 +110,7 @@ impl Front {
             self.give_up();
         }
         self.change(|index, shelves| {
+            index.fetch(shelves, entries.iter().map(|(key, _)| key));
             let refused: HashSet<&NameKey> = refused.iter().map(|(key, _)| key).collect();
             for (key, host) in entries.iter().filter(|(key, _)| !refused.contains(key)) {
                 index.insert(shelves, key, host);
