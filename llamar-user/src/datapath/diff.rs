@@ -64,7 +64,7 @@ pub struct Pass<'a, K, V, W, T> {
     /// Whether the table was found to hold nothing, or nothing could be read, so that everything is missing.
     empty: bool,
     hasher: RandomState,
-    /// Entries to come, unless everything is missing.
+    /// Entries to come; somewhat more, maybe, where everything is missing.
     new: usize,
     /// Entries that nobody can reach.
     stale: usize,
@@ -115,7 +115,7 @@ where
         if self.new > self.room() {
             self.sweep();
         }
-        if self.new == 0 && !self.empty {
+        if self.new == 0 {
             return;
         }
         let room = self.room();
@@ -257,6 +257,7 @@ where
         let first = self.read(None);
         if first.as_ref().is_none_or(Read::is_all_of_nothing) {
             self.empty = true;
+            self.new = wanted.count();
             if let Some(new) = &mut new {
                 wanted.each(&mut |key, _| new(&key));
             }

@@ -9,7 +9,7 @@ use super::bpf::{Access, Map, Words};
 use super::check::STEP;
 use super::entries::{BATCH, Refusal};
 use super::error::DatapathError;
-use super::index::{self, Index, Shelves, buckets_of};
+use super::index::{Index, Shelves, Tally, buckets_of};
 use super::pins::Pins;
 use super::table::{Hash, read_element};
 
@@ -18,8 +18,8 @@ use super::table::{Hash, read_element};
 pub struct IndexWalk {
     /// The bucket to go on with.
     next: u32,
-    /// Names that were met.
-    met: usize,
+    /// What was seen to be right.
+    seen: Tally,
     disturbed: bool,
     over: bool,
 }
@@ -33,12 +33,6 @@ impl IndexWalk {
     /// Whether the whole index was seen.
     pub fn is_over(&self) -> bool {
         self.over
-    }
-
-    /// Ends the walk where there is no index.
-    pub fn end(&mut self) -> Option<usize> {
-        self.over = true;
-        Some(0)
     }
 }
 
@@ -116,11 +110,41 @@ impl Front {
             self.give_up();
         }
         self.change(|index, shelves| {
+            index.fetch(shelves, entries.iter().map(|(key, _)| key));
             let refused: HashSet<&NameKey> = refused.iter().map(|(key, _)| key).collect();
             for (key, host) in entries.iter().filter(|(key, _)| !refused.contains(key)) {
                 index.insert(shelves, key, host);
             }
         });
+    }
+
+    /// Compares some more of the index with the hosts that are wanted and puts right what is not so; tells how many
+    /// entries that were, or nothing where the index has to be made anew.
+    pub fn check(
+        &mut self,
+        walk: &mut IndexWalk,
+        host: &dyn Fn(&NameKey) -> Option<Host>,
+    ) -> Option<usize> {
+        walk.over = true;
+        let mut mended = 0;
+        self.change(|index, shelves| {
+            let compared = index.compare(shelves, walk.next, STEP, host, &mut walk.seen);
+            walk.over = compared.next.is_none();
+            walk.next = compared.next.unwrap_or_default();
+            mended = compared.mended;
+        });
+        let whole = self.known.as_ref()?.tally() == walk.seen;
+        if walk.over {
+            // Somebody may have closed it, too.
+            let open = self.open && self.open().is_ok();
+            return (open && (whole || walk.disturbed)).then_some(mended);
+        }
+        Some(mended)
+    }
+
+    /// In about how many steps that is done.
+    pub fn steps(&self) -> usize {
+        self.known.as_ref().map_or(1, |index| index.steps(STEP))
     }
 
     /// Makes room for so many names more at once, and not again and again.
@@ -136,39 +160,6 @@ impl Front {
         if let Some(index) = crowded {
             self.widen(2 * index.wanted(), map);
         }
-    }
-
-    /// Compares some more of the index with the hosts that are wanted and puts right what is not so; tells how many
-    /// entries that were, or nothing where the index has to be made anew.
-    pub fn check(
-        &mut self,
-        walk: &mut IndexWalk,
-        host: &dyn Fn(&NameKey) -> Option<Host>,
-    ) -> Option<usize> {
-        walk.over = true;
-        let mut mended = 0;
-        self.change(|index, shelves| {
-            let compared = index.compare(shelves, walk.next, STEP, host);
-            walk.met += compared.met;
-            walk.over = compared.next.is_none();
-            walk.next = compared.next.unwrap_or_default();
-            mended = compared.mended;
-        });
-        let held = self.known.as_ref()?.held();
-        if walk.over {
-            let whole = walk.disturbed || walk.met == held;
-            // Somebody may have closed it, too.
-            return (whole && self.open().is_ok()).then_some(mended);
-        }
-        Some(mended)
-    }
-
-    /// In how many steps it is checked, at most.
-    pub fn steps(&self) -> usize {
-        let held = self.known.as_ref().map(|index| index.held() / STEP);
-        held.map_or(1, |steps| {
-            steps + index::stretches(self.buckets.shape().entries)
-        })
     }
 
     /// Makes the index anew from the map, with more buckets if so many slots ask for that.

@@ -2,20 +2,21 @@
 //! writes by which a reader in the kernel never takes half an entry for a whole one. Pure: the index is words in
 //! memory, which the kernel may read at any time.
 
+mod compare;
+
 use std::collections::{HashMap, HashSet};
+use std::hint::black_box;
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 
 use llamar_common::abi::{
-    Control, ELSEWHERE, GENERATION, Host, INDEX_SEEDS, INDEX_TTLS, KINDS, NameKey, SLOTS, Short,
-    Slot, TAG, TTL_SHIFT, is_long,
+    Control, ELSEWHERE, GENERATION, Host, INDEX_SEEDS, INDEX_TTLS, KINDS, NameKey, ONE_AAAA, SLOTS,
+    Short, Slot, TAG, TTL_SHIFT, is_long,
 };
 
 /// Words of a slot: its label, and all else.
 const SLOT: usize = 2;
 /// Words of an IPv6 address.
 const ADDRESS: usize = 2;
-/// Most buckets that are compared at once, as they may all be empty.
-const STRETCH: u32 = 1 << 16;
 /// Fewest buckets.
 const BUCKETS_MIN: u32 = 64;
 /// Of so many slots this many are taken at most: with more of them ever more names have to be looked for twice.
@@ -38,27 +39,20 @@ pub struct Shelves<'a> {
 pub struct Index {
     /// How it hashes, and which TTLs it knows.
     control: Control,
-    /// How many slots are taken.
-    taken: usize,
-    /// How many entries tell of each TTL.
-    ttls: [usize; INDEX_TTLS],
+    tally: Tally,
     /// How many names each bucket has sent elsewhere, if any.
     elsewhere: HashMap<u32, u32>,
     /// Names for which there was no room at all.
     homeless: HashSet<Short>,
-    /// How many names it holds.
-    held: usize,
 }
 
-/// What came of comparing some buckets with what they are to hold.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Compared {
-    /// The bucket to go on with; `None` behind the last.
-    pub next: Option<u32>,
-    /// Names that were met where they are to be.
-    pub met: usize,
-    /// Entries that were put right.
-    pub mended: usize,
+/// How much there is in an index.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// How many slots are taken.
+    taken: usize,
+    /// How many entries tell of each TTL.
+    ttls: [usize; INDEX_TTLS],
 }
 
 /// Buckets that have room for so many names, even if all of them are long.
@@ -76,11 +70,6 @@ fn buckets(slots: usize, (of, taken): (usize, usize)) -> u32 {
     u32::try_from(buckets).unwrap_or(u32::MAX).max(BUCKETS_MIN)
 }
 
-/// In how many steps so many buckets are compared when all of them are empty.
-pub fn stretches(buckets: u32) -> usize {
-    buckets.div_ceil(STRETCH) as usize
-}
-
 impl Index {
     /// An empty index that uses so many buckets.
     pub fn new(buckets: u32, seeds: [u64; INDEX_SEEDS]) -> Self {
@@ -91,11 +80,9 @@ impl Index {
                 index_seeds: seeds.map(|seed| seed | 1),
                 ..Control::default()
             },
-            taken: 0,
-            ttls: [0; INDEX_TTLS],
+            tally: Tally::default(),
             elsewhere: HashMap::new(),
             homeless: HashSet::new(),
-            held: 0,
         }
     }
 
@@ -116,19 +103,14 @@ impl Index {
 
     /// How many slots its names take, or would take if there was room.
     pub fn wanted(&self) -> usize {
-        self.taken + self.homeless.iter().map(slots_of).sum::<usize>()
-    }
-
-    /// How many names it holds.
-    pub fn held(&self) -> usize {
-        self.held
+        self.tally.taken + self.homeless.iter().map(slots_of).sum::<usize>()
     }
 
     /// Whether more slots are taken than is good for who looks for a name, or names of two slots find too few pairs.
     pub fn is_crowded(&self) -> bool {
         let (of, taken) = FULL;
         self.wanted() * of > self.control.index_slots as usize * taken
-            || self.homeless.len() * HOMELESS > self.taken
+            || self.homeless.len() * HOMELESS > self.tally.taken
     }
 
     /// Makes room for a host's TTL, if there is any; whether [`opened`](Self::opened) has to be told to the kernel path
@@ -139,11 +121,20 @@ impl Index {
             return false;
         }
         // Whoever has read an entry of the former TTL finds it changed.
-        let free = (0..INDEX_TTLS).find(|&place| self.ttls[place] == 0);
+        let free = (0..INDEX_TTLS).find(|&place| self.tally.ttls[place] == 0);
         if let Some(place) = free {
             self.control.index_ttls[place] = ttl;
         }
         free.is_some()
+    }
+
+    /// Reads where names are looked for first, so that they are at hand: many come sooner at once than one by one.
+    pub fn fetch<'k>(&self, shelves: &Shelves<'_>, keys: impl Iterator<Item = &'k NameKey>) {
+        let words = keys.filter_map(Short::of).map(|name| {
+            let [first, _] = self.homes(&name);
+            shelves.load(first.word())
+        });
+        black_box(words.fold(0, |all, word| all ^ word));
     }
 
     /// Puts a name into its place, or changes it there. The map holds it already.
@@ -159,8 +150,7 @@ impl Index {
         }
         for home in self.homes(&name) {
             if let Some(free) = shelves.free(home, name.is_long()) {
-                self.taken += slots_of(&name);
-                self.held += 1;
+                self.tally.taken += slots_of(&name);
                 shelves.spell(free, &name);
                 self.write(shelves, free, slot.word, aaaa);
                 return;
@@ -185,8 +175,8 @@ impl Index {
         let [first, second] = self.homes(&name).map(|home| home.bucket);
         match self.find(shelves, &name) {
             Some(place) => {
-                self.taken -= slots_of(&name);
-                self.held -= 1;
+                // Somebody else may have put it there.
+                self.tally.taken = self.tally.taken.saturating_sub(slots_of(&name));
                 self.write(shelves, place, 0, [0; ADDRESS]);
                 if place.bucket != first {
                     self.returned(shelves, first);
@@ -200,77 +190,21 @@ impl Index {
         }
     }
 
-    /// Compares the entries of some buckets with the hosts that are wanted, and puts right those that are not so: of
-    /// about `names` names, beginning with a bucket.
-    pub fn compare(
-        &mut self,
-        shelves: &Shelves<'_>,
-        from: u32,
-        names: usize,
-        host: &dyn Fn(&NameKey) -> Option<Host>,
-    ) -> Compared {
-        let mut compared = Compared {
-            next: None,
-            met: 0,
-            mended: 0,
-        };
-        let until = from.saturating_add(STRETCH).min(shelves.count());
-        for bucket in from..until {
-            if compared.met + compared.mended >= names {
-                compared.next = Some(bucket);
-                return compared;
-            }
-            let elsewhere = self.elsewhere.contains_key(&bucket);
-            if shelves.elsewhere(bucket) != elsewhere {
-                shelves.set_elsewhere(bucket, elsewhere);
-                compared.mended += 1;
-            }
-            for place in places_of(bucket).filter(|place| shelves.is_taken(*place)) {
-                let (wanted, mended) = self.compare_entry(shelves, place, host);
-                compared.met += usize::from(wanted);
-                compared.mended += usize::from(mended);
-            }
-        }
-        compared.next = Some(until).filter(|&until| until < shelves.count());
-        compared
-    }
-
-    /// Whether an entry is of a name that is to be there, and whether it had to be put right.
-    fn compare_entry(
-        &mut self,
-        shelves: &Shelves<'_>,
-        place: Place,
-        host: &dyn Fn(&NameKey) -> Option<Host>,
-    ) -> (bool, bool) {
-        let name = shelves.name(place);
-        // Somebody else may have written what is no name, or a name where it is not looked for.
-        let known = Some(name).filter(|name| {
-            Short::of(&name.key()) == Some(*name) && self.find(shelves, name) == Some(place)
-        });
-        let wanted = known.and_then(|name| host(&name.key()));
-        let (word, aaaa) = wanted.map_or((0, [0; ADDRESS]), |host| {
-            let (slot, aaaa) = Slot::new(&name, &host, self.ttl(host.ttl.to_be_bytes()));
-            (slot.word, aaaa)
-        });
-        let mended = shelves.write(place, word, aaaa);
-        if mended {
-            // What somebody wrote was not counted, so that no TTL is known to be nobody's.
-            self.ttls = self
-                .ttls
-                .map(|names| if names == 0 { 0 } else { usize::MAX / 2 });
-        }
-        (wanted.is_some(), mended)
+    /// How much there is to be in it.
+    pub fn tally(&self) -> Tally {
+        self.tally
     }
 
     /// Writes a slot, and counts who tells of which TTL.
     fn write(&mut self, shelves: &Shelves<'_>, place: Place, word: u64, aaaa: [u64; ADDRESS]) {
         let before = shelves.load(place.word());
+        let ttls = &mut self.tally.ttls;
         if before & KINDS != 0 {
-            let names = &mut self.ttls[ttl_of(before)];
-            *names = names.saturating_sub(1);
+            // Somebody else may have written it.
+            ttls[ttl_of(before)] = ttls[ttl_of(before)].saturating_sub(1);
         }
         if word & KINDS != 0 {
-            self.ttls[ttl_of(word)] += 1;
+            ttls[ttl_of(word)] += 1;
         }
         shelves.write(place, word, aaaa);
     }
@@ -368,49 +302,33 @@ impl Place {
     }
 }
 
-fn places_of(bucket: u32) -> impl Iterator<Item = Place> {
-    (0..SLOTS).map(move |slot| Place { bucket, slot })
-}
-
 impl Shelves<'_> {
     /// Empties the index, which is closed. Generations go on, for readers that have begun before.
     pub fn clear(&self) {
-        for bucket in 0..self.count() {
-            for place in places_of(bucket).filter(|place| self.is_taken(*place)) {
-                self.write(place, 0, [0; ADDRESS]);
+        let buckets = self.buckets.len() / (SLOTS * SLOT);
+        for bucket in 0..buckets as u32 {
+            for slot in 0..SLOTS {
+                let place = Place { bucket, slot };
+                if self.load(place.word()) & TAG != 0 {
+                    self.write(place, 0, [0; ADDRESS]);
+                }
             }
-            if self.elsewhere(bucket) {
+            if self.load(Place { bucket, slot: 0 }.word()) & ELSEWHERE != 0 {
                 self.set_elsewhere(bucket, false);
             }
         }
     }
 
-    /// How many buckets there are.
-    fn count(&self) -> u32 {
-        u32::try_from(self.buckets.len() / (SLOTS * SLOT)).unwrap_or(u32::MAX)
-    }
-
-    /// Whether a name begins in a slot.
-    fn is_taken(&self, place: Place) -> bool {
-        self.load(place.word()) & TAG != 0
-    }
-
-    /// The name that begins in a slot.
-    fn name(&self, place: Place) -> Short {
-        let tag = self.load(place.word()) & TAG;
-        let second = if is_long(tag) {
-            self.load(place.label() + SLOT)
-        } else {
-            0
-        };
-        Short {
-            tag,
-            label: [self.load(place.label()), second],
-        }
-    }
-
     fn holds(&self, place: Place, name: &Short) -> bool {
-        self.name(place) == *name
+        let [first, second] = name.label;
+        self.load(place.word()) & TAG == name.tag
+            && self.load(place.label()) == first
+            && (!name.is_long() || self.load(place.label() + SLOT) == second)
+    }
+
+    /// What a slot's word tells beside its generation.
+    fn held(&self, place: Place) -> u64 {
+        self.load(place.word()) & (GENERATION - 1) & !ELSEWHERE
     }
 
     /// A free place for a name, one behind which another one is free if it is `long`.
@@ -429,7 +347,8 @@ impl Shelves<'_> {
             slot: place.slot & !1,
             ..place
         };
-        !self.is_taken(place) && (before == place || !is_long(self.load(before.word())))
+        self.load(place.word()) & TAG == 0
+            && (before == place || !is_long(self.load(before.word())))
     }
 
     /// Writes the label of a name into a free place.
@@ -442,22 +361,22 @@ impl Shelves<'_> {
     }
 
     /// Replaces all but the label of a slot: its word says that the map has to be asked before anything changes, and
-    /// has another generation when all has changed. A slot that is so already is left alone; tells whether it was
-    /// not.
+    /// has another generation when all has changed. A slot that is so already is left alone; tells whether it was not.
     fn write(&self, place: Place, word: u64, aaaa: [u64; ADDRESS]) -> bool {
         let (at, address) = (place.word(), place.address());
         let found = self.load(at);
-        let held = found & (GENERATION - 1) & !ELSEWHERE;
         let told = |half: &usize| self.addresses.get(address + half);
         let same = |half| told(&half).map(|word| word.load(Ordering::Relaxed)) == Some(aaaa[half]);
-        if held == word && (0..ADDRESS).all(same) {
+        // Nobody reads an address that the word does not tell of, and of a million there are few.
+        let halves = if word & ONE_AAAA == 0 { 0 } else { ADDRESS };
+        if self.held(place) == word && (0..halves).all(same) {
             return false;
         }
         let next = found.wrapping_add(GENERATION) & !(GENERATION - 1) | found & ELSEWHERE;
         self.store(at, next | word & !KINDS);
         // What follows is written after this.
         fence(Ordering::Release);
-        for (half, half_address) in aaaa.into_iter().enumerate() {
+        for (half, half_address) in aaaa.into_iter().enumerate().take(halves) {
             if let Some(to) = told(&half) {
                 to.store(half_address, Ordering::Relaxed);
             }
@@ -466,12 +385,6 @@ impl Shelves<'_> {
         fence(Ordering::Release);
         self.store(at, next | word);
         true
-    }
-
-    /// Whether a bucket says that it has sent names elsewhere.
-    fn elsewhere(&self, bucket: u32) -> bool {
-        let at = Place { bucket, slot: 0 }.word();
-        self.load(at) & ELSEWHERE != 0
     }
 
     /// Says whether a bucket has sent names elsewhere.
@@ -505,25 +418,25 @@ mod tests {
 
     use super::*;
 
-    const BUCKETS: u32 = 8;
+    pub const BUCKETS: u32 = 8;
 
     /// An index in memory.
-    struct Shelf {
-        index: Index,
-        buckets: Vec<AtomicU64>,
-        addresses: Vec<AtomicU64>,
+    pub struct Shelf {
+        pub index: Index,
+        pub buckets: Vec<AtomicU64>,
+        pub addresses: Vec<AtomicU64>,
     }
 
     /// What a reader in the kernel finds.
     #[derive(Debug, PartialEq, Eq)]
-    enum Seen {
+    pub enum Seen {
         Address(u32),
         AskTheMap,
         Foreign,
     }
 
     impl Shelf {
-        fn new() -> Self {
+        pub fn new() -> Self {
             let words = |count: usize| (0..count).map(|_| AtomicU64::new(0)).collect();
             let slots = BUCKETS as usize * SLOTS;
             Self {
@@ -536,7 +449,7 @@ mod tests {
             }
         }
 
-        fn change(&mut self, change: impl FnOnce(&mut Index, &Shelves<'_>)) {
+        pub fn change(&mut self, change: impl FnOnce(&mut Index, &Shelves<'_>)) {
             let shelves = Shelves {
                 buckets: &self.buckets,
                 addresses: &self.addresses,
@@ -544,39 +457,18 @@ mod tests {
             change(&mut self.index, &shelves);
         }
 
-        fn insert(&mut self, number: u8, last: u8) {
+        pub fn insert(&mut self, number: u8, last: u8) {
             self.change(|index, shelves| {
                 index.learn(&of(last));
                 index.insert(shelves, &key(number), &of(last));
             });
         }
 
-        fn remove(&mut self, number: u8) {
+        pub fn remove(&mut self, number: u8) {
             self.change(|index, shelves| index.remove(shelves, &key(number)));
         }
 
-        /// Compares everything with these names, and says how many were met and put right.
-        fn compare(&mut self, wanted: &BTreeMap<u8, u8>) -> (usize, usize) {
-            let shelves = Shelves {
-                buckets: &self.buckets,
-                addresses: &self.addresses,
-            };
-            let host = |asked: &NameKey| {
-                let known = wanted.iter().find(|(number, _)| key(**number) == *asked);
-                known.map(|(_, last)| of(*last))
-            };
-            let (mut met, mut mended, mut next) = (0, 0, Some(0));
-            while let Some(bucket) = next {
-                let compared = self.index.compare(&shelves, bucket, 3, &host);
-                assert!(compared.next.is_none_or(|next| next > bucket));
-                met += compared.met;
-                mended += compared.mended;
-                next = compared.next;
-            }
-            (met, mended)
-        }
-
-        fn seen(&self, number: u8) -> Seen {
+        pub fn seen(&self, number: u8) -> Seen {
             let name = Short::of(&key(number)).unwrap();
             let word = |at: usize| self.buckets[at].load(Ordering::Relaxed);
             for home in self.index.homes(&name) {
@@ -601,7 +493,7 @@ mod tests {
     }
 
     /// Names of one slot, and of two.
-    fn key(number: u8) -> NameKey {
+    pub fn key(number: u8) -> NameKey {
         let name = match number % 3 {
             0 => format!("longer-{number}"),
             _ => format!("n{number}"),
@@ -613,7 +505,7 @@ mod tests {
         Ipv4Addr::new(10, 0, 0, last).into()
     }
 
-    fn of(last: u8) -> Host {
+    pub fn of(last: u8) -> Host {
         host(30, &[address(last)])
     }
 
@@ -744,45 +636,8 @@ mod tests {
             }
             let flags = |word: &AtomicU64| word.load(Ordering::Relaxed) & (GENERATION - 1);
             prop_assert!(shelf.buckets.iter().skip(1).step_by(SLOT).all(|word| flags(word) == 0));
-            prop_assert_eq!((shelf.index.taken, shelf.index.ttls), (0, [0; INDEX_TTLS]));
-            prop_assert_eq!(shelf.index.held(), 0);
+            prop_assert_eq!(shelf.index.tally(), Tally::default());
             prop_assert!(shelf.index.elsewhere.is_empty() && shelf.index.homeless.is_empty());
-        }
-
-        #[test]
-        fn whatever_somebody_wrote_no_other_name_is_found_when_all_was_compared_and_what_lacks_is_told(
-            names in prop::collection::btree_map(0..60u8, 1..=255u8, 0..20),
-            written in prop::collection::vec((0..BUCKETS as usize * SLOTS, 0..SLOT, any::<u64>()), 0..8),
-            moved in prop::collection::vec((0..BUCKETS as usize * SLOTS, 0..BUCKETS as usize * SLOTS), 0..8),
-        ) {
-            let mut shelf = Shelf::new();
-            for (&number, &last) in &names {
-                shelf.insert(number, last);
-            }
-            for (place, word, value) in written {
-                shelf.buckets[place * SLOT + word].store(value, Ordering::Relaxed);
-            }
-            for (from, to) in moved {
-                for word in 0..SLOT {
-                    let value = shelf.buckets[from * SLOT + word].load(Ordering::Relaxed);
-                    shelf.buckets[to * SLOT + word].store(value, Ordering::Relaxed);
-                }
-            }
-            let (met, _) = shelf.compare(&names);
-            prop_assert!(met <= shelf.index.held());
-            let again = shelf.compare(&names);
-            prop_assert_eq!(again, (met, 0));
-            for number in 0..60 {
-                let seen = shelf.seen(number);
-                match names.get(&number) {
-                    Some(last) => {
-                        let address = u32::from_le_bytes([10, 0, 0, *last]);
-                        let whole = [Seen::Address(address), Seen::AskTheMap].contains(&seen);
-                        prop_assert!(whole || met < shelf.index.held());
-                    }
-                    None => prop_assert!(!matches!(seen, Seen::Address(_))),
-                }
-            }
         }
     }
 }

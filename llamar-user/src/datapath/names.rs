@@ -41,22 +41,18 @@ impl Names {
         self.map.value(key)
     }
 
-    /// Compares some more of the index with the hosts that are wanted and puts right what is not so; tells how many
-    /// entries that were, or nothing where the index has to be made anew.
+    /// Goes on with a check of the index; see [`Front::check`].
     pub fn check_index(
         &mut self,
         walk: &mut IndexWalk,
         host: &dyn Fn(&NameKey) -> Option<Host>,
     ) -> Option<usize> {
-        match &mut self.index {
-            Some(index) => index.check(walk, host),
-            None => walk.end(),
-        }
+        self.index.as_mut()?.check(walk, host)
     }
 
-    /// In how many steps the index is checked, at most.
+    /// In about how many steps the index is checked.
     pub fn index_steps(&self) -> usize {
-        self.index.as_ref().map_or(1, Front::steps)
+        self.index.as_ref().map_or(0, Front::steps)
     }
 
     /// Gives back the memory that writing took.

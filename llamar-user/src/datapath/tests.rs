@@ -806,7 +806,7 @@ fn the_index_holds_what_the_map_holds_after_every_change_and_for_a_new_agent() {
             slots: [stale; SLOTS],
         };
         index.update(&5u32.to_ne_bytes(), bucket.bytes()).unwrap();
-        assert_eq!(check(&mut path), (4, false));
+        assert_eq!(check(&mut path), (SLOTS, false));
         assert_eq!(indexed(ground), held(&[("media", 2), ("other", 2)]));
         path.apply(&Arc::new(Desired::default()));
         assert_eq!(indexed(ground), held(&[]));
@@ -915,7 +915,7 @@ fn what_somebody_changed_or_added_is_put_right_by_a_check_and_the_index_stays_op
         };
         arp.update(address.bytes(), mac.bytes()).unwrap();
         assert_eq!(path.apply(&wanted), Report::default(), "nobody looks");
-        assert_eq!(check(&mut path), (4, false));
+        assert_eq!(check(&mut path), (SLOTS, false));
         assert_eq!((path.names().unwrap().len(), indexed(ground)), as_it_was);
         assert_eq!(path.feed.maps().arp.all().unwrap().len(), 1);
         let casa = path.feed.maps().names.host(&key(b"casa")).unwrap().unwrap();

@@ -34,6 +34,9 @@ pub trait Wanted<K, V> {
     /// Every entry.
     fn each(&self, visit: &mut dyn FnMut(K, V));
 
+    /// How many entries there are, or somewhat more: nobody has to go through them for it.
+    fn count(&self) -> usize;
+
     /// How this differs from what was wanted before.
     fn changes(&self, before: &Self, visit: &mut dyn FnMut(Change<K, V>));
 }
@@ -96,6 +99,10 @@ impl<K: OnLink + Copy + Ord, V: Copy + PartialEq> Wanted<K, V> for Entries<K, V>
 
     fn each(&self, visit: &mut dyn FnMut(K, V)) {
         self.iter().for_each(|(key, value)| visit(key, value));
+    }
+
+    fn count(&self) -> usize {
+        self.entries.len()
     }
 
     fn changes(&self, before: &Self, visit: &mut dyn FnMut(Change<K, V>)) {
@@ -214,6 +221,11 @@ impl Wanted<NameKey, Host> for KernelNames {
             .kernel_names()
             .filter(|(key, _)| self.links.contains(&key.on()))
             .for_each(|(key, host)| visit(key, host));
+    }
+
+    fn count(&self) -> usize {
+        let served = self.links.iter().filter_map(|link| self.served(link));
+        served.map(|served| served.names.len()).sum()
     }
 
     fn changes(&self, before: &Self, visit: &mut dyn FnMut(Change<NameKey, Host>)) {
