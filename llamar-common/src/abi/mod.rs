@@ -19,8 +19,8 @@ mod outcome;
 
 pub use arp::{ARP_ASSIGNED, ARP_DECLARED, ArpHost, ArpKey, Sender};
 pub use index::{
-    BUCKET, Bucket, Bucket6, ELSEWHERE, Entry, GENERATION, INDEX_SEEDS, ONE_A, ONE_AAAA, SHORT,
-    Short, WRITING,
+    ADDRESS, Bucket, Bucket6, ELSEWHERE, GENERATION, INDEX_INTERFACES, INDEX_SEEDS, INDEX_TTLS,
+    KINDS, ONE_A, ONE_AAAA, SHORT, SLOTS, Short, Slot, TAG, TTL_SHIFT, is_long,
 };
 pub use limit::{BUCKETS_BITS, BUCKETS_MAX, Limit, SEEDS};
 pub use links::{LINK_GENERIC, LINK_NATIVE, Link, LinkKey, OWN4, Prefix4, Prefix6, link_slot};
@@ -28,7 +28,7 @@ pub use names::{Host, NameKey, NameState};
 pub use outcome::{Counters, OUTCOME_PLACES, OUTCOMES, Outcome};
 
 /// Version of everything in this module; part of the pin path, so that two layouts never meet in one map.
-pub const LAYOUT_VERSION: u32 = 3;
+pub const LAYOUT_VERSION: u32 = 4;
 
 /// Names of the maps as `bpftool map` shows them. The kernel keeps 15 bytes of a name.
 pub mod map {
@@ -40,13 +40,15 @@ pub mod map {
     pub const INDEX6: &str = "llamar_index6";
     /// Hash: [`ArpKey`](super::ArpKey) -> [`ArpHost`](super::ArpHost).
     pub const ARP: &str = "llamar_arp";
-    /// Array of [`Link`](super::Link), placed by [`link_slot`](super::link_slot).
+    /// [Global](super::GLOBALS): [`LINKS_MAX`](super::LINKS_MAX) times [`Link`](super::Link), placed by
+    /// [`link_slot`](super::link_slot).
     pub const LINKS: &str = "llamar_links";
-    /// Array of [`Sender`](super::Sender): who was passed up to the stack lately, and when.
+    /// [Global](super::GLOBALS): [`SENDERS_MAX`](super::SENDERS_MAX) times [`Sender`](super::Sender), who was passed up to
+    /// the stack lately, and when.
     pub const SENDERS: &str = "llamar_senders";
-    /// Array of words, the buckets of the [limiter](crate::limit).
+    /// [Global](super::GLOBALS): [`BUCKETS_MAX`](super::BUCKETS_MAX) words, the buckets of the [limiter](crate::limit).
     pub const BUCKETS: &str = "llamar_buckets";
-    /// Array of one [`Control`](super::Control).
+    /// [Global](super::GLOBALS): one [`Control`](super::Control).
     pub const CONTROL: &str = "llamar_control";
     /// Per-CPU array of [`Counters`](super::Counters), one for each link slot and one for frames of no link.
     pub const COUNTERS: &str = "llamar_counters";
@@ -55,6 +57,42 @@ pub mod map {
         NAMES, INDEX, INDEX6, ARP, LINKS, SENDERS, BUCKETS, CONTROL, COUNTERS,
     ];
 }
+
+/// A map of one value, which lies at an address that the loader writes into the programs: they reach it without a
+/// look-up. In the object it is a section of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Global {
+    /// Name of the map.
+    pub map: &'static str,
+    /// The section.
+    pub section: &'static str,
+    /// The variable that fills the section.
+    pub symbol: &'static str,
+}
+
+/// The maps that are globals.
+pub const GLOBALS: [Global; 4] = [
+    Global {
+        map: map::LINKS,
+        section: ".bss.links",
+        symbol: "LLAMAR_LINKS",
+    },
+    Global {
+        map: map::SENDERS,
+        section: ".bss.senders",
+        symbol: "LLAMAR_SENDERS",
+    },
+    Global {
+        map: map::BUCKETS,
+        section: ".bss.buckets",
+        symbol: "LLAMAR_BUCKETS",
+    },
+    Global {
+        map: map::CONTROL,
+        section: ".bss.control",
+        symbol: "LLAMAR_CONTROL",
+    },
+];
 
 /// Names of the programs in the eBPF object.
 pub mod program {
@@ -105,10 +143,12 @@ pub struct Control {
     pub sender_lease: u64,
     /// Seeds of the limiter's [hash](crate::limit::bucket), others for each agent.
     pub seeds: [u64; SEEDS],
-    /// Bits of a hash below those that are a place in the index; 0 while the index is closed.
-    pub index_shift: u64,
+    /// Slots of the index that are used; 0 while the index is closed.
+    pub index_slots: u64,
     /// Seeds of the index's [hash](Short::hash), as odd numbers.
     pub index_seeds: [u64; INDEX_SEEDS],
+    /// TTLs of the index's entries in seconds, big-endian.
+    pub index_ttls: [[u8; 4]; INDEX_TTLS],
 }
 
 /// A type that is exactly its bytes: no padding, every bit pattern valid.
@@ -149,10 +189,10 @@ plain! {
     Limit = 16,
     Link = 1016,
     Sender = 24,
-    Control = 112,
-    Entry = 32,
+    Control = 120,
+    Slot = 16,
     Bucket = 64,
-    Bucket6 = 32,
+    Bucket6 = 64,
     Counters = 256,
 }
 

@@ -119,6 +119,7 @@ where
             return;
         }
         let room = self.room();
+        self.table.expect(self.new.min(room));
         let mut came = 0;
         let Self {
             wanted,

@@ -33,6 +33,9 @@ pub trait Table<K, V> {
         self.read(cursor, at_most, entries)
     }
 
+    /// Is told before so many entries are inserted.
+    fn expect(&mut self, _entries: usize) {}
+
     /// Inserts or replaces entries; gives back which were not written, and why.
     fn write(&mut self, entries: &[(K, V)]) -> Vec<(K, Refusal)>;
 

@@ -12,7 +12,7 @@ use super::beat;
 use super::bpf::Cursor;
 use super::check::{STEP, Walk};
 use super::diff::{Done, Known, Pass};
-use super::names::IndexWalk;
+use super::front::IndexWalk;
 use super::places::{Placement, Places, shown};
 use super::table::Maps;
 use super::wanted::{Entries, KernelNames, Wanted as _};

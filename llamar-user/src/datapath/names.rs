@@ -1,61 +1,23 @@
 //! The map of names with the index in front of it, as one table: what is written to the one is written to the other,
 //! in the order that the index asks for.
 
-use std::collections::HashSet;
 use std::io;
 
-use llamar_common::abi::{BUCKET, Control, Entry, Host, INDEX_SEEDS, NameKey, Plain, map};
+use llamar_common::abi::{Host, INDEX_SEEDS, NameKey};
 
-use super::bpf::{Access, Cursor, Map, Words};
-use super::check::STEP;
+use super::bpf::Cursor;
 use super::entries::{Each, Refusal, Table};
 use super::error::DatapathError;
 use super::fill::fill;
-use super::index::{self, Index, Shelves};
+use super::front::{Front, IndexWalk};
 use super::pins::Pins;
-use super::table::{Hash, read_element};
+use super::table::Hash;
 
 /// The names.
 #[derive(Debug)]
 pub struct Names {
     map: Hash<NameKey, Host>,
     index: Option<Front>,
-}
-
-/// A walk over the index, as [`Walk`](super::check::Walk) is one over the map.
-#[derive(Debug, Default)]
-pub struct IndexWalk {
-    /// The bucket to go on with.
-    next: u32,
-    /// Names that were met.
-    met: usize,
-    disturbed: bool,
-    over: bool,
-}
-
-impl IndexWalk {
-    /// Tells that names came or went between two steps.
-    pub fn disturb(&mut self) {
-        self.disturbed = true;
-    }
-
-    /// Whether the whole index was seen.
-    pub fn is_over(&self) -> bool {
-        self.over
-    }
-}
-
-/// The index and what it takes to write it.
-#[derive(Debug)]
-struct Front {
-    buckets: Map,
-    addresses: Map,
-    control: Map,
-    seeds: [u64; INDEX_SEEDS],
-    /// What is known of the index; nothing before the map was read, while a former agent's index may be open.
-    known: Option<Index>,
-    /// The index as memory, from the first write of a pass to its end.
-    mapped: Option<(Words, Words)>,
 }
 
 impl Names {
@@ -65,24 +27,8 @@ impl Names {
         map: Hash<NameKey, Host>,
         seeds: Option<[u64; INDEX_SEEDS]>,
     ) -> Result<Self, DatapathError> {
-        let open = |name| {
-            let pin = pins.map(name);
-            Map::open(&pin, Access::Write).map_err(DatapathError::io("open the pinned map", &pin))
-        };
-        let front = |seeds| {
-            Ok::<_, DatapathError>(Front {
-                buckets: open(map::INDEX)?,
-                addresses: open(map::INDEX6)?,
-                control: open(map::CONTROL)?,
-                seeds,
-                known: None,
-                mapped: None,
-            })
-        };
-        Ok(Self {
-            map,
-            index: seeds.map(front).transpose()?,
-        })
+        let index = seeds.map(|seeds| Front::of(pins, seeds)).transpose()?;
+        Ok(Self { map, index })
     }
 
     /// Every entry, in no order.
@@ -102,124 +48,24 @@ impl Names {
         walk: &mut IndexWalk,
         host: &dyn Fn(&NameKey) -> Option<Host>,
     ) -> Option<usize> {
-        walk.over = true;
-        let Some(front) = &mut self.index else {
-            return Some(0);
-        };
-        let mut mended = 0;
-        front.change(|index, shelves| {
-            let compared = index.compare(shelves, walk.next, STEP, host);
-            walk.met += compared.met;
-            walk.over = compared.next.is_none();
-            walk.next = compared.next.unwrap_or_default();
-            mended = compared.mended;
-        });
-        let held = front.known.as_ref()?.held();
-        if walk.over {
-            let whole = walk.disturbed || walk.met == held;
-            // Somebody may have closed it, too.
-            return (whole && front.open().is_ok()).then_some(mended);
+        match &mut self.index {
+            Some(index) => index.check(walk, host),
+            None => walk.end(),
         }
-        Some(mended)
     }
 
     /// In how many steps the index is checked, at most.
     pub fn index_steps(&self) -> usize {
-        let front = self.index.as_ref();
-        let known = front.and_then(|front| Some((front, front.known.as_ref()?)));
-        known.map_or(1, |(front, index)| {
-            index.held() / STEP + index::stretches(front.buckets.shape().entries)
-        })
+        self.index.as_ref().map_or(1, Front::steps)
     }
 
     /// Gives back the memory that writing took.
     pub fn rest(&mut self) {
-        if let Some(front) = &mut self.index {
-            front.mapped = None;
-        }
-    }
-
-    /// Changes the index, if it is known. One that cannot be changed is closed: then the map is asked.
-    fn change(&mut self, change: impl FnOnce(&mut Index, &Shelves<'_>)) {
-        if let Some(front) = &mut self.index {
-            front.change(change);
+        if let Some(index) = &mut self.index {
+            index.rest();
         }
     }
 }
-
-impl Front {
-    fn change(&mut self, change: impl FnOnce(&mut Index, &Shelves<'_>)) {
-        let Some(mut index) = self.known.take() else {
-            return;
-        };
-        self.known = match self.shelves() {
-            Ok(shelves) => {
-                change(&mut index, &shelves);
-                Some(index)
-            }
-            Err(_) => None,
-        };
-        if self.known.is_none() {
-            // Where even that fails, so does every other write of the pass.
-            let _ = self.close();
-        }
-    }
-
-    /// Puts names into the index that the map holds now, except those that it refused.
-    fn insert(&mut self, entries: &[(NameKey, Host)], refused: &[(NameKey, Refusal)]) {
-        self.change(|index, shelves| {
-            let refused: HashSet<&NameKey> = refused.iter().map(|(key, _)| key).collect();
-            for (key, host) in entries.iter().filter(|(key, _)| !refused.contains(key)) {
-                index.insert(shelves, key, host);
-            }
-        });
-    }
-
-    fn shelves(&mut self) -> io::Result<Shelves<'_>> {
-        if self.mapped.is_none() {
-            self.mapped = Some((self.buckets.words()?, self.addresses.words()?));
-        }
-        let (buckets, addresses) = self.mapped.as_ref().ok_or(io::ErrorKind::NotFound)?;
-        Ok(Shelves { buckets, addresses })
-    }
-
-    /// Has the kernel path ask the map.
-    fn close(&self) -> io::Result<()> {
-        self.set(|control| Control {
-            index_shift: 0,
-            ..control
-        })
-    }
-
-    /// Closes the index and empties it.
-    fn begin(&mut self) -> io::Result<()> {
-        self.known = None;
-        self.close()?;
-        self.shelves()?.clear();
-        self.known = Some(Index::new(self.buckets.shape().entries, self.seeds));
-        Ok(())
-    }
-
-    /// Opens the index, if it holds what the map holds.
-    fn open(&self) -> io::Result<()> {
-        let Some(index) = &self.known else {
-            return Ok(());
-        };
-        self.set(|control| index.opened(control))
-    }
-
-    fn set(&self, change: impl FnOnce(Control) -> Control) -> io::Result<()> {
-        let found = read_element(&self.control, 0)?;
-        let control = change(found);
-        if control == found {
-            return Ok(());
-        }
-        self.control.update(&0u32.to_ne_bytes(), control.bytes())
-    }
-}
-
-// A bucket of either array is as many words as `index.rs` counts.
-const _: () = assert!(size_of::<Entry>() == 4 * size_of::<u64>() && BUCKET == 2);
 
 impl Table<NameKey, Host> for Names {
     type Cursor = Cursor;
@@ -236,17 +82,17 @@ impl Table<NameKey, Host> for Names {
         entries: &mut Vec<(NameKey, Host)>,
     ) -> Result<Option<Cursor>, String> {
         let start = entries.len();
-        if let (None, Some(front)) = (&cursor, &mut self.index) {
-            front.begin().map_err(|error| error.to_string())?;
+        if let (None, Some(index)) = (&cursor, &mut self.index) {
+            index.begin().map_err(|error| error.to_string())?;
         }
         let next = self.map.batch(cursor, at_most, entries)?;
-        self.change(|index, shelves| {
-            for (key, host) in entries.get(start..).unwrap_or_default() {
-                index.insert(shelves, key, host);
-            }
-        });
-        if let (None, Some(front)) = (&next, &self.index) {
-            front.open().map_err(|error| error.to_string())?;
+        let Some(index) = &mut self.index else {
+            return Ok(next);
+        };
+        index.insert(entries.get(start..).unwrap_or_default(), &[]);
+        if next.is_none() {
+            index.open().map_err(|error| error.to_string())?;
+            index.widen_if_crowded(&self.map);
         }
         Ok(next)
     }
@@ -261,15 +107,23 @@ impl Table<NameKey, Host> for Names {
         self.map.batch(cursor, at_most, entries)
     }
 
+    fn expect(&mut self, entries: usize) {
+        if let Some(index) = &mut self.index {
+            index.expect(entries, &self.map);
+        }
+    }
+
     fn write(&mut self, entries: &[(NameKey, Host)]) -> Vec<(NameKey, Refusal)> {
-        self.change(|index, shelves| {
-            for (key, _) in entries {
-                index.mute(shelves, key);
-            }
-        });
+        if let Some(index) = &mut self.index {
+            index.change(|index, shelves| {
+                for (key, _) in entries {
+                    index.mute(shelves, key);
+                }
+            });
+        }
         let refused = self.map.put(entries);
-        if let Some(front) = &mut self.index {
-            front.insert(entries, &refused);
+        if let Some(index) = &mut self.index {
+            index.insert(entries, &refused);
         }
         refused
     }
@@ -282,21 +136,26 @@ impl Table<NameKey, Host> for Names {
             each,
             |entries| map.put(entries),
             |entries, refused| {
-                if let Some(front) = index {
-                    front.insert(entries, &refused);
+                if let Some(index) = index {
+                    index.insert(entries, &refused);
                 }
                 all.extend(refused);
             },
         );
+        if let Some(index) = index {
+            index.widen_if_crowded(map);
+        }
         all
     }
 
     fn remove(&mut self, keys: &[NameKey]) -> Vec<(NameKey, Refusal)> {
-        self.change(|index, shelves| {
-            for key in keys {
-                index.remove(shelves, key);
-            }
-        });
+        if let Some(index) = &mut self.index {
+            index.change(|index, shelves| {
+                for key in keys {
+                    index.remove(shelves, key);
+                }
+            });
+        }
         self.map.remove(keys)
     }
 }

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use aya::programs::{TestRun, TestRunOptions, Xdp, XdpMode as AyaMode};
 use llamar_common::abi::{
-    ARP_ASSIGNED, ArpHost, ArpKey, Bucket, Control, Entry, LAYOUT_VERSION, LINK_GENERIC,
-    LINK_NATIVE, Link as LinkEntry, NO_LINK, ONE_A, Outcome, Plain, Sender, Short, WRITING,
+    ARP_ASSIGNED, ArpHost, ArpKey, Bucket, Control, LAYOUT_VERSION, LINK_GENERIC, LINK_NATIVE,
+    Link as LinkEntry, NO_LINK, ONE_A, Outcome, Plain, SLOTS, Sender, Short, Slot, TAG, is_long,
 };
 use llamar_common::respond::sender_slot;
 use llamar_common::testing::skip;
@@ -19,6 +19,7 @@ use nix::net::if_::if_nametoindex;
 use nix::sched::{CloneFlags, CpuSet, sched_setaffinity, unshare};
 use nix::unistd::{Pid, geteuid};
 
+use super::cells::Cells;
 use super::*;
 use crate::config::Addresses;
 use crate::dns::Name;
@@ -682,12 +683,16 @@ fn check(path: &mut Datapath) -> (usize, bool) {
     }
 }
 
+fn cells_of<V: Plain>(ground: &Ground, name: &str) -> Cells<V> {
+    Cells::new(map_of(ground, name), Access::Write).unwrap()
+}
+
 /// Names in the index and the last byte of their IPv4 addresses, in their order; `None` while it is closed.
 fn indexed(ground: &Ground) -> Option<Vec<(String, u8)>> {
     let mut bytes = vec![0; size_of::<Control>()];
     let control = map_of(ground, map::CONTROL);
     assert!(control.lookup(&0u32.to_ne_bytes(), &mut bytes).unwrap());
-    if Control::from_bytes(&bytes).unwrap().index_shift == 0 {
+    if Control::from_bytes(&bytes).unwrap().index_slots == 0 {
         return None;
     }
     let index = map_of(ground, map::INDEX);
@@ -695,19 +700,66 @@ fn indexed(ground: &Ground) -> Option<Vec<(String, u8)>> {
     for place in 0..index.shape().entries {
         let mut bytes = vec![0; size_of::<Bucket>()];
         assert!(index.lookup(&place.to_ne_bytes(), &mut bytes).unwrap());
-        let entries = Bucket::from_bytes(&bytes).unwrap().entries.into_iter();
-        for entry in entries.filter(|entry| entry.ifindex != 0) {
-            assert_eq!(entry.generation & (WRITING | ONE_A), ONE_A);
+        let slots = Bucket::from_bytes(&bytes).unwrap().slots;
+        for (at, slot) in slots.into_iter().enumerate() {
+            if slot.word & TAG == 0 {
+                continue;
+            }
+            assert_ne!(slot.word & ONE_A, 0);
+            let second = if is_long(slot.word) {
+                slots[at + 1].label
+            } else {
+                0
+            };
             let name = Short {
-                ifindex: entry.ifindex,
-                label: entry.label,
+                tag: slot.word & TAG,
+                label: [slot.label, second],
             };
             let label = name.key().label().collect();
-            names.push((String::from_utf8(label).unwrap(), entry.a[3]));
+            names.push((String::from_utf8(label).unwrap(), (slot.word >> 24) as u8));
         }
     }
     names.sort();
     Some(names)
+}
+
+#[test]
+fn the_index_grows_with_the_names_and_holds_nearly_all_of_them() {
+    on_ground(|ground| {
+        let lock = ground.instance().lock().unwrap();
+        let mut path = Datapath::open(&lock, 2_000, ground.object).unwrap();
+        let slots = || {
+            let mut bytes = vec![0; size_of::<Control>()];
+            let control = map_of(ground, map::CONTROL);
+            assert!(control.lookup(&0u32.to_ne_bytes(), &mut bytes).unwrap());
+            Control::from_bytes(&bytes).unwrap().index_slots
+        };
+        let mut before = 0;
+        // All at once, some more, and more than twice as many; every third one takes two slots.
+        for count in [10, 300, 320, 1_500] {
+            let names = (0..count).map(|number| match number % 3 {
+                0 => format!("longer-name{number}"),
+                _ => format!("name{number}"),
+            });
+            let names: Vec<String> = names.collect();
+            let borrowed: Vec<&str> = names.iter().map(String::as_str).collect();
+            let report = path.apply(&desired(7, &borrowed, 1));
+            assert_eq!(report.errors, [""; 0]);
+            let held = indexed(ground).unwrap();
+            assert!(held.iter().all(|(name, _)| names.contains(name)));
+            // A name of two slots may find no room in either of its buckets.
+            assert!(
+                held.len() * 100 >= names.len() * 98,
+                "{} {}",
+                held.len(),
+                slots()
+            );
+            let (least, most) = (count * 4 / 3, (count * 5).max(256));
+            assert!((least..=most).contains(&slots()), "{count}: {}", slots());
+            assert!(slots() >= before);
+            before = slots();
+        }
+    });
 }
 
 #[test]
@@ -745,15 +797,16 @@ fn the_index_holds_what_the_map_holds_after_every_change_and_for_a_new_agent() {
 
         // What somebody put into the index alone is not there when nothing is taken for granted.
         let index = map_of(ground, map::INDEX);
-        let (stale, _) = Entry::new(
+        let (stale, _) = Slot::new(
             &Short::of(&NameKey::new(LinkKey::new(7, 0), b"stale").unwrap()).unwrap(),
             &llamar_common::testing::host(30, &[[10, 0, 0, 9].into()]),
+            Some(0),
         );
         let bucket = Bucket {
-            entries: [stale, stale],
+            slots: [stale; SLOTS],
         };
         index.update(&5u32.to_ne_bytes(), bucket.bytes()).unwrap();
-        assert_eq!(check(&mut path), (2, false));
+        assert_eq!(check(&mut path), (4, false));
         assert_eq!(indexed(ground), held(&[("media", 2), ("other", 2)]));
         path.apply(&Arc::new(Desired::default()));
         assert_eq!(indexed(ground), held(&[]));
@@ -827,9 +880,8 @@ fn what_somebody_removed_is_put_back_after_a_check() {
         let (key, _) = path.names().unwrap()[0];
         map_of(ground, map::NAMES).delete(key.bytes()).unwrap();
         let place = llamar_common::abi::link_slot(LinkKey::new(7, 0), 0);
-        map_of(ground, map::LINKS)
-            .update(&place.to_ne_bytes(), LinkEntry::EMPTY.bytes())
-            .unwrap();
+        let links = cells_of::<LinkEntry>(ground, map::LINKS);
+        links.set(place, &LinkEntry::EMPTY).unwrap();
         assert_eq!(path.apply(&wanted), Report::default());
         path.reread_links();
         assert_eq!(check(&mut path), (0, true));
@@ -879,7 +931,7 @@ fn what_somebody_changed_or_added_is_put_right_by_a_check_and_the_index_stays_op
         assert_eq!(check(&mut path), (0, true));
         path.apply(&wanted);
         let closed = Control {
-            index_shift: 0,
+            index_slots: 0,
             ..path.feed.maps().control().unwrap()
         };
         path.feed.maps().set_control(&closed).unwrap();
@@ -893,21 +945,17 @@ fn a_sender_who_used_an_address_before_it_was_ours_is_forgotten() {
     on_ground(|ground| {
         let lock = ground.instance().lock().unwrap();
         let mut path = ground.open(&lock);
-        let senders = map_of(ground, map::SENDERS);
-        let place = |host| sender_slot(LinkKey::new(7, 0), [10, 0, 0, host]).to_ne_bytes();
+        let senders = cells_of::<Sender>(ground, map::SENDERS);
+        let place = |host| sender_slot(LinkKey::new(7, 0), [10, 0, 0, host]);
         let known = Sender {
             who: 1,
             mac: 2,
             at: 3,
         };
-        senders.update(&place(1), known.bytes()).unwrap();
-        senders.update(&place(9), known.bytes()).unwrap();
+        senders.set(place(1), &known).unwrap();
+        senders.set(place(9), &known).unwrap();
         path.apply(&desired(7, &[], 1));
-        let read = |host| {
-            let mut bytes = vec![0; size_of::<Sender>()];
-            senders.lookup(&place(host), &mut bytes).unwrap();
-            Sender::from_bytes(&bytes).unwrap()
-        };
+        let read = |host| senders.all().unwrap()[place(host) as usize];
         assert_eq!(read(1), Sender::default());
         assert_eq!(read(9), known);
     });

@@ -120,6 +120,10 @@ impl Name {
     /// The name at `offset` of a message, compressed or not, and the offset behind it; `None` if it is cut off, too
     /// long, or has a reserved length octet or a pointer that does not go backwards or goes into the header.
     pub fn from_message(message: &[u8], offset: usize) -> Option<(Self, usize)> {
+        // Most are not compressed.
+        if let Some((name, length)) = Self::from_wire(message.get(offset..)?) {
+            return Some((name, offset + length));
+        }
         let mut wire = Wire::new();
         let mut at = offset;
         let mut limit = offset;
@@ -189,8 +193,13 @@ impl Eq for Name {}
 
 impl Ord for Name {
     fn cmp(&self, other: &Self) -> Ordering {
-        let [mine, theirs] = [self, other].map(|name| name.wire.iter().map(u8::to_ascii_lowercase));
-        mine.cmp(theirs)
+        for (mine, theirs) in self.wire.iter().zip(other.wire.iter()) {
+            match mine.to_ascii_lowercase().cmp(&theirs.to_ascii_lowercase()) {
+                Ordering::Equal => {}
+                order => return order,
+            }
+        }
+        self.wire.len().cmp(&other.wire.len())
     }
 }
 

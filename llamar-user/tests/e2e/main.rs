@@ -31,6 +31,7 @@ mod other_types;
 mod query;
 mod readme;
 mod refusals;
+mod rewriting;
 mod scan;
 mod service;
 mod tcp;

@@ -98,8 +98,9 @@ impl Pair {
     /// Sets what gates the answers on both sides.
     pub fn control(&mut self, control: Control) {
         let control = Control {
-            index_shift: self.tables.control.index_shift,
+            index_slots: self.tables.control.index_slots,
             index_seeds: self.tables.control.index_seeds,
+            index_ttls: self.tables.control.index_ttls,
             ..control
         };
         self.tables.control = control;
