@@ -22,8 +22,9 @@ pub use join::join;
 pub use mentions::Mentions;
 pub use patch::{Change, Changes};
 
-/// Changed names above which it is cheaper to build the array anew than to look through them at every change.
-const CHANGES_MAX: usize = 4096;
+/// Changed names above which it is cheaper to build the array anew than to look through them at every change; tests
+/// have it built often.
+const CHANGES_MAX: usize = if cfg!(test) { 3 } else { 4096 };
 
 /// Names and the addresses that are told for them, in the order of the names. A copy costs nothing.
 #[derive(Clone, Debug, Default)]
@@ -63,9 +64,20 @@ impl Hosts {
         }
         let mut entries = Vec::with_capacity(self.len());
         let mut mentions = Vec::with_capacity(self.len());
-        for (name, addresses) in self.iter() {
-            entries.push((name.clone(), addresses.clone()));
-            mentions.push(self.mentions(name));
+        let base = self.base.iter().enumerate();
+        let base = base.map(|(place, (name, addresses))| (name, (place, addresses)));
+        for (name, base, changed) in join(base, self.changes()) {
+            let (name, addresses, mentioned) = match (changed, base) {
+                (Some((spelt, change)), _) => (spelt, change.addresses.as_ref(), change.mentions),
+                (None, Some((place, addresses))) => {
+                    (name, Some(addresses), self.base.mentions(place))
+                }
+                (None, None) => continue,
+            };
+            if let Some(addresses) = addresses {
+                entries.push((name.clone(), addresses.clone()));
+                mentions.push(mentioned);
+            }
         }
         let base = Base::new(entries, mentions).folded_from(&self.base, &self.patch);
         Self {
@@ -77,7 +89,7 @@ impl Hosts {
     /// The same table with another TTL.
     pub(super) fn with_ttl(&self, ttl: u32) -> Self {
         let base = Arc::new(self.base.with_ttl(ttl));
-        let patch = Arc::new(self.patch.with_ttl(&base, ttl));
+        let patch = Arc::new(self.patch.with_ttl(ttl));
         Self { base, patch }
     }
 
@@ -118,14 +130,18 @@ impl Hosts {
 
     /// All names and addresses.
     pub fn iter(&self) -> impl Iterator<Item = (&Name, &Addresses)> {
-        let changes = self
-            .patch
-            .iter()
-            .map(|(name, change)| (name, (name, change)));
-        join(self.base.iter(), changes).filter_map(|(name, base, changed)| match changed {
+        let names = join(self.base.iter(), self.changes());
+        names.filter_map(|(name, base, changed)| match changed {
             Some((spelt, change)) => Some((spelt, change.addresses.as_ref()?)),
             None => Some((name, base?)),
         })
+    }
+
+    /// What has changed since the array was built, with the spelling that counts.
+    fn changes(&self) -> impl Iterator<Item = (&Name, (&Name, &Change))> {
+        self.patch
+            .iter()
+            .map(|(name, change)| (name, (name, change)))
     }
 
     /// All names.

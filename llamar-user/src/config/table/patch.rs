@@ -58,80 +58,92 @@ impl Changes {
 /// Names that are not what they are in the base, in their order.
 #[derive(Debug, Default)]
 pub(super) struct Patch {
-    changes: Box<[(Name, Change)]>,
+    list: Box<[Changed]>,
     owners: Owners,
     /// Names that the base does not have, and those of it that are gone.
     more: usize,
     less: usize,
 }
 
+/// A name that has changed.
+#[derive(Clone, Debug)]
+struct Changed {
+    name: Name,
+    change: Change,
+    /// Where the base has it, if it does.
+    place: Option<usize>,
+}
+
 impl Patch {
     /// This patch of a base with further changes.
     pub(super) fn with(&self, base: &Base, changes: &Changes) -> Self {
-        let Changes(changes) = changes;
-        let before = self.changes.iter().map(|(name, change)| (name, change));
-        let merged = join(before, changes.iter());
-        let merged = merged.filter_map(|(name, before, after)| {
-            // The spelling of the last change, which may be another.
-            let name = changes.get_key_value(name).map_or(name, |(spelt, _)| spelt);
-            after.or(before).map(|change| (name, change))
+        let before = self.list.iter().map(|changed| (&changed.name, changed));
+        let Changes(after) = changes;
+        let after = after.iter().map(|(name, change)| (name, (name, change)));
+        let list = join(before, after).filter_map(|(_, before, after)| match after {
+            None => before.cloned(),
+            Some((name, change)) => {
+                let changed = Changed {
+                    name: name.clone(),
+                    change: change.clone(),
+                    place: base.place(name),
+                };
+                // What is again as it was is no change.
+                (!changed.is_in(base)).then_some(changed)
+            }
         });
-        // What is again as it was is no change.
-        let changed = merged.filter(|(name, change)| !is_so(base, name, change));
-        Self::of(
-            base,
-            changed
-                .map(|(name, change)| (name.clone(), change.clone()))
-                .collect(),
-        )
+        Self::of(list.collect())
     }
 
-    fn of(base: &Base, changes: Box<[(Name, Change)]>) -> Self {
+    fn of(list: Box<[Changed]>) -> Self {
         let none = Addresses::new([], 0);
-        let addresses = changes
+        let addresses = list
             .iter()
-            .map(|(_, change)| change.addresses.as_ref().unwrap_or(&none));
+            .map(|changed| changed.change.addresses.as_ref().unwrap_or(&none));
         let owners = Owners::of(addresses);
-        let (mut more, mut less) = (0, 0);
-        for (name, change) in &changes {
-            match (base.place(name), &change.addresses) {
-                (None, Some(_)) => more += 1,
-                (Some(_), None) => less += 1,
-                _ => {}
-            }
-        }
+        let count = |known: bool, there: bool| {
+            let is_so = |changed: &&Changed| {
+                (changed.place.is_some(), changed.change.addresses.is_some()) == (known, there)
+            };
+            list.iter().filter(is_so).count()
+        };
         Self {
-            changes,
+            more: count(false, true),
+            less: count(true, false),
             owners,
-            more,
-            less,
+            list,
         }
     }
 
     /// The same with another TTL.
-    pub(super) fn with_ttl(&self, base: &Base, ttl: u32) -> Self {
-        let change = |(name, change): &(Name, Change)| (name.clone(), change.with_ttl(ttl));
-        Self::of(base, self.changes.iter().map(change).collect())
+    pub(super) fn with_ttl(&self, ttl: u32) -> Self {
+        let change = |changed: &Changed| Changed {
+            change: changed.change.with_ttl(ttl),
+            ..changed.clone()
+        };
+        Self::of(self.list.iter().map(change).collect())
     }
 
     /// What has become of a name, if it has changed.
     pub(super) fn get(&self, name: &Name) -> Option<(&Name, &Change)> {
-        let found = self.changes.binary_search_by(|(known, _)| known.cmp(name));
-        let (known, change) = self.changes.get(found.ok()?)?;
-        Some((known, change))
+        let found = self.list.binary_search_by(|changed| changed.name.cmp(name));
+        let changed = self.list.get(found.ok()?)?;
+        Some((&changed.name, &changed.change))
     }
 
     /// The changed names that an address has now, in their order.
     pub(super) fn owners(&self, address: IpAddr) -> impl Iterator<Item = (&Name, &Addresses)> {
         self.owners.places(address).filter_map(|place| {
-            let (name, change) = self.changes.get(place)?;
-            Some((name, change.addresses.as_ref()?))
+            let changed = self.list.get(place)?;
+            Some((&changed.name, changed.change.addresses.as_ref()?))
         })
     }
 
     /// All that has changed.
     pub(super) fn iter(&self) -> impl Iterator<Item = (&Name, &Change)> {
-        self.changes.iter().map(|(name, change)| (name, change))
+        self.list
+            .iter()
+            .map(|changed| (&changed.name, &changed.change))
     }
 
     /// How many names a base of so many has with these changes.
@@ -141,17 +153,20 @@ impl Patch {
 
     /// How many names have changed.
     pub(super) fn len(&self) -> usize {
-        self.changes.len()
+        self.list.len()
     }
 }
 
-/// Whether a base has a name just so.
-fn is_so(base: &Base, name: &Name, change: &Change) -> bool {
-    let Some(place) = base.place(name) else {
-        return change.addresses.is_none();
-    };
-    base.mentions(place) == change.mentions
-        && base.at(place).is_some_and(|(known, addresses)| {
-            known.wire() == name.wire() && change.addresses.as_ref() == Some(addresses)
-        })
+impl Changed {
+    /// Whether a base has the name just so.
+    fn is_in(&self, base: &Base) -> bool {
+        let Some(place) = self.place else {
+            return self.change.addresses.is_none();
+        };
+        base.mentions(place) == self.change.mentions
+            && base.at(place).is_some_and(|(known, addresses)| {
+                known.wire() == self.name.wire()
+                    && self.change.addresses.as_ref() == Some(addresses)
+            })
+    }
 }

@@ -180,15 +180,20 @@ proptest! {
         let text = |number: u8| name(&format!("n{number}"));
         let list = |last: u8| Addresses::new([last, last % 3].map(|last| IpAddr::from([10, 0, 0, last])), 30);
         let mut model: BTreeMap<u8, u8> = start;
+        let mentions = |last: u8| Mentions::of(usize::from(last) + 1, 0);
         let build = |model: &BTreeMap<u8, u8>| -> Hosts {
-            model.iter().map(|(number, last)| (text(*number), list(*last))).collect()
+            let entries = model.iter().map(|(number, last)| (text(*number), list(*last), mentions(*last)));
+            let mut entries: Vec<_> = entries.collect();
+            entries.sort_by(|(left, ..), (right, ..)| left.cmp(right));
+            let mentions = entries.iter().map(|(_, _, mentions)| *mentions).collect();
+            Hosts::from_sorted(entries.into_iter().map(|(name, list, _)| (name, list)).collect(), mentions)
         };
         let mut hosts = build(&model);
         let mut before = (hosts.clone(), model.clone());
         for (step, fold) in steps {
             let mut changes = Changes::default();
             for (&number, &last) in &step {
-                let change = Change { addresses: last.map(list), mentions: Mentions::UNSURE };
+                let change = Change { addresses: last.map(list), mentions: last.map_or(Mentions::NONE, mentions) };
                 changes.insert(text(number), change);
                 match last {
                     Some(last) => model.insert(number, last),
@@ -201,7 +206,9 @@ proptest! {
             prop_assert_eq!(hosts.len(), anew.len());
             prop_assert!(hosts.iter().eq(anew.iter()));
             for number in 0..12 {
-                prop_assert_eq!(hosts.entry(&text(number)), anew.entry(&text(number)));
+                let name = text(number);
+                prop_assert_eq!(hosts.entry(&name), anew.entry(&name));
+                prop_assert_eq!(hosts.mentions(&name), anew.mentions(&name));
             }
             for last in 0..4 {
                 let address = IpAddr::from([10, 0, 0, last]);
