@@ -729,7 +729,12 @@ fn the_index_grows_with_the_names_and_holds_nearly_all_of_them() {
             let held = indexed(ground).unwrap();
             assert!(held.iter().all(|(name, _)| names.contains(name)));
             // A name of two slots may find no room in either of its buckets.
-            assert!(held.len() * 100 >= names.len() * 98, "{} {}", held.len(), slots());
+            assert!(
+                held.len() * 100 >= names.len() * 98,
+                "{} {}",
+                held.len(),
+                slots()
+            );
             let (least, most) = (count * 4 / 3, (count * 5).max(256));
             assert!((least..=most).contains(&slots()), "{count}: {}", slots());
             assert!(slots() >= before);

@@ -4,8 +4,8 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use llamar_common::abi::{
-    ARP_ASSIGNED, ARP_DECLARED, GENERATION, LINK_GENERIC, LinkKey, NameState, ONE_A, ONE_AAAA,
-    WRITING,
+    ADDRESS, ARP_ASSIGNED, ARP_DECLARED, ELSEWHERE, GENERATION, KINDS, LINK_GENERIC, LinkKey,
+    NameState, TAG, TTL_SHIFT,
 };
 use llamar_common::testing::{Mac, Station, Tables};
 
@@ -86,7 +86,7 @@ impl Scene {
         }
         scene.tables.index(INDEX_BUCKETS as usize);
         match dice.below(10) {
-            0 => scene.tables.control.index_shift = 0,
+            0 => scene.tables.control.index_slots = 0,
             1..=5 => scene.disturb(dice),
             _ => {}
         }
@@ -133,16 +133,18 @@ impl Scene {
         self.arenas.push(arena);
     }
 
-    /// Index entries as they are between two states.
+    /// Slots of the index as they are between two states, or as nobody writes them.
     fn disturb(&mut self, dice: &mut Dice) {
-        let entries = self.tables.index.iter_mut();
-        for entry in entries.flat_map(|bucket| &mut bucket.entries) {
-            match dice.below(8) {
-                0 => entry.generation |= WRITING,
-                1 => entry.generation &= !(ONE_A | ONE_AAAA),
-                2 => entry.generation = entry.generation.wrapping_add(GENERATION),
-                3 => entry.a = [10, 66, dice.any() as u8, 66],
-                4 => entry.ifindex = 0,
+        let slots = self.tables.index.iter_mut();
+        for slot in slots.flat_map(|bucket| &mut bucket.slots) {
+            match dice.below(12) {
+                0 => slot.word &= !KINDS,
+                1 => slot.word &= !TAG,
+                2 => slot.word = slot.word.wrapping_add(GENERATION),
+                3 => slot.word ^= dice.any() & ADDRESS,
+                4 => slot.word ^= ELSEWHERE,
+                5 => slot.word ^= 1 << TTL_SHIFT,
+                6 => slot.label ^= 1 << dice.below(64),
                 _ => {}
             }
         }
