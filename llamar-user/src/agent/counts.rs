@@ -7,7 +7,7 @@ use llamar_common::abi::LinkKey;
 /// How many there were of each kind on each link.
 #[derive(Debug, Default)]
 pub struct Counts {
-    /// A dozen kinds at most, which are sooner looked through than looked up.
+    /// A dozen kinds at most on each, which are sooner looked through than looked up.
     links: BTreeMap<LinkKey, Vec<(&'static str, u64)>>,
 }
 

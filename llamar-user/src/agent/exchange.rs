@@ -84,16 +84,18 @@ impl Exchange<'_> {
     /// Answers what is in the inbox; once the agent has to act the rest stays there.
     fn answer(&mut self) {
         let now = Instant::now();
+        // Most of what comes together comes by the same interface.
+        let mut last: Option<(u32, LinkKey, &Served)> = None;
         while self.engine.is_drained()
-            && let Some((datagram, message)) = self.mail.inbox.next()
+            && let Some((datagram, message)) = self.mail.inbox.take()
         {
-            let Some((key, _)) = self.desired.link_of(datagram.device) else {
+            let device = datagram.device;
+            let link = last.filter(|(known, ..)| *known == device);
+            let Some((_, key, served)) = link.or_else(|| link_of(self.bare, self.desired, device))
+            else {
                 continue;
             };
-            // The engine knows how each claim stands, be it written anywhere already or not.
-            let Some(served) = self.bare.links.get(&key) else {
-                continue;
-            };
+            last = Some((device, key, served));
             let asked = Asked {
                 message,
                 from: datagram.from,
@@ -102,13 +104,7 @@ impl Exchange<'_> {
             let answered = hear(self.engine, self.counts, now, (key, served), &asked);
             if answered && let Some(answer) = self.engine.poll_transmit() {
                 let outbox = &mut self.mail.outbox;
-                outbox.push(
-                    &answer.message,
-                    answer.to,
-                    answer.source,
-                    datagram.device,
-                    key,
-                );
+                outbox.push(&answer.message, answer.to, answer.source, device, key);
             }
         }
         self.send();
@@ -124,6 +120,17 @@ impl Exchange<'_> {
             self.counts.add(letter.mark, outcome);
         });
     }
+}
+
+/// The link that sockets see on an interface, and what is served there: the engine knows how each claim stands, be it
+/// written anywhere already or not.
+fn link_of<'a>(
+    bare: &'a Desired,
+    desired: &Desired,
+    device: u32,
+) -> Option<(u32, LinkKey, &'a Served)> {
+    let (key, _) = desired.link_of(device)?;
+    Some((device, key, bare.links.get(&key)?))
 }
 
 impl Agent {

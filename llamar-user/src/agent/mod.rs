@@ -12,9 +12,10 @@ use llamar_common::abi::Outcome;
 use rand::SeedableRng as _;
 use rand::rngs::{StdRng, SysRng};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::yield_now;
 use tracing::{debug, error, info, warn};
 
-use crate::config::{self, Config, ConfigError, Defaults, Flags, Overlay};
+use crate::config::{Config, ConfigError, Defaults, Flags, Loader, Overlay};
 use crate::datapath::{self, Instance, Lock};
 use crate::link::{Change, Watch, WatchError};
 use crate::llmnr::Ignored;
@@ -23,6 +24,7 @@ use crate::mdns::PACKET_MAX;
 use crate::net::{Datagram, Groups, Listeners, StreamMessage, until};
 use crate::state::{Desired, desired};
 
+mod beats;
 mod claims;
 pub mod control;
 mod counts;
@@ -34,6 +36,8 @@ mod heartbeat;
 mod kernel;
 mod mdns;
 mod members;
+mod memory;
+mod offload;
 mod presence;
 mod proxy;
 mod reload;
@@ -48,6 +52,7 @@ mod voice;
 mod why;
 mod zone;
 
+use beats::{Check, HEARTBEAT};
 use control::Control;
 use counts::Counts;
 use culprits::Culprits;
@@ -59,13 +64,9 @@ use mdns::Mdns;
 use members::Members;
 use presence::{Presence, settled};
 use proxy::Proxies;
+use reload::{Read, Reader};
 use sleep::Sleep;
 use voice::Voice;
-
-/// How often the agent tells the kernel path that it lives.
-const HEARTBEAT: Duration = Duration::from_secs(1);
-/// Heartbeats between two passes over everything, events or not.
-const BEATS_PER_PASS: u64 = 60;
 
 /// What the command line says.
 #[derive(Clone, Debug)]
@@ -99,9 +100,12 @@ impl<E: Into<anyhow::Error>> From<E> for RunError {
 
 /// Serves until SIGTERM or SIGINT, then leaves nothing behind.
 pub async fn run(options: Options) -> Result<(), RunError> {
-    let config = config::load(&options.flags, &options.defaults).map_err(RunError::Config)?;
+    memory::give_back();
+    let mut loader = Loader::default();
+    let config = loader.load(&options.flags, &options.defaults);
+    let config = config.map_err(RunError::Config)?;
     let mut signals = Signals::open()?;
-    let mut agent = Agent::start(options, config).await?;
+    let mut agent = Agent::start(options, config, loader).await?;
     let served = agent.serve(&mut signals).await;
     let stopped = agent.stop();
     if let (Err(_), Err(error)) = (&served, &stopped) {
@@ -141,12 +145,16 @@ enum Event {
     Timeout,
     Asked(control::Asked),
     Beat,
+    Check,
+    Slept,
     Reload,
+    Reloaded(Option<Read>),
     End,
 }
 
 struct Agent {
     options: Options,
+    reader: Reader,
     /// The configuration as it was read.
     read: Config,
     /// The names that came and went since.
@@ -172,7 +180,9 @@ struct Agent {
     counts: Counts,
     heartbeat: Heartbeat,
     sleep: Sleep,
-    beats: u64,
+    check: Check,
+    /// Time since the last pass over everything, as the heartbeat counts it.
+    beaten: Duration,
     started: Instant,
     /// Given up last: it is what makes this the only agent of its instance.
     _lock: Lock,
@@ -180,7 +190,7 @@ struct Agent {
 
 impl Agent {
     /// Does everything that can fail before anything is answered; on failure nothing stays behind.
-    async fn start(options: Options, config: Config) -> anyhow::Result<Self> {
+    async fn start(options: Options, config: Config, loader: Loader) -> anyhow::Result<Self> {
         for note in &config.notes {
             info!("{note}");
         }
@@ -214,6 +224,7 @@ impl Agent {
         kernel.start(&config, &links, &desired)?;
         let mut agent = Self {
             options,
+            reader: Reader::new(loader),
             read: config.clone(),
             overlay: Overlay::default(),
             config,
@@ -233,8 +244,9 @@ impl Agent {
             voice: Voice::default(),
             counts: Counts::default(),
             heartbeat,
-            sleep: Sleep::new(),
-            beats: 0,
+            check: Check::default(),
+            sleep: Sleep::new().context("follow the clock")?,
+            beaten: Duration::ZERO,
             started: Instant::now(),
             _lock: lock,
         };
@@ -263,8 +275,14 @@ impl Agent {
                     tick = self.heartbeat.tick() => {
                         tick.context("wait for the heartbeat").map(|()| Event::Beat)
                     }
+                    // Whoever waits is served between two steps.
+                    () = yield_now(), if self.check.is_due() => Ok(Event::Check),
+                    woken = self.sleep.may_have_been() => {
+                        woken.context("follow the clock").map(|()| Event::Slept)
+                    }
                     change = self.watch.changed() => Ok(Event::Links(change)),
                     _ = signals.reload.recv() => Ok(Event::Reload),
+                    read = self.reader.next() => Ok(Event::Reloaded(read)),
                     asked = self.control.next() => Ok(Event::Asked(asked)),
                     received = self.proxies.receive() => Ok(Event::Frame(received)),
                     received = self.presence.receive() => Ok(Event::Watched(received)),
@@ -285,9 +303,12 @@ impl Agent {
             match event {
                 Event::End => return Ok(()),
                 Event::Beat => self.beat().await?,
+                Event::Check => self.check_maps(),
+                Event::Slept => self.slept(),
                 Event::Links(Ok(change)) => self.pass(change == Change::Resynced),
                 Event::Links(Err(error)) => self.watch_anew(&error).await?,
                 Event::Reload => self.reload(),
+                Event::Reloaded(read) => self.reloaded(read),
                 Event::Asked(asked) => self.tell(asked),
                 Event::Frame(frame) => self.frame(&frame),
                 Event::Watched(frame) => self.presence_frame(&frame),
@@ -313,28 +334,6 @@ impl Agent {
         self.kernel.close()
     }
 
-    async fn beat(&mut self) -> anyhow::Result<()> {
-        self.kernel.beat();
-        self.beats += 1;
-        if self.sleep.was() {
-            debug!("the machine has slept: every name is verified anew, every address announced");
-            self.engine.wake(Instant::now());
-            self.settle();
-            self.drain();
-            self.mdns.wake(Instant::now());
-            self.mdns_drain();
-            self.presence.wake(Instant::now());
-            self.presence_drain();
-        }
-        if self.beats.is_multiple_of(BEATS_PER_PASS) {
-            match self.watch.refresh().await {
-                Ok(()) => self.pass(true),
-                Err(error) => self.watch_anew(&error).await?,
-            }
-        }
-        Ok(())
-    }
-
     /// Goes on with another netlink socket; without one nothing that is served can be kept true.
     async fn watch_anew(&mut self, error: &WatchError) -> anyhow::Result<()> {
         warn!("follow interfaces and addresses: {error}; starting over");
@@ -352,6 +351,7 @@ impl Agent {
         self.presence.follow(now, config, links, bare, full);
         self.desired = Arc::new(settled(&self.engine, &self.presence, bare));
         self.kernel.follow(config, links, &self.desired, full);
+        self.pace();
         // Not by what may be answered for now: what is withdrawn comes back between two passes.
         self.proxies.follow(&self.bare, full);
         // What is announced is answered for by now (RFC 5227 2.5).

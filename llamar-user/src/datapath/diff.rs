@@ -10,67 +10,8 @@ use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hash};
 use std::marker::PhantomData;
 
+use super::entries::{BATCH, Refusal, Table};
 use super::wanted::{Change, Wanted};
-
-/// Entries that are collected before a table is written.
-const BATCH: usize = 4096;
-
-/// Gives entries, one after the other, to who takes them.
-pub type Each<'a, K, V> = dyn FnMut(&mut dyn FnMut(K, V)) + 'a;
-
-/// A map of the kernel path.
-pub trait Table<K, V> {
-    /// Where reading goes on.
-    type Cursor;
-
-    /// How many entries it can hold.
-    fn capacity(&self) -> usize;
-
-    /// Appends about `at_most` entries to `entries`, none of them twice in one walk, and says where to go on; `None`
-    /// behind the last. Entries may be changed and removed while one walks.
-    fn read(
-        &mut self,
-        cursor: Option<Self::Cursor>,
-        at_most: usize,
-        entries: &mut Vec<(K, V)>,
-    ) -> Result<Option<Self::Cursor>, String>;
-
-    /// Is told before so many entries are inserted.
-    fn expect(&mut self, _entries: usize) {}
-
-    /// Inserts or replaces entries; gives back which were not written, and why.
-    fn write(&mut self, entries: &[(K, V)]) -> Vec<(K, Refusal)>;
-
-    /// The same for entries that are not there, as far as is known. They may be very many: `each` gives one after the
-    /// other.
-    fn insert(&mut self, each: &mut Each<'_, K, V>) -> Vec<(K, Refusal)> {
-        let mut refused = Vec::new();
-        let mut batch = Vec::new();
-        each(&mut |key, value| {
-            batch.push((key, value));
-            if batch.len() == BATCH {
-                refused.extend(self.write(&batch));
-                batch.clear();
-            }
-        });
-        if !batch.is_empty() {
-            refused.extend(self.write(&batch));
-        }
-        refused
-    }
-
-    /// Removes entries, of which some may be absent; gives back which are still there, and why.
-    fn remove(&mut self, keys: &[K]) -> Vec<(K, Refusal)>;
-}
-
-/// Why a table did not take an entry.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// It is full.
-    Full,
-    /// Anything else, for people.
-    Failed(String),
-}
 
 /// What is known of a table between two passes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -456,128 +397,12 @@ impl Lacking<'_> {
 mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
-    use llamar_common::abi::{ArpKey, LinkKey};
+    use llamar_common::abi::ArpKey;
     use proptest::prelude::*;
 
+    use super::super::fake::{Fake, Op, entries, key, wanted};
     use super::super::wanted::Entries;
     use super::*;
-
-    #[derive(Clone, Debug, PartialEq, Eq)]
-    enum Op {
-        Write(u8, u8, u32),
-        Remove(u8, u8),
-    }
-
-    /// A table in memory that remembers what was done to it and may refuse a key.
-    #[derive(Clone, Default)]
-    struct Fake {
-        buckets: Vec<BTreeMap<ArpKey, u32>>,
-        capacity: usize,
-        broken: Option<ArpKey>,
-        ops: Vec<Op>,
-    }
-
-    impl Fake {
-        fn new(capacity: usize, entries: &[(ArpKey, u32)]) -> Self {
-            let mut fake = Self {
-                buckets: vec![BTreeMap::new(); 4],
-                capacity,
-                ..Self::default()
-            };
-            for &(key, value) in entries {
-                fake.bucket(&key).insert(key, value);
-            }
-            fake
-        }
-
-        fn bucket(&mut self, key: &ArpKey) -> &mut BTreeMap<ArpKey, u32> {
-            &mut self.buckets[usize::from(key.address[3]) % 4]
-        }
-
-        fn all(&self) -> BTreeMap<ArpKey, u32> {
-            self.buckets
-                .iter()
-                .flatten()
-                .map(|(&key, &value)| (key, value))
-                .collect()
-        }
-
-        fn refuses(&self, key: &ArpKey) -> Option<(ArpKey, Refusal)> {
-            let refused = (*key, Refusal::Failed("broken".to_owned()));
-            (self.broken == Some(*key)).then_some(refused)
-        }
-    }
-
-    impl Table<ArpKey, u32> for Fake {
-        type Cursor = usize;
-
-        fn capacity(&self) -> usize {
-            self.capacity
-        }
-
-        fn read(
-            &mut self,
-            cursor: Option<usize>,
-            _at_most: usize,
-            entries: &mut Vec<(ArpKey, u32)>,
-        ) -> Result<Option<usize>, String> {
-            let bucket = cursor.unwrap_or(0);
-            entries.extend(
-                self.buckets[bucket]
-                    .iter()
-                    .map(|(&key, &value)| (key, value)),
-            );
-            Ok(Some(bucket + 1).filter(|&next| next < self.buckets.len()))
-        }
-
-        fn write(&mut self, entries: &[(ArpKey, u32)]) -> Vec<(ArpKey, Refusal)> {
-            let mut refused = Vec::new();
-            for (key, value) in entries {
-                let new = !self.all().contains_key(key);
-                if let Some(broken) = self.refuses(key) {
-                    refused.push(broken);
-                } else if new && self.all().len() >= self.capacity {
-                    refused.push((*key, Refusal::Full));
-                } else {
-                    self.ops
-                        .push(Op::Write(key.ifindex as u8, key.address[3], *value));
-                    self.bucket(key).insert(*key, *value);
-                }
-            }
-            refused
-        }
-
-        fn remove(&mut self, keys: &[ArpKey]) -> Vec<(ArpKey, Refusal)> {
-            let mut refused = Vec::new();
-            for key in keys {
-                match self.refuses(key) {
-                    Some(broken) => refused.push(broken),
-                    None => {
-                        self.ops.push(Op::Remove(key.ifindex as u8, key.address[3]));
-                        self.bucket(key).remove(key);
-                    }
-                }
-            }
-            refused
-        }
-    }
-
-    fn key(link: u8, number: u8) -> ArpKey {
-        ArpKey::new(LinkKey::new(link.into(), 0), [10, 0, 0, number])
-    }
-
-    fn wanted(links: &[u8], entries: &[(u8, u8, u32)]) -> Entries<ArpKey, u32> {
-        Entries {
-            links: links
-                .iter()
-                .map(|&link| LinkKey::new(link.into(), 0))
-                .collect(),
-            entries: entries
-                .iter()
-                .map(|&(link, number, value)| (key(link, number), value))
-                .collect(),
-        }
-    }
 
     fn pass(
         wanted: &Entries<ArpKey, u32>,
@@ -700,21 +525,6 @@ mod tests {
         pass(&same, None, Known::default(), &mut table);
         pass(&same, Some(&same), EXACT(2), &mut table);
         assert_eq!(table.ops, vec![]);
-    }
-
-    fn entries() -> impl Strategy<Value = Entries<ArpKey, u32>> {
-        let links = prop::collection::btree_set(1u8..4, 0..4);
-        let entry = ((1u8..4, 0u8..12), 0u32..3);
-        (links, prop::collection::btree_map(entry.0, entry.1, 0..20)).prop_map(
-            |(links, entries)| {
-                let links: Vec<u8> = links.into_iter().collect();
-                let entries: Vec<_> = entries
-                    .into_iter()
-                    .map(|((link, number), value)| (link, number, value))
-                    .collect();
-                wanted(&links, &entries)
-            },
-        )
     }
 
     proptest! {

@@ -5,7 +5,7 @@ use std::sync::mpsc::{Receiver, Sender, SyncSender, channel, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::{self, Builder, Scope};
 
-use super::diff::Each;
+use super::entries::Each;
 
 /// Entries that are written together: few enough that they stay in the processor's cache meanwhile.
 const BATCH: usize = 1024;

@@ -6,14 +6,41 @@ use std::io;
 use llamar_common::abi::{Bucket, Bucket6, Control, Host, INDEX_SEEDS, NameKey, Plain, SLOTS, map};
 
 use super::bpf::{Access, Map, Words};
-use super::diff::Refusal;
+use super::check::STEP;
+use super::entries::{BATCH, Refusal};
 use super::error::DatapathError;
-use super::index::{Index, Shelves, buckets_of};
+use super::index::{self, Index, Shelves, buckets_of};
 use super::pins::Pins;
 use super::table::{Hash, read_element};
 
-/// Entries that are read at once.
-const BATCH: usize = 4096;
+/// A walk over the index, as [`Walk`](super::check::Walk) is one over the map.
+#[derive(Debug, Default)]
+pub struct IndexWalk {
+    /// The bucket to go on with.
+    next: u32,
+    /// Names that were met.
+    met: usize,
+    disturbed: bool,
+    over: bool,
+}
+
+impl IndexWalk {
+    /// Tells that names came or went between two steps.
+    pub fn disturb(&mut self) {
+        self.disturbed = true;
+    }
+
+    /// Whether the whole index was seen.
+    pub fn is_over(&self) -> bool {
+        self.over
+    }
+
+    /// Ends the walk where there is no index.
+    pub fn end(&mut self) -> Option<usize> {
+        self.over = true;
+        Some(0)
+    }
+}
 
 /// The index and what it takes to write it.
 #[derive(Debug)]
@@ -111,6 +138,39 @@ impl Front {
         }
     }
 
+    /// Compares some more of the index with the hosts that are wanted and puts right what is not so; tells how many
+    /// entries that were, or nothing where the index has to be made anew.
+    pub fn check(
+        &mut self,
+        walk: &mut IndexWalk,
+        host: &dyn Fn(&NameKey) -> Option<Host>,
+    ) -> Option<usize> {
+        walk.over = true;
+        let mut mended = 0;
+        self.change(|index, shelves| {
+            let compared = index.compare(shelves, walk.next, STEP, host);
+            walk.met += compared.met;
+            walk.over = compared.next.is_none();
+            walk.next = compared.next.unwrap_or_default();
+            mended = compared.mended;
+        });
+        let held = self.known.as_ref()?.held();
+        if walk.over {
+            let whole = walk.disturbed || walk.met == held;
+            // Somebody may have closed it, too.
+            return (whole && self.open().is_ok()).then_some(mended);
+        }
+        Some(mended)
+    }
+
+    /// In how many steps it is checked, at most.
+    pub fn steps(&self) -> usize {
+        let held = self.known.as_ref().map(|index| index.held() / STEP);
+        held.map_or(1, |steps| {
+            steps + index::stretches(self.buckets.shape().entries)
+        })
+    }
+
     /// Makes the index anew from the map, with more buckets if so many slots ask for that.
     fn widen(&mut self, slots: usize, map: &Hash<NameKey, Host>) {
         let Some(index) = &self.known else { return };
@@ -197,7 +257,11 @@ impl Front {
     }
 
     fn set(&self, change: impl FnOnce(Control) -> Control) -> io::Result<()> {
-        let control = change(read_element(&self.control, 0)?);
+        let found = read_element(&self.control, 0)?;
+        let control = change(found);
+        if control == found {
+            return Ok(());
+        }
         self.control.update(&0u32.to_ne_bytes(), control.bytes())
     }
 }

@@ -14,6 +14,8 @@ use llamar_common::abi::{
 const SLOT: usize = 2;
 /// Words of an IPv6 address.
 const ADDRESS: usize = 2;
+/// Most buckets that are compared at once, as they may all be empty.
+const STRETCH: u32 = 1 << 16;
 /// Fewest buckets.
 const BUCKETS_MIN: u32 = 64;
 /// Of so many slots this many are taken at most: with more of them ever more names have to be looked for twice.
@@ -44,6 +46,19 @@ pub struct Index {
     elsewhere: HashMap<u32, u32>,
     /// Names for which there was no room at all.
     homeless: HashSet<Short>,
+    /// How many names it holds.
+    held: usize,
+}
+
+/// What came of comparing some buckets with what they are to hold.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Compared {
+    /// The bucket to go on with; `None` behind the last.
+    pub next: Option<u32>,
+    /// Names that were met where they are to be.
+    pub met: usize,
+    /// Entries that were put right.
+    pub mended: usize,
 }
 
 /// Buckets that have room for so many names, even if all of them are long.
@@ -61,6 +76,11 @@ fn buckets(slots: usize, (of, taken): (usize, usize)) -> u32 {
     u32::try_from(buckets).unwrap_or(u32::MAX).max(BUCKETS_MIN)
 }
 
+/// In how many steps so many buckets are compared when all of them are empty.
+pub fn stretches(buckets: u32) -> usize {
+    buckets.div_ceil(STRETCH) as usize
+}
+
 impl Index {
     /// An empty index that uses so many buckets.
     pub fn new(buckets: u32, seeds: [u64; INDEX_SEEDS]) -> Self {
@@ -75,6 +95,7 @@ impl Index {
             ttls: [0; INDEX_TTLS],
             elsewhere: HashMap::new(),
             homeless: HashSet::new(),
+            held: 0,
         }
     }
 
@@ -96,6 +117,11 @@ impl Index {
     /// How many slots its names take, or would take if there was room.
     pub fn wanted(&self) -> usize {
         self.taken + self.homeless.iter().map(slots_of).sum::<usize>()
+    }
+
+    /// How many names it holds.
+    pub fn held(&self) -> usize {
+        self.held
     }
 
     /// Whether more slots are taken than is good for who looks for a name, or names of two slots find too few pairs.
@@ -134,6 +160,7 @@ impl Index {
         for home in self.homes(&name) {
             if let Some(free) = shelves.free(home, name.is_long()) {
                 self.taken += slots_of(&name);
+                self.held += 1;
                 shelves.spell(free, &name);
                 self.write(shelves, free, slot.word, aaaa);
                 return;
@@ -159,6 +186,7 @@ impl Index {
         match self.find(shelves, &name) {
             Some(place) => {
                 self.taken -= slots_of(&name);
+                self.held -= 1;
                 self.write(shelves, place, 0, [0; ADDRESS]);
                 if place.bucket != first {
                     self.returned(shelves, first);
@@ -172,11 +200,74 @@ impl Index {
         }
     }
 
+    /// Compares the entries of some buckets with the hosts that are wanted, and puts right those that are not so: of
+    /// about `names` names, beginning with a bucket.
+    pub fn compare(
+        &mut self,
+        shelves: &Shelves<'_>,
+        from: u32,
+        names: usize,
+        host: &dyn Fn(&NameKey) -> Option<Host>,
+    ) -> Compared {
+        let mut compared = Compared {
+            next: None,
+            met: 0,
+            mended: 0,
+        };
+        let until = from.saturating_add(STRETCH).min(shelves.count());
+        for bucket in from..until {
+            if compared.met + compared.mended >= names {
+                compared.next = Some(bucket);
+                return compared;
+            }
+            let elsewhere = self.elsewhere.contains_key(&bucket);
+            if shelves.elsewhere(bucket) != elsewhere {
+                shelves.set_elsewhere(bucket, elsewhere);
+                compared.mended += 1;
+            }
+            for place in places_of(bucket).filter(|place| shelves.is_taken(*place)) {
+                let (wanted, mended) = self.compare_entry(shelves, place, host);
+                compared.met += usize::from(wanted);
+                compared.mended += usize::from(mended);
+            }
+        }
+        compared.next = Some(until).filter(|&until| until < shelves.count());
+        compared
+    }
+
+    /// Whether an entry is of a name that is to be there, and whether it had to be put right.
+    fn compare_entry(
+        &mut self,
+        shelves: &Shelves<'_>,
+        place: Place,
+        host: &dyn Fn(&NameKey) -> Option<Host>,
+    ) -> (bool, bool) {
+        let name = shelves.name(place);
+        // Somebody else may have written what is no name, or a name where it is not looked for.
+        let known = Some(name).filter(|name| {
+            Short::of(&name.key()) == Some(*name) && self.find(shelves, name) == Some(place)
+        });
+        let wanted = known.and_then(|name| host(&name.key()));
+        let (word, aaaa) = wanted.map_or((0, [0; ADDRESS]), |host| {
+            let (slot, aaaa) = Slot::new(&name, &host, self.ttl(host.ttl.to_be_bytes()));
+            (slot.word, aaaa)
+        });
+        let mended = shelves.write(place, word, aaaa);
+        if mended {
+            // What somebody wrote was not counted, so that no TTL is known to be nobody's.
+            self.ttls = self
+                .ttls
+                .map(|names| if names == 0 { 0 } else { usize::MAX / 2 });
+        }
+        (wanted.is_some(), mended)
+    }
+
     /// Writes a slot, and counts who tells of which TTL.
     fn write(&mut self, shelves: &Shelves<'_>, place: Place, word: u64, aaaa: [u64; ADDRESS]) {
         let before = shelves.load(place.word());
         if before & KINDS != 0 {
-            self.ttls[ttl_of(before)] -= 1;
+            let names = &mut self.ttls[ttl_of(before)];
+            *names = names.saturating_sub(1);
         }
         if word & KINDS != 0 {
             self.ttls[ttl_of(word)] += 1;
@@ -277,28 +368,49 @@ impl Place {
     }
 }
 
+fn places_of(bucket: u32) -> impl Iterator<Item = Place> {
+    (0..SLOTS).map(move |slot| Place { bucket, slot })
+}
+
 impl Shelves<'_> {
     /// Empties the index, which is closed. Generations go on, for readers that have begun before.
     pub fn clear(&self) {
-        let buckets = self.buckets.len() / (SLOTS * SLOT);
-        for bucket in 0..buckets as u32 {
-            for slot in 0..SLOTS {
-                let place = Place { bucket, slot };
-                if self.load(place.word()) & TAG != 0 {
-                    self.write(place, 0, [0; ADDRESS]);
-                }
+        for bucket in 0..self.count() {
+            for place in places_of(bucket).filter(|place| self.is_taken(*place)) {
+                self.write(place, 0, [0; ADDRESS]);
             }
-            if self.load(Place { bucket, slot: 0 }.word()) & ELSEWHERE != 0 {
+            if self.elsewhere(bucket) {
                 self.set_elsewhere(bucket, false);
             }
         }
     }
 
+    /// How many buckets there are.
+    fn count(&self) -> u32 {
+        u32::try_from(self.buckets.len() / (SLOTS * SLOT)).unwrap_or(u32::MAX)
+    }
+
+    /// Whether a name begins in a slot.
+    fn is_taken(&self, place: Place) -> bool {
+        self.load(place.word()) & TAG != 0
+    }
+
+    /// The name that begins in a slot.
+    fn name(&self, place: Place) -> Short {
+        let tag = self.load(place.word()) & TAG;
+        let second = if is_long(tag) {
+            self.load(place.label() + SLOT)
+        } else {
+            0
+        };
+        Short {
+            tag,
+            label: [self.load(place.label()), second],
+        }
+    }
+
     fn holds(&self, place: Place, name: &Short) -> bool {
-        let [first, second] = name.label;
-        self.load(place.word()) & TAG == name.tag
-            && self.load(place.label()) == first
-            && (!name.is_long() || self.load(place.label() + SLOT) == second)
+        self.name(place) == *name
     }
 
     /// A free place for a name, one behind which another one is free if it is `long`.
@@ -317,8 +429,7 @@ impl Shelves<'_> {
             slot: place.slot & !1,
             ..place
         };
-        self.load(place.word()) & TAG == 0
-            && (before == place || !is_long(self.load(before.word())))
+        !self.is_taken(place) && (before == place || !is_long(self.load(before.word())))
     }
 
     /// Writes the label of a name into a free place.
@@ -331,15 +442,16 @@ impl Shelves<'_> {
     }
 
     /// Replaces all but the label of a slot: its word says that the map has to be asked before anything changes, and
-    /// has another generation when all has changed. A slot that is so already is left alone.
-    fn write(&self, place: Place, word: u64, aaaa: [u64; ADDRESS]) {
+    /// has another generation when all has changed. A slot that is so already is left alone; tells whether it was
+    /// not.
+    fn write(&self, place: Place, word: u64, aaaa: [u64; ADDRESS]) -> bool {
         let (at, address) = (place.word(), place.address());
         let found = self.load(at);
         let held = found & (GENERATION - 1) & !ELSEWHERE;
         let told = |half: &usize| self.addresses.get(address + half);
         let same = |half| told(&half).map(|word| word.load(Ordering::Relaxed)) == Some(aaaa[half]);
         if held == word && (0..ADDRESS).all(same) {
-            return;
+            return false;
         }
         let next = found.wrapping_add(GENERATION) & !(GENERATION - 1) | found & ELSEWHERE;
         self.store(at, next | word & !KINDS);
@@ -353,6 +465,13 @@ impl Shelves<'_> {
         // What precedes is written before this.
         fence(Ordering::Release);
         self.store(at, next | word);
+        true
+    }
+
+    /// Whether a bucket says that it has sent names elsewhere.
+    fn elsewhere(&self, bucket: u32) -> bool {
+        let at = Place { bucket, slot: 0 }.word();
+        self.load(at) & ELSEWHERE != 0
     }
 
     /// Says whether a bucket has sent names elsewhere.
@@ -434,6 +553,27 @@ mod tests {
 
         fn remove(&mut self, number: u8) {
             self.change(|index, shelves| index.remove(shelves, &key(number)));
+        }
+
+        /// Compares everything with these names, and says how many were met and put right.
+        fn compare(&mut self, wanted: &BTreeMap<u8, u8>) -> (usize, usize) {
+            let shelves = Shelves {
+                buckets: &self.buckets,
+                addresses: &self.addresses,
+            };
+            let host = |asked: &NameKey| {
+                let known = wanted.iter().find(|(number, _)| key(**number) == *asked);
+                known.map(|(_, last)| of(*last))
+            };
+            let (mut met, mut mended, mut next) = (0, 0, Some(0));
+            while let Some(bucket) = next {
+                let compared = self.index.compare(&shelves, bucket, 3, &host);
+                assert!(compared.next.is_none_or(|next| next > bucket));
+                met += compared.met;
+                mended += compared.mended;
+                next = compared.next;
+            }
+            (met, mended)
         }
 
         fn seen(&self, number: u8) -> Seen {
@@ -605,7 +745,44 @@ mod tests {
             let flags = |word: &AtomicU64| word.load(Ordering::Relaxed) & (GENERATION - 1);
             prop_assert!(shelf.buckets.iter().skip(1).step_by(SLOT).all(|word| flags(word) == 0));
             prop_assert_eq!((shelf.index.taken, shelf.index.ttls), (0, [0; INDEX_TTLS]));
+            prop_assert_eq!(shelf.index.held(), 0);
             prop_assert!(shelf.index.elsewhere.is_empty() && shelf.index.homeless.is_empty());
+        }
+
+        #[test]
+        fn whatever_somebody_wrote_no_other_name_is_found_when_all_was_compared_and_what_lacks_is_told(
+            names in prop::collection::btree_map(0..60u8, 1..=255u8, 0..20),
+            written in prop::collection::vec((0..BUCKETS as usize * SLOTS, 0..SLOT, any::<u64>()), 0..8),
+            moved in prop::collection::vec((0..BUCKETS as usize * SLOTS, 0..BUCKETS as usize * SLOTS), 0..8),
+        ) {
+            let mut shelf = Shelf::new();
+            for (&number, &last) in &names {
+                shelf.insert(number, last);
+            }
+            for (place, word, value) in written {
+                shelf.buckets[place * SLOT + word].store(value, Ordering::Relaxed);
+            }
+            for (from, to) in moved {
+                for word in 0..SLOT {
+                    let value = shelf.buckets[from * SLOT + word].load(Ordering::Relaxed);
+                    shelf.buckets[to * SLOT + word].store(value, Ordering::Relaxed);
+                }
+            }
+            let (met, _) = shelf.compare(&names);
+            prop_assert!(met <= shelf.index.held());
+            let again = shelf.compare(&names);
+            prop_assert_eq!(again, (met, 0));
+            for number in 0..60 {
+                let seen = shelf.seen(number);
+                match names.get(&number) {
+                    Some(last) => {
+                        let address = u32::from_le_bytes([10, 0, 0, *last]);
+                        let whole = [Seen::Address(address), Seen::AskTheMap].contains(&seen);
+                        prop_assert!(whole || met < shelf.index.held());
+                    }
+                    None => prop_assert!(!matches!(seen, Seen::Address(_))),
+                }
+            }
         }
     }
 }

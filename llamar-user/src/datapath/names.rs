@@ -6,10 +6,10 @@ use std::io;
 use llamar_common::abi::{Host, INDEX_SEEDS, NameKey};
 
 use super::bpf::Cursor;
-use super::diff::{Each, Refusal, Table};
+use super::entries::{Each, Refusal, Table};
 use super::error::DatapathError;
 use super::fill::fill;
-use super::front::Front;
+use super::front::{Front, IndexWalk};
 use super::pins::Pins;
 use super::table::Hash;
 
@@ -39,6 +39,24 @@ impl Names {
     /// The host of a name, if it is there.
     pub fn host(&self, key: &NameKey) -> io::Result<Option<Host>> {
         self.map.value(key)
+    }
+
+    /// Compares some more of the index with the hosts that are wanted and puts right what is not so; tells how many
+    /// entries that were, or nothing where the index has to be made anew.
+    pub fn check_index(
+        &mut self,
+        walk: &mut IndexWalk,
+        host: &dyn Fn(&NameKey) -> Option<Host>,
+    ) -> Option<usize> {
+        match &mut self.index {
+            Some(index) => index.check(walk, host),
+            None => walk.end(),
+        }
+    }
+
+    /// In how many steps the index is checked, at most.
+    pub fn index_steps(&self) -> usize {
+        self.index.as_ref().map_or(1, Front::steps)
     }
 
     /// Gives back the memory that writing took.
@@ -77,6 +95,16 @@ impl Table<NameKey, Host> for Names {
             index.widen_if_crowded(&self.map);
         }
         Ok(next)
+    }
+
+    /// Leaves the index as it is.
+    fn look(
+        &mut self,
+        cursor: Option<Cursor>,
+        at_most: usize,
+        entries: &mut Vec<(NameKey, Host)>,
+    ) -> Result<Option<Cursor>, String> {
+        self.map.batch(cursor, at_most, entries)
     }
 
     fn expect(&mut self, entries: usize) {

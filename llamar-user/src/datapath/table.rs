@@ -10,14 +10,11 @@ use llamar_common::abi::{
 };
 
 use super::bpf::{Access, Cursor, Map};
-use super::diff::{Refusal, Table};
+use super::entries::{BATCH, Refusal, Table};
 use super::error::DatapathError;
 use super::names::Names;
 use super::pins::Pins;
 use super::places::LinkTable;
-
-/// Entries in one call.
-const BATCH: usize = 4096;
 
 /// All maps of the kernel path.
 #[derive(Debug)]

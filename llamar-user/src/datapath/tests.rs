@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use aya::programs::{TestRun, TestRunOptions, Xdp, XdpMode as AyaMode};
 use llamar_common::abi::{
-    ARP_ASSIGNED, ArpHost, Bucket, Control, LAYOUT_VERSION, LINK_GENERIC, LINK_NATIVE,
+    ARP_ASSIGNED, ArpHost, ArpKey, Bucket, Control, LAYOUT_VERSION, LINK_GENERIC, LINK_NATIVE,
     Link as LinkEntry, NO_LINK, ONE_A, Outcome, Plain, SLOTS, Sender, Short, Slot, TAG, is_long,
 };
 use llamar_common::respond::sender_slot;
@@ -119,10 +119,10 @@ fn files(directory: &Path) -> Vec<String> {
 /// One link with these names and its ARP address 10.0.0.`host`.
 fn desired(ifindex: u32, names: &[&str], host: u8) -> Arc<Desired> {
     let address = Ipv4Addr::new(10, 0, 0, host);
-    let addresses = Arc::new(Addresses::new([IpAddr::V4(address)], 30));
+    let addresses = Addresses::one(IpAddr::V4(address), 30);
     let names = names
         .iter()
-        .map(|name| (Name::parse(name).unwrap(), Arc::clone(&addresses)));
+        .map(|name| (Name::parse(name).unwrap(), addresses.clone()));
     let mac = [2, 0, 0, 0, 0, 1];
     let served = Served {
         interface: "va".to_owned(),
@@ -668,6 +668,20 @@ fn map_of(ground: &Ground, name: &str) -> bpf::Map {
     bpf::Map::open(&ground.pins().join(name), Access::Write).unwrap()
 }
 
+/// Checks the maps: how many entries were put right, and whether a pass has to read the maps.
+fn check(path: &mut Datapath) -> (usize, bool) {
+    path.begin_check().unwrap();
+    let mut mended = 0;
+    loop {
+        let checked = path.check();
+        mended += checked.mended;
+        if !checked.goes_on {
+            path.rest();
+            return (mended, checked.distrusted);
+        }
+    }
+}
+
 /// Names in the index and the last byte of their IPv4 addresses, in their order; `None` while it is closed.
 fn indexed(ground: &Ground) -> Option<Vec<(String, u8)>> {
     let mut bytes = vec![0; size_of::<Control>()];
@@ -787,8 +801,7 @@ fn the_index_holds_what_the_map_holds_after_every_change_and_for_a_new_agent() {
             slots: [stale; SLOTS],
         };
         index.update(&5u32.to_ne_bytes(), bucket.bytes()).unwrap();
-        path.distrust();
-        path.apply(&desired(7, &["media", "other"], 2));
+        assert_eq!(check(&mut path), (4, false));
         assert_eq!(indexed(ground), held(&[("media", 2), ("other", 2)]));
         path.apply(&Arc::new(Desired::default()));
         assert_eq!(indexed(ground), held(&[]));
@@ -853,7 +866,7 @@ fn many_names_are_filled_changed_and_emptied_by_batches() {
 }
 
 #[test]
-fn a_map_that_somebody_changed_is_put_right_when_it_is_distrusted() {
+fn what_somebody_removed_is_put_back_after_a_check() {
     on_ground(|ground| {
         let lock = ground.instance().lock().unwrap();
         let mut path = ground.open(&lock);
@@ -866,10 +879,60 @@ fn a_map_that_somebody_changed_is_put_right_when_it_is_distrusted() {
             .update(&place.to_ne_bytes(), LinkEntry::EMPTY.bytes())
             .unwrap();
         assert_eq!(path.apply(&wanted), Report::default());
-        path.distrust();
+        path.reread_links();
+        assert_eq!(check(&mut path), (0, true));
         assert_eq!(path.apply(&wanted).written, 1);
+        assert_eq!(check(&mut path), (0, false));
         assert_eq!(labels(&path), ["casa", "media"]);
         assert_eq!(path.feed.maps().links.all().unwrap().len(), 1);
+    });
+}
+
+#[test]
+fn what_somebody_changed_or_added_is_put_right_by_a_check_and_the_index_stays_open() {
+    on_ground(|ground| {
+        let lock = ground.instance().lock().unwrap();
+        let mut path = ground.open(&lock);
+        let wanted = desired(7, &["casa", "media", "longer-than-an-index"], 1);
+        path.apply(&wanted);
+        assert_eq!(check(&mut path), (0, false));
+        let as_it_was = (path.names().unwrap().len(), indexed(ground));
+        let names = map_of(ground, map::NAMES);
+        let key = |label: &[u8]| NameKey::new(LinkKey::new(7, 0), label).unwrap();
+        let other = llamar_common::testing::host(30, &[[10, 0, 0, 9].into()]);
+        for label in [&b"casa"[..], b"foreign", b"foreign-and-too-long"] {
+            names.update(key(label).bytes(), other.bytes()).unwrap();
+        }
+        let arp = map_of(ground, map::ARP);
+        let address = ArpKey::new(LinkKey::new(7, 0), [10, 0, 0, 9]);
+        let mac = ArpHost {
+            mac: [2; 6],
+            origin: ARP_ASSIGNED,
+        };
+        arp.update(address.bytes(), mac.bytes()).unwrap();
+        assert_eq!(path.apply(&wanted), Report::default(), "nobody looks");
+        assert_eq!(check(&mut path), (4, false));
+        assert_eq!((path.names().unwrap().len(), indexed(ground)), as_it_was);
+        assert_eq!(path.feed.maps().arp.all().unwrap().len(), 1);
+        let casa = path.feed.maps().names.host(&key(b"casa")).unwrap().unwrap();
+        assert_eq!(casa.a[0], [10, 0, 0, 1]);
+
+        // The index is emptied, and the kernel path is told not to look there.
+        let index = map_of(ground, map::INDEX);
+        for place in 0..index.shape().entries {
+            index
+                .update(&place.to_ne_bytes(), Bucket::default().bytes())
+                .unwrap();
+        }
+        assert_eq!(check(&mut path), (0, true));
+        path.apply(&wanted);
+        let closed = Control {
+            index_slots: 0,
+            ..path.feed.maps().control().unwrap()
+        };
+        path.feed.maps().set_control(&closed).unwrap();
+        assert_eq!(check(&mut path), (0, false));
+        assert_eq!((path.names().unwrap().len(), indexed(ground)), as_it_was);
     });
 }
 

@@ -18,6 +18,7 @@ mod dnssd;
 mod ether;
 mod floods;
 mod ground;
+mod hosts_file;
 mod lifecycle;
 mod limiter;
 mod links;

@@ -21,6 +21,7 @@ pub mod pcap;
 pub mod peers;
 pub mod process;
 pub mod prometheus;
+pub mod reader;
 pub mod reply;
 pub mod resolvectl;
 pub mod resolved;

@@ -37,7 +37,7 @@ impl Inbox {
     }
 
     /// The next datagram and its bytes; none if all were taken out.
-    pub fn next(&mut self) -> Option<(Datagram, &[u8])> {
+    pub fn take(&mut self) -> Option<(Datagram, &[u8])> {
         while self.taken < self.received {
             let number = self.taken;
             self.taken += 1;

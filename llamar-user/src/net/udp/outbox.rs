@@ -138,3 +138,80 @@ fn most(length: usize) -> usize {
         .unwrap_or(1)
         .clamp(1, PARCEL_MAX)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const V4: &str = "10.0.0.2:4000";
+    const V6: &str = "[fe80::2]:4000";
+
+    /// An outbox with messages of these lengths to these addresses.
+    fn outbox(letters: impl IntoIterator<Item = (usize, &'static str)>) -> Outbox<()> {
+        let mut outbox = Outbox::default();
+        for (length, to) in letters {
+            let to: SocketAddr = to.parse().unwrap();
+            let source = match to {
+                SocketAddr::V4(_) => IpAddr::from([10, 0, 0, 1]),
+                SocketAddr::V6(_) => "fe80::1".parse().unwrap(),
+            };
+            outbox.push(&vec![length as u8; length], to, source, 2, ());
+        }
+        outbox
+    }
+
+    /// How many datagrams of which length are in each parcel.
+    fn packed(outbox: &Outbox<()>, alone: usize) -> Vec<(usize, usize)> {
+        let parcels = parcels(&outbox.bytes, &outbox.letters, alone);
+        let packed = parcels.iter().map(|parcel| {
+            let length = parcel.bytes.len() / parcel.count;
+            let is_whole = |part: &[u8]| part == vec![length as u8; length];
+            assert!(parcel.bytes.chunks(length.max(1)).all(is_whole));
+            (parcel.count, length)
+        });
+        packed.collect()
+    }
+
+    #[test]
+    fn what_has_one_way_and_length_is_one_parcel() {
+        let letters = [20, 20, 30, 30, 30, 20].map(|length| (length, V4));
+        let mixed = outbox(letters);
+        assert_eq!(packed(&mixed, 0), [(2, 20), (3, 30), (1, 20)]);
+        assert_eq!(
+            packed(&mixed, 3),
+            [(1, 20), (1, 20), (1, 30), (2, 30), (1, 20)]
+        );
+        let askers = outbox([V4, V4, "10.0.0.2:4001", "10.0.0.3:4001"].map(|to| (20, to)));
+        assert_eq!(packed(&askers, 0), [(2, 20), (1, 20), (1, 20)]);
+        let mut ways = outbox([(20, V4); 3]);
+        ways.letters[1].source = [10, 0, 0, 9].into();
+        ways.letters[2].device = 3;
+        assert_eq!(packed(&ways, 0), [(1, 20); 3]);
+        assert!(packed(&outbox([]), 0).is_empty());
+    }
+
+    #[test]
+    fn parcels_of_one_call_are_of_one_family_and_not_too_many() {
+        let families = outbox([(20, V4), (20, V4), (20, V6), (20, V4)]);
+        assert_eq!(packed(&families, 0), [(2, 20)]);
+        assert_eq!(
+            packed(&outbox([(20, V6), (30, V6), (20, V4)]), 0),
+            [(1, 20), (1, 30)]
+        );
+        let lengths = outbox((1..=40).map(|length| (length, V4)));
+        assert_eq!(packed(&lengths, 0).len(), MANY);
+    }
+
+    #[test]
+    fn a_parcel_is_no_longer_than_the_kernel_takes() {
+        assert_eq!(
+            packed(&outbox([(20, V4); 130]), 0),
+            [(64, 20), (64, 20), (2, 20)]
+        );
+        let long = outbox([(9000, V4); 14]);
+        let parcels = parcels(&long.bytes, &long.letters, 0);
+        let counts: Vec<usize> = parcels.iter().map(|parcel| parcel.count).collect();
+        assert_eq!(counts, [6, 6, 2]);
+        assert_eq!(packed(&outbox([(0, V4); 2]), 0), [(1, 0), (1, 0)]);
+    }
+}

@@ -83,7 +83,12 @@ pub fn send(socket: BorrowedFd<'_>, parcels: &[Parcel<'_>]) -> io::Result<usize>
         // The kernel only reads what is sent.
         let bytes = parcel.bytes.as_ptr().cast_mut();
         let place = place.write(Place::new(bytes, parcel.bytes.len()));
-        let (name, controls) = place.address(parcel)?;
+        let (name, controls) = match place.address(parcel) {
+            Ok(lengths) => lengths,
+            Err(error) if count == 0 => return Err(error),
+            // It will be the first of another call.
+            Err(_) => break,
+        };
         header.write(place.header(name, controls));
         count += 1;
     }
@@ -207,7 +212,8 @@ impl Place {
             tracing::debug!("datagram longer than the buffer: dropped");
             return None;
         }
-        let info = size_of::<Control<Info>>().min(header.msg_hdr.msg_controllen as usize);
+        #[allow(clippy::unnecessary_cast, reason = "with musl it has another type")]
+        let info = header.msg_hdr.msg_controllen as usize;
         // SAFETY: it was all zero, the kernel wrote over some of it, and it is plain numbers.
         let (control, name) = unsafe { (self.controls.received, &self.name) };
         // SAFETY: the family is at the same place in both.
