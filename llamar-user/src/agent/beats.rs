@@ -154,7 +154,7 @@ mod tests {
         assert_eq!(steps(10), [4, 4, 2]);
         let many = steps(2000);
         assert_eq!(many.iter().max(), Some(&40));
-        assert!(many.len() as u64 <= BEATS_PER_PASS, "{}", many.len());
+        assert!(HEARTBEAT * many.len() as u32 <= FULL_PASS, "{}", many.len());
     }
 
     #[test]

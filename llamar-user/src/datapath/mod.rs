@@ -7,6 +7,7 @@
 mod attach;
 mod beat;
 mod bpf;
+mod cells;
 mod check;
 mod diff;
 mod entries;
@@ -16,6 +17,7 @@ mod fake;
 mod feed;
 mod fill;
 mod front;
+mod globals;
 mod index;
 mod inherit;
 mod instance;
@@ -57,6 +59,7 @@ use beat::Clock;
 use bpf::{Access, XdpLink};
 use entries::Table as _;
 use feed::Feed;
+use globals::Globals;
 use pins::{Found, Pins, remove_file};
 use table::Maps;
 
@@ -346,8 +349,10 @@ fn capacity(
 }
 
 fn load(pins: &Pins, capacity: u32, object: &[u8]) -> Result<aya::Ebpf, DatapathError> {
+    let globals = Globals::prepare(pins)?;
     let paths = map::ALL.map(|name| (name, pins.map(name)));
     let mut loader = EbpfLoader::new();
+    globals.hand_over(&mut loader);
     loader.map_max_entries(map::NAMES, capacity);
     for name in [map::INDEX, map::INDEX6] {
         loader.map_max_entries(name, index::buckets_for(capacity));

@@ -193,7 +193,7 @@ impl Eq for Name {}
 
 impl Ord for Name {
     fn cmp(&self, other: &Self) -> Ordering {
-        for (mine, theirs) in self.wire.iter().zip(&other.wire) {
+        for (mine, theirs) in self.wire.iter().zip(other.wire.iter()) {
             match mine.to_ascii_lowercase().cmp(&theirs.to_ascii_lowercase()) {
                 Ordering::Equal => {}
                 order => return order,
