@@ -4,8 +4,8 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use llamar_common::abi::{
-    ADDRESS, ARP_ASSIGNED, ARP_DECLARED, GENERATION, KINDS, LINK_GENERIC, LinkKey, NameState,
-    ONE_AAAA, TAG,
+    ADDRESS, ARP_ASSIGNED, ARP_DECLARED, ELSEWHERE, GENERATION, KINDS, LINK_GENERIC, LinkKey,
+    NameState, TAG, TTL_SHIFT,
 };
 use llamar_common::testing::{Mac, Station, Tables};
 
@@ -133,16 +133,18 @@ impl Scene {
         self.arenas.push(arena);
     }
 
-    /// Index entries as they are between two states.
+    /// Slots of the index as they are between two states, or as nobody writes them.
     fn disturb(&mut self, dice: &mut Dice) {
         let slots = self.tables.index.iter_mut();
         for slot in slots.flat_map(|bucket| &mut bucket.slots) {
-            match dice.below(8) {
+            match dice.below(12) {
                 0 => slot.word &= !KINDS,
-                1 => slot.word &= !ONE_AAAA,
+                1 => slot.word &= !TAG,
                 2 => slot.word = slot.word.wrapping_add(GENERATION),
                 3 => slot.word ^= dice.any() & ADDRESS,
-                4 => slot.word &= !TAG,
+                4 => slot.word ^= ELSEWHERE,
+                5 => slot.word ^= 1 << TTL_SHIFT,
+                6 => slot.label ^= 1 << dice.below(64),
                 _ => {}
             }
         }

@@ -46,6 +46,8 @@ pub struct Run {
     pub frames: u64,
     /// Frames that came back and looked right.
     pub answers: u64,
+    /// Frames that came back and did not.
+    pub others: u64,
     /// By the kernel's own clock.
     pub time: Duration,
     /// By ours, with what the kernel needs to prepare.
@@ -127,11 +129,11 @@ impl Programs {
         Ok(self.tally.set(0, zeros, 0)?)
     }
 
-    /// Answers counted since, by each CPU.
-    fn answers(&self) -> Result<Vec<u64>> {
+    /// What was counted since, by each CPU.
+    fn tallies(&self) -> Result<Vec<Tally>> {
         let values = self.tally.get(&0, 0)?;
-        let tallies = values.iter().filter_map(|bytes| Tally::from_bytes(bytes));
-        Ok(tallies.map(|tally| tally.answers).collect())
+        let tallies = values.iter().map(|bytes| Tally::from_bytes(bytes));
+        tallies.collect::<Option<_>>().context("a tally's size")
     }
 
     /// Sends frames into a pair from its near end, and counts what comes back.
@@ -151,10 +153,12 @@ impl Programs {
             Ok(run.context("send live frames")?.0)
         })?;
         let wall = began.elapsed();
-        let answers = self.answers()?;
+        let tallies = self.tallies()?;
+        let answers: Vec<u64> = tallies.iter().map(|tally| tally.answers).collect();
         Ok(Run {
             frames: frames.into(),
             answers: answers.iter().sum(),
+            others: tallies.iter().map(|tally| tally.others).sum(),
             time: time.mul_f64(frames.into()),
             wall,
             samples: self.kept(&answers)?,

@@ -20,6 +20,7 @@ use super::measure::{Bench, Served, program_of};
 use super::question::{address4, name};
 use super::report::Report;
 use super::scene::Pair;
+use super::upkeep;
 use crate::step;
 
 /// How long anything with names may take.
@@ -63,6 +64,7 @@ pub fn measure(bench: &mut Bench, report: &mut Report) -> Result<()> {
     // Written anew for those who draw from all of its names.
     write_hosts(&agent.hosts, names)?;
     reload(&pair, &agent, names)?;
+    upkeep::settle(&agent)?;
     bench.million = Some(Served { pair, agent });
     Ok(())
 }

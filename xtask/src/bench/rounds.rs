@@ -104,7 +104,8 @@ fn complete(run: &Run) -> Result<()> {
     let (answers, frames) = (run.answers, run.frames);
     ensure!(
         answers as f64 >= ANSWERED * frames as f64 && answers <= frames,
-        "{answers} right answers to {frames} frames"
+        "{answers} right answers to {frames} frames, and {} other frames",
+        run.others
     );
     Ok(())
 }
