@@ -10,6 +10,8 @@ mod bench;
 #[cfg(target_arch = "bpf")]
 mod frame;
 #[cfg(all(target_arch = "bpf", not(feature = "bench")))]
+mod globals;
+#[cfg(all(target_arch = "bpf", not(feature = "bench")))]
 mod maps;
 #[cfg(all(target_arch = "bpf", not(feature = "bench")))]
 mod programs;

@@ -6,22 +6,18 @@
 )]
 
 use core::arch::asm;
-use core::cell::UnsafeCell;
-use core::mem::MaybeUninit;
 
 use aya_ebpf::btf_maps::{Array, HashMap, PerCpuArray};
 use aya_ebpf::helpers::bpf_jiffies64;
 use aya_ebpf::macros::btf_map;
 use llamar_common::abi::{
-    ARP_MAX, ArpHost, ArpKey, BUCKETS_MAX, Bucket, Bucket6, COUNTERS_MAX, Control, Counters, Host,
-    LINK_PROBES, LINKS_MAX, Link, LinkKey, NAMES_MAX_DEFAULT, NameKey, OUTCOME_PLACES, Outcome,
-    SENDERS_MAX, Sender, Slot, link_slot,
+    ARP_MAX, ArpHost, ArpKey, Bucket, Bucket6, COUNTERS_MAX, Control, Counters, Host, LINK_PROBES,
+    Link, LinkKey, NAMES_MAX_DEFAULT, NameKey, OUTCOME_PLACES, Outcome, Sender, Slot, link_slot,
 };
-use llamar_common::frame::Frame;
 use llamar_common::limit::{Source, bucket};
 use llamar_common::records::{Records, World};
 
-use crate::frame::XdpFrame;
+use crate::globals;
 
 /// Entries are allocated as they come, so that a large capacity costs nothing while it is not used.
 const NO_PREALLOC: usize = aya_ebpf::bindings::BPF_F_NO_PREALLOC as usize;
@@ -39,53 +35,6 @@ static INDEX6: Array<Bucket6, 1, MMAPABLE> = Array::new();
 static ARP: HashMap<ArpKey, ArpHost, { ARP_MAX as usize }, NO_PREALLOC> = HashMap::new();
 #[btf_map(name = "llamar_counters")]
 static COUNTERS: PerCpuArray<Counters, { COUNTERS_MAX as usize }> = PerCpuArray::new();
-
-// Maps of one value each, which lies at an address that the loader writes into the program: reached without a look-up.
-
-#[unsafe(no_mangle)]
-#[unsafe(link_section = ".bss.links")]
-static LLAMAR_LINKS: Global<[Link; LINKS_MAX as usize]> = Global::new();
-#[unsafe(no_mangle)]
-#[unsafe(link_section = ".bss.senders")]
-static LLAMAR_SENDERS: Global<[Sender; SENDERS_MAX as usize]> = Global::new();
-#[unsafe(no_mangle)]
-#[unsafe(link_section = ".bss.buckets")]
-static LLAMAR_BUCKETS: Global<[u64; BUCKETS_MAX as usize]> = Global::new();
-#[unsafe(no_mangle)]
-#[unsafe(link_section = ".bss.control")]
-static LLAMAR_CONTROL: Global<Control> = Global::new();
-
-/// The one value of a map, zeros at first; others write it at any time.
-#[repr(transparent)]
-struct Global<T>(UnsafeCell<MaybeUninit<T>>);
-
-// SAFETY: it is only reached by raw pointer, and who follows that says why it may.
-unsafe impl<T> Sync for Global<T> {}
-
-impl<T> Global<T> {
-    const fn new() -> Self {
-        Self(UnsafeCell::new(MaybeUninit::zeroed()))
-    }
-}
-
-/// Address of a [`Global`]. The compiler is not told which one it is, or it would take what it holds for zeros.
-macro_rules! address {
-    ($global:ident) => {{
-        fn typed<T>(_: &Global<T>, address: usize) -> *mut T {
-            address as *mut T
-        }
-        let address: usize;
-        // SAFETY: loads a constant into a register.
-        unsafe { asm!("{0} = {1} ll", out(reg) address, sym $global, options(pure, nomem)) };
-        typed(&$global, address)
-    }};
-}
-
-/// What gates the answers; the heartbeat writes it.
-#[inline(always)]
-pub fn control() -> *mut Control {
-    address!(LLAMAR_CONTROL)
-}
 
 /// Counts a frame on this CPU.
 #[inline(always)]
@@ -143,7 +92,7 @@ impl Records for KernelRecords {
         for probe in 0..LINK_PROBES {
             let slot = link_slot(key, probe);
             // SAFETY: the value lives as long as its map, and the place lies in it.
-            let link = unsafe { &(*address!(LLAMAR_LINKS))[slot as usize] };
+            let link = unsafe { &(*globals::links())[slot as usize] };
             if link.key() == key {
                 return Some((slot, link));
             }
@@ -203,7 +152,7 @@ impl Records for KernelRecords {
     #[inline(always)]
     fn control(&self) -> Option<&Control> {
         // SAFETY: the value lives as long as its map.
-        Some(unsafe { &*control() })
+        Some(unsafe { &*globals::control() })
     }
 
     #[inline(always)]
@@ -216,13 +165,13 @@ impl Records for KernelRecords {
     fn sender(&self, slot: u32) -> Option<Sender> {
         // SAFETY: the value lives as long as its map. Two CPUs may mix its words; then the sender is either not
         // recognised and passed up once more, or recognised by words that are all its own.
-        Some(unsafe { (&raw const (*address!(LLAMAR_SENDERS))[slot as usize]).read_volatile() })
+        Some(unsafe { (&raw const (*globals::senders())[slot as usize]).read_volatile() })
     }
 
     #[inline(always)]
     fn remember(&self, slot: u32, sender: Sender) {
         // SAFETY: as in `sender`.
-        unsafe { (&raw mut (*address!(LLAMAR_SENDERS))[slot as usize]).write_volatile(sender) };
+        unsafe { (&raw mut (*globals::senders())[slot as usize]).write_volatile(sender) };
     }
 
     #[inline(always)]
@@ -246,7 +195,7 @@ impl Records for KernelRecords {
         let place = bucket(&control.seeds, link, source);
         // SAFETY: the value lives as long as its map, and each bucket is one word: another CPU's write comes before or after.
         unsafe {
-            let bucket = &raw mut (*address!(LLAMAR_BUCKETS))[place as usize];
+            let bucket = &raw mut (*globals::buckets())[place as usize];
             let (after, told) = change(bucket.read_volatile());
             bucket.write_volatile(after);
             Some(told)

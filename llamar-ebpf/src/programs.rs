@@ -14,7 +14,8 @@ use llamar_common::frame::Frame as _;
 use llamar_common::respond::{Kind, Verdict, quick_arp, quick4, quick6, thorough};
 
 use crate::frame::XdpFrame;
-use crate::maps::{KernelRecords, control, count};
+use crate::globals;
+use crate::maps::{KernelRecords, count};
 
 /// Answers what it can and drops what the limiter keeps from an answer; passes everything else untouched.
 #[xdp]
@@ -140,7 +141,7 @@ fn done(context: &XdpContext, verdict: Verdict) -> u32 {
 /// The agent's heartbeat: stamps the control map with the kernel's clocks. Run by test-run, attached nowhere.
 #[xdp]
 pub fn llamar_beat(_context: XdpContext) -> u32 {
-    let control = control();
+    let control = globals::control();
     // SAFETY: the value lives as long as its map, and agents that share a map hold a lock.
     unsafe {
         (*control).beat = bpf_jiffies64();

@@ -915,7 +915,7 @@ fn what_somebody_changed_or_added_is_put_right_by_a_check_and_the_index_stays_op
         };
         arp.update(address.bytes(), mac.bytes()).unwrap();
         assert_eq!(path.apply(&wanted), Report::default(), "nobody looks");
-        assert_eq!(check(&mut path), (SLOTS, false));
+        assert_eq!(check(&mut path), (4, false));
         assert_eq!((path.names().unwrap().len(), indexed(ground)), as_it_was);
         assert_eq!(path.feed.maps().arp.all().unwrap().len(), 1);
         let casa = path.feed.maps().names.host(&key(b"casa")).unwrap().unwrap();
@@ -937,6 +937,46 @@ fn what_somebody_changed_or_added_is_put_right_by_a_check_and_the_index_stays_op
         path.feed.maps().set_control(&closed).unwrap();
         assert_eq!(check(&mut path), (0, false));
         assert_eq!((path.names().unwrap().len(), indexed(ground)), as_it_was);
+    });
+}
+
+#[test]
+fn links_senders_and_buckets_are_what_they_were_when_a_new_agent_has_loaded() {
+    on_ground(|ground| {
+        let globals = [map::LINKS, map::SENDERS, map::BUCKETS];
+        let held = || {
+            globals.map(|name| {
+                let map = map_of(ground, name);
+                let mut bytes = vec![0; map.value_size()];
+                assert!(map.lookup(&0u32.to_ne_bytes(), &mut bytes).unwrap());
+                bytes
+            })
+        };
+        let lock = ground.instance().lock().unwrap();
+        let mut path = ground.open(&lock);
+        path.apply(&desired(7, &["casa"], 1));
+        let known = Sender {
+            who: 1,
+            mac: 2,
+            at: 3,
+        };
+        let senders = cells_of::<Sender>(ground, map::SENDERS);
+        senders.set(4095, &known).unwrap();
+        let mut buckets = vec![0; map_of(ground, map::BUCKETS).value_size()];
+        buckets[77] = 9;
+        map_of(ground, map::BUCKETS)
+            .update(&0u32.to_ne_bytes(), &buckets)
+            .unwrap();
+        let before = held();
+        assert!(
+            before
+                .iter()
+                .all(|bytes| bytes.iter().any(|&byte| byte != 0))
+        );
+        drop(path);
+        let path = ground.open(&lock);
+        assert_eq!(held(), before);
+        assert!(path.placed(&LinkKey::new(7, 0)));
     });
 }
 

@@ -110,16 +110,19 @@ impl Kernel {
         }
         let senders = tables.senders.iter();
         let senders: Box<Senders> = collected(senders.map(|sender| raw(&sender.get())));
-        self.senders.set(0, *senders, 0).expect("set the senders");
+        let senders: &Senders = &senders;
+        self.senders.set(0, senders, 0).expect("set the senders");
         let buckets: Box<Buckets> = collected(tables.buckets.iter().map(Cell::get));
-        self.buckets.set(0, *buckets, 0).expect("set the buckets");
+        let buckets: &Buckets = &buckets;
+        self.buckets.set(0, buckets, 0).expect("set the buckets");
         self.control(tables.control);
     }
 
     /// Sets the entry of a link.
     pub fn link(&mut self, slot: u32, link: &abi::Link) {
         self.held[slot as usize] = raw(link);
-        self.links.set(0, *self.held, 0).expect("set the links");
+        let links: &Links = &self.held;
+        self.links.set(0, links, 0).expect("set the links");
     }
 
     /// Sets what gates the answers.

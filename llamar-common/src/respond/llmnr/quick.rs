@@ -92,6 +92,10 @@ fn asked<I: Quick, F: Frame, R: Records, const AAAA: bool>(
     plain: &Plain<I::Address>,
     label: [u64; 2],
 ) -> Option<Ending> {
+    let question = question::<AAAA>(label, plain.length);
+    if !plain.sum.plus(question).is_right() {
+        return None;
+    }
     let ifindex = records.ifindex();
     let control = records.control()?;
     if control.index_slots == 0 || ifindex >= INDEX_INTERFACES {
@@ -100,10 +104,6 @@ fn asked<I: Quick, F: Frame, R: Records, const AAAA: bool>(
     let short = Short::new(ifindex, plain.length, folded(label));
     // Begun before what follows, which it does not wait for: the memory of a large index is far away.
     let looked = Looked::at(records, Short::first(short.hash(control), control))?;
-    let question = question::<AAAA>(label, plain.length);
-    if !plain.sum.plus(question).is_right() {
-        return None;
-    }
     let arrival = Arrival::find(records, 0).ok()?;
     if arrival.link.mode != LINK_NATIVE || plain.hardware == arrival.mac {
         return None;
