@@ -18,18 +18,16 @@ use super::Datagram;
 /// Most datagrams that one call receives, and most parcels that one sends.
 pub const MANY: usize = 32;
 
-/// A datagram to be sent, or several of the same length to one place, which the kernel takes apart as late as it can.
+/// A datagram to be sent.
 #[derive(Clone, Copy, Debug)]
 pub struct Parcel<'a> {
-    /// The bytes of all of them.
+    /// Its bytes.
     pub bytes: &'a [u8],
-    /// How many they are.
-    pub count: usize,
-    /// Where they go.
+    /// Where it goes.
     pub to: SocketAddr,
-    /// Our address to send them from, of the same family.
+    /// Our address to send it from, of the same family.
     pub source: IpAddr,
-    /// Index of the interface by which they leave.
+    /// Index of the interface by which it leaves.
     pub device: u32,
 }
 
@@ -104,11 +102,20 @@ pub fn send(socket: BorrowedFd<'_>, parcels: &[Parcel<'_>]) -> io::Result<usize>
     })
 }
 
+// SAFETY: CMSG_SPACE reckons with its argument and touches no memory.
+const _: () = unsafe {
+    let space = libc::CMSG_SPACE(size_of::<libc::in_pktinfo>() as c_uint);
+    assert!(size_of::<Control<libc::in_pktinfo>>() == space as usize);
+    let space = libc::CMSG_SPACE(size_of::<libc::in6_pktinfo>() as c_uint);
+    assert!(size_of::<Control<libc::in6_pktinfo>>() == space as usize);
+    assert!(size_of::<Control<Info>>() == space as usize);
+};
+
 /// What a header points to.
 struct Place {
     bytes: libc::iovec,
     name: Name,
-    controls: Controls,
+    control: Control<Info>,
 }
 
 /// An address and a port. Whatever bits there are, they are a value of either.
@@ -135,22 +142,6 @@ struct Control<T> {
     value: T,
 }
 
-/// A control message and UDP_SEGMENT behind it.
-#[derive(Clone, Copy)]
-#[repr(C)]
-struct With<T> {
-    info: Control<T>,
-    each: Control<u16>,
-}
-
-/// The control messages of one header.
-#[repr(C)]
-union Controls {
-    received: Control<Info>,
-    v4: With<libc::in_pktinfo>,
-    v6: With<libc::in6_pktinfo>,
-}
-
 impl Place {
     fn new(bytes: *mut u8, length: usize) -> Self {
         Self {
@@ -161,43 +152,45 @@ impl Place {
             // SAFETY: all of these are plain numbers.
             name: unsafe { zeroed() },
             // SAFETY: as above.
-            controls: unsafe { zeroed() },
+            control: unsafe { zeroed() },
         }
     }
 
     /// A header that points here: the place stays where it is as long as the header is used.
-    fn header(&mut self, name: usize, controls: usize) -> libc::mmsghdr {
+    fn header(&mut self, name: usize, control: usize) -> libc::mmsghdr {
         // SAFETY: all of these are plain numbers and pointers that may be null.
         let mut header: libc::mmsghdr = unsafe { zeroed() };
         header.msg_hdr.msg_name = (&raw mut self.name).cast();
         header.msg_hdr.msg_namelen = name as _;
         header.msg_hdr.msg_iov = &raw mut self.bytes;
         header.msg_hdr.msg_iovlen = 1;
-        header.msg_hdr.msg_control = (&raw mut self.controls).cast();
-        header.msg_hdr.msg_controllen = controls as _;
+        header.msg_hdr.msg_control = (&raw mut self.control).cast();
+        header.msg_hdr.msg_controllen = control as _;
         header
     }
 
-    /// Takes where a parcel goes, from where and by which interface. The lengths of the name and of the control messages.
+    /// Takes where a parcel goes, from where and by which interface. The lengths of the name and of the control message.
     fn address(&mut self, parcel: &Parcel<'_>) -> io::Result<(usize, usize)> {
-        let several = parcel.count > 1;
-        // Longer than 16 bits no datagram is.
-        let each = (parcel.bytes.len() / parcel.count.max(1)) as u16;
-        let each = Control::new(libc::SOL_UDP, libc::UDP_SEGMENT, each);
         match (parcel.to, parcel.source) {
             (SocketAddr::V4(to), IpAddr::V4(source)) => {
                 self.name.v4 = name_v4(to);
-                let info = info_v4(source, parcel.device)?;
-                let info = Control::new(libc::IPPROTO_IP, libc::IP_PKTINFO, info);
-                self.controls.v4 = With { info, each };
-                Ok((size_of::<libc::sockaddr_in>(), info.length(several)))
+                let v4 = info_v4(source, parcel.device)?;
+                let length = size_of::<libc::in_pktinfo>();
+                self.control = control((libc::IPPROTO_IP, libc::IP_PKTINFO), length, Info { v4 });
+                let control = size_of::<Control<libc::in_pktinfo>>();
+                Ok((size_of::<libc::sockaddr_in>(), control))
             }
             (SocketAddr::V6(to), IpAddr::V6(source)) => {
                 self.name.v6 = name_v6(to, parcel.device);
-                let info = info_v6(source, parcel.device);
-                let info = Control::new(libc::IPPROTO_IPV6, libc::IPV6_PKTINFO, info);
-                self.controls.v6 = With { info, each };
-                Ok((size_of::<libc::sockaddr_in6>(), info.length(several)))
+                let v6 = info_v6(source, parcel.device);
+                let length = size_of::<libc::in6_pktinfo>();
+                self.control = control(
+                    (libc::IPPROTO_IPV6, libc::IPV6_PKTINFO),
+                    length,
+                    Info { v6 },
+                );
+                let control = size_of::<Control<libc::in6_pktinfo>>();
+                Ok((size_of::<libc::sockaddr_in6>(), control))
             }
             (to, source) => Err(io::Error::new(
                 io::ErrorKind::InvalidInput,
@@ -214,8 +207,7 @@ impl Place {
         }
         #[allow(clippy::unnecessary_cast, reason = "with musl it has another type")]
         let info = header.msg_hdr.msg_controllen as usize;
-        // SAFETY: it was all zero, the kernel wrote over some of it, and it is plain numbers.
-        let (control, name) = unsafe { (self.controls.received, &self.name) };
+        let (control, name) = (&self.control, &self.name);
         // SAFETY: the family is at the same place in both.
         let family = c_int::from(unsafe { name.v4.sin_family });
         let (from, to, device) = match (family, control.header.cmsg_level, control.header.cmsg_type)
@@ -249,27 +241,17 @@ impl Place {
     }
 }
 
-impl<T> Control<T> {
-    fn new(level: c_int, kind: c_int, value: T) -> Self {
-        // SAFETY: all of these are plain numbers.
-        let mut header: libc::cmsghdr = unsafe { zeroed() };
-        header.cmsg_len = (size_of::<libc::cmsghdr>() + size_of::<T>()) as _;
-        header.cmsg_level = level;
-        header.cmsg_type = kind;
-        Self {
-            aligned: [],
-            header,
-            value,
-        }
-    }
-
-    /// The length of the control messages of which it is the first.
-    fn length(&self, several: bool) -> usize {
-        if several {
-            size_of::<With<T>>()
-        } else {
-            size_of::<Self>()
-        }
+/// A control message whose value has a length.
+fn control((level, kind): (c_int, c_int), length: usize, value: Info) -> Control<Info> {
+    // SAFETY: all of these are plain numbers.
+    let mut header: libc::cmsghdr = unsafe { zeroed() };
+    header.cmsg_len = (size_of::<libc::cmsghdr>() + length) as _;
+    header.cmsg_level = level;
+    header.cmsg_type = kind;
+    Control {
+        aligned: [],
+        header,
+        value,
     }
 }
 

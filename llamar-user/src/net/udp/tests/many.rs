@@ -180,7 +180,7 @@ fn many_answers_to_one_asker_arrive_one_by_one() {
             let asker = count_to(&peer, from, 1);
             let (_, datagram) = receives(&groups).await;
             let mut outbox = Outbox::default();
-            // Some are longer than the link takes and go in fragments, for which no parcel is.
+            // Some are longer than the link takes and go in fragments.
             let lengths = [40, 40, 40, 2000, 2000, 60, 60, 40].into_iter();
             let lengths = lengths.chain([50; 90]);
             let answers: Vec<_> = lengths
