@@ -133,14 +133,15 @@ impl Source {
 /// what lies below the bits that are taken).
 #[inline(always)]
 pub fn bucket(seeds: &[u64; SEEDS], link: LinkKey, source: Source) -> u32 {
-    let halves = [source.word & u32::MAX as u64, source.word >> 32];
     let link = link.ifindex as u64 | (link.vlan as u64) << 32;
     let link = link.wrapping_mul(seeds[0]);
-    let source = if source.v6 {
-        let low = halves[0].wrapping_mul(seeds[2]);
-        low.wrapping_add(halves[1].wrapping_mul(seeds[3]))
+    let Source { word, v6 } = source;
+    let source = if v6 {
+        // The upper half has the sum of two seeds as its factor, which is as secret as each of them.
+        let upper = (word >> 32).wrapping_mul(seeds[3]);
+        word.wrapping_mul(seeds[2]).wrapping_add(upper)
     } else {
-        halves[0].wrapping_mul(seeds[1])
+        word.wrapping_mul(seeds[1])
     };
     (link.wrapping_add(source) >> (u64::BITS - BUCKETS_BITS)) as u32
 }

@@ -61,9 +61,7 @@ pub(super) fn quick<F: Frame, R: Records>(frame: &mut F, records: &R) -> Option<
     if !met || now.wrapping_sub(known.at) >= control.sender_lease {
         return None;
     }
-    if let Err(ending) = arrival.vouch_at(records, control, now) {
-        return Some(ending);
-    }
+    arrival.vouch_at(records, control, now).ok()?;
     let whole = frame.window_mut::<{ ethernet::HEADER + LENGTH }>(0)?;
     turn(whole, &request, arrival.mac);
     Some(Ending::reply(Outcome::ArpAnswered, arrival.slot))

@@ -11,18 +11,21 @@ impl Sum {
     /// The sum of nothing.
     pub const ZERO: Self = Self(0);
 
-    /// The sum of the lower and of the upper three words of what was added up elsewhere, below 2^48.
-    #[inline(always)]
-    #[must_use]
-    pub const fn words(sum: u64) -> Self {
-        Self(sum)
-    }
-
     /// Adds four 16-bit words, read as one little-endian word.
     #[inline(always)]
     #[must_use]
     pub const fn le64(self, words: u64) -> Self {
         Self(self.0 + (words & 0xffff_ffff) + (words >> 32))
+    }
+
+    /// Adds eight 16-bit words, read as two little-endian words: in fewer steps than one after the other.
+    #[inline(always)]
+    #[must_use]
+    pub const fn le128(self, [first, second]: [u64; 2]) -> Self {
+        // Both less their upper halves, and those.
+        let upper = (first >> 32) + (second >> 32);
+        let lower = first.wrapping_add(second).wrapping_sub(upper << 32);
+        Self(self.0 + lower + upper)
     }
 
     /// Adds two 16-bit words, read as one little-endian word.
@@ -146,10 +149,11 @@ mod tests {
     #[test]
     fn words_of_any_size_give_the_sum_of_the_bytes() {
         let bytes: [u8; 16] = core::array::from_fn(|i| (i * 37 + 200) as u8);
-        let words = Sum::ZERO
-            .le64(crate::wire::le64(&bytes, 0))
-            .le64(crate::wire::le64(&bytes, 8));
+        let [first, second] = [0, 8].map(|at| crate::wire::le64(&bytes, at));
+        let words = Sum::ZERO.le64(first).le64(second);
         assert_eq!(words.fold(), Sum::ZERO.bytes(&bytes).fold());
+        assert_eq!(Sum::ZERO.le128([first, second]).0, words.0);
+        assert_eq!(Sum::ZERO.le128([u64::MAX; 2]).0, 4 * u64::from(u32::MAX));
     }
 
     #[test]

@@ -119,23 +119,21 @@ fn asked<I: Quick, F: Frame, R: Records, const AAAA: bool>(
         mac: arrival.mac,
         record,
     };
-    let sent = send::<I, F, R, AAAA>(frame, records, control, &arrival, plain, &answer);
+    let now = records.jiffies();
+    arrival.vouch_at(records, control, now).ok()?;
+    let admitted = arrival.admit_at(records, control, now, I::limited(plain.asker));
+    let sent = admitted.and_then(|()| send::<I, F, AAAA>(frame, &arrival, plain.length, &answer));
     Some(sent.unwrap_or_else(|ending| ending))
 }
 
-/// Gates, growth and the answer itself.
+/// Growth and the answer itself.
 #[inline(always)]
-fn send<I: Quick, F: Frame, R: Records, const AAAA: bool>(
+fn send<I: Quick, F: Frame, const AAAA: bool>(
     frame: &mut F,
-    records: &R,
-    control: &Control,
     arrival: &Arrival<'_>,
-    plain: &Plain<I::Address>,
+    length: usize,
     answer: &Answer<I::Address>,
 ) -> Result<Ending, Ending> {
-    let now = records.jiffies();
-    arrival.vouch_at(records, control, now)?;
-    arrival.admit_at(records, control, now, I::limited(plain.asker))?;
     let growth = if AAAA {
         dns::AAAA_RECORD
     } else {
@@ -146,9 +144,9 @@ fn send<I: Quick, F: Frame, R: Records, const AAAA: bool>(
     }
     // The old frame is gone; it was long enough for every window, so all of them are there.
     let _ = if AAAA {
-        I::write::<F, { dns::AAAA_RECORD }>(frame, plain.length, answer)
+        I::write::<F, { dns::AAAA_RECORD }>(frame, length, answer)
     } else {
-        I::write::<F, { dns::A_RECORD }>(frame, plain.length, answer)
+        I::write::<F, { dns::A_RECORD }>(frame, length, answer)
     };
     Ok(Ending::reply(Outcome::LlmnrAnswered, arrival.slot))
 }
@@ -177,14 +175,11 @@ fn folded(label: [u64; 2]) -> [u64; 2] {
 
 /// Sum of a question that begins at an odd offset, without its length byte.
 #[inline(always)]
-fn question<const AAAA: bool>([first, second]: [u64; 2], length: usize) -> Sum {
-    // Each word less its upper half, and that half, which is the word modulo 0xffff.
-    let upper = (first >> 32) + (second >> 32);
-    let whole = first.wrapping_add(second).wrapping_sub(upper << 32);
+fn question<const AAAA: bool>(label: [u64; 2], length: usize) -> Sum {
     let kind = if AAAA { dns::AAAA } else { dns::A };
     let end = Sum::ZERO.le16(kind).le16(dns::IN);
-    Sum::words(whole)
-        .plus(Sum::words(upper))
+    Sum::ZERO
+        .le128(label)
         .plus(end.moved(length % 2 == 1))
         .moved(true)
 }

@@ -42,8 +42,7 @@ impl Record {
         if GROWTH == dns::A_RECORD {
             head.number(dns::A).number(4).le32(self.a)
         } else {
-            let [first, second] = self.aaaa;
-            head.number(dns::AAAA).number(16).le64(first).le64(second)
+            head.number(dns::AAAA).number(16).le128(self.aaaa)
         }
     }
 }
@@ -144,64 +143,51 @@ fn put_record<const GROWTH: usize>(to: &mut [u8], kind: u32, length: u8, ttl: u3
     put(to, WORDS + END + 10, [0, length]);
 }
 
+// An answer is written from front to back: each field of the query is read when it is about to be written over, so that
+// few of them have to be kept.
+
 /// The addresses of a frame, its EtherType, and the first byte behind that with five zeros.
 #[inline(always)]
-fn put_ethernet(head: &mut [u8], hardware: u64, mac: u64, ether_type: u16, version: u8) {
+fn put_ethernet<const GROWTH: usize>(head: &mut [u8], mac: u64, ether_type: u16, version: u8) {
+    let hardware = le64(head, GROWTH + ethernet::SOURCE);
     put(head, ethernet::DESTINATION, hardware.to_le_bytes());
     put(head, ethernet::SOURCE, mac.to_le_bytes());
     let rest = ether_type.swap_bytes() as u64 | (version as u64) << 16;
     put(head, ethernet::ETHER_TYPE, rest.to_le_bytes());
 }
 
-/// What the answer has of the query's datagram.
-struct Asked {
-    port: u16,
-    checksum: u16,
-    id: u16,
-}
-
-impl Asked {
-    #[inline(always)]
-    fn read(old: &[u8], at: usize) -> Self {
-        Self {
-            port: le16(old, at + udp::SOURCE),
-            checksum: le16(old, at + udp::CHECKSUM),
-            id: le16(old, at + udp::HEADER + dns::ID),
-        }
-    }
-
-    /// Writes the datagram's header and the message's, up to the label. `instead` is the sum of our address in place of
-    /// the group's.
-    ///
-    /// The query's checksum was found to be right: so the answer's is that one, less what the answer has more.
-    #[inline(always)]
-    fn put<A, const GROWTH: usize>(
-        &self,
-        head: &mut [u8],
-        at: usize,
-        length: usize,
-        instead: Sum,
-        answer: &Answer<A>,
-    ) {
-        let record = answer.record.sum::<GROWTH>();
-        let more = instead
-            .le16(RESPONSE)
-            .le16((ONE_ANSWER >> 16) as u16)
-            // The length counts twice.
-            .number(2 * GROWTH as u16)
-            .plus(record.moved(length % 2 == 1));
-        let datagram = ((FIXED + END + GROWTH + length) << 8) as u16;
-        let message = self.id as u32 | (RESPONSE as u32) << 16;
-        let at_message = at + udp::HEADER;
-        put(head, at + udp::SOURCE, PORT.to_le_bytes());
-        put(head, at + udp::DESTINATION, self.port.to_le_bytes());
-        put(head, at + udp::LENGTH, datagram.to_le_bytes());
-        let checksum = more.udp_checksum_after(self.checksum);
-        put(head, at + udp::CHECKSUM, checksum.to_le_bytes());
-        put(head, at_message, message.to_le_bytes());
-        put(head, at_message + dns::COUNTS, ONE_ANSWER.to_le_bytes());
-        head[at + FIXED - 1] = length as u8;
-    }
+/// Writes a datagram's header and the message's, up to the label, over a head that has grown by `GROWTH`. `instead` is
+/// the sum of our address in place of the group's.
+///
+/// The query's checksum was found to be right: so the answer's is that one, less what the answer has more.
+#[inline(always)]
+fn put_datagram<A, const GROWTH: usize>(
+    head: &mut [u8],
+    at: usize,
+    length: usize,
+    instead: Sum,
+    answer: &Answer<A>,
+) {
+    let record = answer.record.sum::<GROWTH>();
+    let more = instead
+        .le16(RESPONSE)
+        .le16((ONE_ANSWER >> 16) as u16)
+        // The length counts twice.
+        .number(2 * GROWTH as u16)
+        .plus(record.moved(length % 2 == 1));
+    let datagram = ((FIXED + END + GROWTH + length) << 8) as u16;
+    let (from, message) = (at + GROWTH, at + udp::HEADER);
+    let port = le16(head, from + udp::SOURCE);
+    put(head, at + udp::SOURCE, PORT.to_le_bytes());
+    put(head, at + udp::DESTINATION, port.to_le_bytes());
+    put(head, at + udp::LENGTH, datagram.to_le_bytes());
+    let checksum = more.udp_checksum_after(le16(head, from + udp::CHECKSUM));
+    put(head, at + udp::CHECKSUM, checksum.to_le_bytes());
+    let id = le16(head, message + GROWTH + dns::ID);
+    let start = id as u32 | (RESPONSE as u32) << 16;
+    put(head, message + dns::ID, start.to_le_bytes());
+    put(head, message + dns::COUNTS, ONE_ANSWER.to_le_bytes());
+    head[at + FIXED - 1] = length as u8;
 }
 
 /// The part of a grown frame that is the old one's least.
@@ -281,16 +267,13 @@ impl Quick for V4 {
         length: usize,
         answer: &Answer<u32>,
     ) -> Option<()> {
-        let old = grown4::<F, GROWTH>(frame)?;
-        let hardware = le64(old, GROWTH + ethernet::SOURCE);
-        let asker = le32(old, GROWTH + IP + v4::SOURCE);
-        let asked = Asked::read(old, GROWTH + UDP4);
-        put_end::<F, _, GROWTH>(frame, Self::LABEL, length, answer)?;
-
+        let head = grown4::<F, GROWTH>(frame)?;
+        put_ethernet::<GROWTH>(head, answer.mac, Self::ETHER_TYPE, v4::VERSION_IHL);
+        let asker = le32(head, GROWTH + IP + v4::SOURCE);
         let total = ((v4::HEADER + FIXED + END + GROWTH + length) << 8) as u16;
         let lifetime = LIFETIME as u16 | (UDP as u16) << 8;
         let rest = v4::DONT_FRAGMENT.swap_bytes() as u32 | (lifetime as u32) << 16;
-        let header = Sum::ZERO
+        let checksum = Sum::ZERO
             .le32(answer.source)
             .le32(asker)
             .le16(lifetime)
@@ -298,18 +281,15 @@ impl Quick for V4 {
             .le16(total)
             .number(v4::DONT_FRAGMENT)
             .checksum_few();
-        let group = u32::from_le_bytes(v4::LLMNR);
-        let instead = Sum::ZERO.le32(answer.source).le32(!group);
-        let head = grown4::<F, GROWTH>(frame)?;
-        let version = v4::VERSION_IHL;
-        put_ethernet(head, hardware, answer.mac, Self::ETHER_TYPE, version);
         put(head, IP + v4::TOTAL_LENGTH, total.to_le_bytes());
         put(head, IP + v4::FRAGMENT, rest.to_le_bytes());
-        put(head, IP + v4::CHECKSUM, header.to_le_bytes());
+        put(head, IP + v4::CHECKSUM, checksum.to_le_bytes());
         put(head, IP + v4::SOURCE, answer.source.to_le_bytes());
         put(head, IP + v4::DESTINATION, asker.to_le_bytes());
-        asked.put::<_, GROWTH>(head, UDP4, length, instead, answer);
-        Some(())
+        let group = u32::from_le_bytes(v4::LLMNR);
+        let instead = Sum::ZERO.le32(answer.source).le32(!group);
+        put_datagram::<_, GROWTH>(head, UDP4, length, instead, answer);
+        put_end::<F, _, GROWTH>(frame, Self::LABEL, length, answer)
     }
 }
 
@@ -371,26 +351,21 @@ impl Quick for V6 {
         length: usize,
         answer: &Answer<(u64, u64)>,
     ) -> Option<()> {
-        let old = grown6::<F, GROWTH>(frame)?;
-        let hardware = le64(old, GROWTH + ethernet::SOURCE);
+        let head = grown6::<F, GROWTH>(frame)?;
+        put_ethernet::<GROWTH>(head, answer.mac, Self::ETHER_TYPE, 0x60);
         let at = GROWTH + IP + v6::SOURCE;
-        let asker = (le64(old, at), le64(old, at + 8));
-        let asked = Asked::read(old, GROWTH + UDP6);
-        put_end::<F, _, GROWTH>(frame, Self::LABEL, length, answer)?;
-
+        let (source, asker) = (answer.source, (le64(head, at), le64(head, at + 8)));
         let payload = ((FIXED + END + GROWTH + length) << 8) as u32;
         let start = payload | (UDP as u32) << 16 | (LIFETIME as u32) << 24;
-        let (source, group) = (answer.source, halves(v6::LLMNR));
-        let instead = Sum::ZERO.le64(source.0).le64(source.1);
-        let instead = instead.le64(!group.0).le64(!group.1);
-        let head = grown6::<F, GROWTH>(frame)?;
-        put_ethernet(head, hardware, answer.mac, Self::ETHER_TYPE, 0x60);
         put(head, IP + v6::PAYLOAD_LENGTH, start.to_le_bytes());
         put(head, IP + v6::SOURCE, source.0.to_le_bytes());
         put(head, IP + v6::SOURCE + 8, source.1.to_le_bytes());
         put(head, IP + v6::DESTINATION, asker.0.to_le_bytes());
         put(head, IP + v6::DESTINATION + 8, asker.1.to_le_bytes());
-        asked.put::<_, GROWTH>(head, UDP6, length, instead, answer);
-        Some(())
+        let group = halves(v6::LLMNR);
+        let instead = Sum::ZERO.le128([source.0, source.1]);
+        let instead = instead.le128([!group.0, !group.1]);
+        put_datagram::<_, GROWTH>(head, UDP6, length, instead, answer);
+        put_end::<F, _, GROWTH>(frame, Self::LABEL, length, answer)
     }
 }
