@@ -17,6 +17,13 @@ pub trait Frame {
     /// [`OFFSET_MAX`].
     fn window_at<const N: usize>(&self, at: usize) -> Option<&[u8; N]>;
 
+    /// Like [`window_at`](Self::window_at), if the frame ends with these bytes.
+    #[inline(always)]
+    fn last_at<const N: usize>(&self, at: usize) -> Option<&[u8; N]> {
+        let window = self.window_at(at)?;
+        (self.length() == at + N).then_some(window)
+    }
+
     /// Like [`window`](Self::window), for writing.
     fn window_mut<const N: usize>(&mut self, at: usize) -> Option<&mut [u8; N]>;
 

@@ -47,8 +47,11 @@ impl<'a> XdpFrame<'a> {
     /// instruction the compiler can neither drop the bound nor compute the pointer twice.
     #[inline(always)]
     fn at_variable<const N: usize>(&self, at: usize) -> Option<usize> {
-        let start = self.data + (Self::opaque(at as u64) & OFFSET_MAX as u64) as usize;
-        let start = Self::opaque(start as u64) as usize;
+        let mut start = at;
+        // SAFETY: arithmetic on registers only.
+        unsafe {
+            asm!("{0} &= {2}", "{0} += {1}", inout(reg) start, in(reg) self.data, const OFFSET_MAX, options(pure, nomem));
+        }
         // SAFETY: as above.
         unsafe { assert_unchecked(start != 0) };
         (start + N <= self.data_end).then_some(start)
@@ -77,6 +80,17 @@ impl Frame for XdpFrame<'_> {
         // SAFETY: at_variable() checked [start, start + N) against data_end; bytes need no alignment.
         self.at_variable::<N>(at)
             .map(|start| unsafe { &*(start as *const [u8; N]) })
+    }
+
+    #[inline(always)]
+    fn last_at<const N: usize>(&self, at: usize) -> Option<&[u8; N]> {
+        let start = self.at_variable::<N>(at)?;
+        let mut behind = self.data_end;
+        // As in `length`.
+        // SAFETY: arithmetic on registers only.
+        unsafe { asm!("{0} -= {1}", inout(reg) behind, in(reg) start, options(pure, nomem)) };
+        // SAFETY: as in `window_at`.
+        (behind == N).then(|| unsafe { &*(start as *const [u8; N]) })
     }
 
     #[inline(always)]

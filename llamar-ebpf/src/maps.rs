@@ -6,6 +6,8 @@
 )]
 
 use core::arch::asm;
+use core::cell::UnsafeCell;
+use core::mem::MaybeUninit;
 
 use aya_ebpf::btf_maps::{Array, HashMap, PerCpuArray};
 use aya_ebpf::helpers::bpf_jiffies64;
@@ -35,26 +37,83 @@ static INDEX: Array<Bucket, 1, MMAPABLE> = Array::new();
 static INDEX6: Array<Bucket6, 1, MMAPABLE> = Array::new();
 #[btf_map(name = "llamar_arp")]
 static ARP: HashMap<ArpKey, ArpHost, { ARP_MAX as usize }, NO_PREALLOC> = HashMap::new();
-#[btf_map(name = "llamar_links")]
-static LINKS: Array<Link, { LINKS_MAX as usize }> = Array::new();
-#[btf_map(name = "llamar_senders")]
-static SENDERS: Array<Sender, { SENDERS_MAX as usize }> = Array::new();
-#[btf_map(name = "llamar_buckets")]
-static BUCKETS: Array<u64, { BUCKETS_MAX as usize }> = Array::new();
-/// What gates the answers; the heartbeat writes it.
-#[btf_map(name = "llamar_control")]
-pub static CONTROL: Array<Control, 1> = Array::new();
 #[btf_map(name = "llamar_counters")]
 static COUNTERS: PerCpuArray<Counters, { COUNTERS_MAX as usize }> = PerCpuArray::new();
+
+// Maps of one value each, which lies at an address that the loader writes into the program: reached without a look-up.
+
+#[unsafe(no_mangle)]
+#[unsafe(link_section = ".bss.links")]
+static LLAMAR_LINKS: Global<[Link; LINKS_MAX as usize]> = Global::new();
+#[unsafe(no_mangle)]
+#[unsafe(link_section = ".bss.senders")]
+static LLAMAR_SENDERS: Global<[Sender; SENDERS_MAX as usize]> = Global::new();
+#[unsafe(no_mangle)]
+#[unsafe(link_section = ".bss.buckets")]
+static LLAMAR_BUCKETS: Global<[u64; BUCKETS_MAX as usize]> = Global::new();
+#[unsafe(no_mangle)]
+#[unsafe(link_section = ".bss.control")]
+static LLAMAR_CONTROL: Global<Control> = Global::new();
+
+/// The one value of a map, zeros at first; others write it at any time.
+#[repr(transparent)]
+struct Global<T>(UnsafeCell<MaybeUninit<T>>);
+
+// SAFETY: it is only reached by raw pointer, and who follows that says why it may.
+unsafe impl<T> Sync for Global<T> {}
+
+impl<T> Global<T> {
+    const fn new() -> Self {
+        Self(UnsafeCell::new(MaybeUninit::zeroed()))
+    }
+}
+
+/// Address of a [`Global`]. The compiler is not told which one it is, or it would take what it holds for zeros.
+macro_rules! address {
+    ($global:ident) => {{
+        fn typed<T>(_: &Global<T>, address: usize) -> *mut T {
+            address as *mut T
+        }
+        let address: usize;
+        // SAFETY: loads a constant into a register.
+        unsafe { asm!("{0} = {1} ll", out(reg) address, sym $global, options(pure, nomem)) };
+        typed(&$global, address)
+    }};
+}
+
+/// What gates the answers; the heartbeat writes it.
+#[inline(always)]
+pub fn control() -> *mut Control {
+    address!(LLAMAR_CONTROL)
+}
 
 /// Counts a frame on this CPU.
 #[inline(always)]
 pub fn count(slot: u32, outcome: Outcome) {
     if let Some(counters) = COUNTERS.get_ptr_mut(slot) {
-        let place = (XdpFrame::opaque(outcome as u64) as usize) & (OUTCOME_PLACES - 1);
+        let place = outcome as usize & (OUTCOME_PLACES - 1);
         // SAFETY: the element is this CPU's own, and the mask keeps the place in the array.
         unsafe { (*counters).frames[place] += 1 };
     }
+}
+
+/// A word that the agent writes as a whole at any time. What stands before this is read before it, and what follows
+/// after it: the asm counts as using memory.
+#[inline(always)]
+fn word(from: &u32) -> u32 {
+    let word;
+    // SAFETY: reads what is borrowed.
+    unsafe { asm!("{0} = *(u32 *)({1} + 0)", out(wreg) word, in(reg) from) };
+    word
+}
+
+/// The same for a word of eight bytes.
+#[inline(always)]
+fn wide_word(from: &u64) -> u64 {
+    let word;
+    // SAFETY: reads what is borrowed.
+    unsafe { asm!("{0} = *(u64 *)({1} + 0)", out(reg) word, in(reg) from) };
+    word
 }
 
 /// The maps as seen by a frame of one interface.
@@ -83,7 +142,8 @@ impl Records for KernelRecords {
         let key = LinkKey::new(self.ifindex, vlan);
         for probe in 0..LINK_PROBES {
             let slot = link_slot(key, probe);
-            let link = LINKS.get(slot)?;
+            // SAFETY: the value lives as long as its map, and the place lies in it.
+            let link = unsafe { &(*address!(LLAMAR_LINKS))[slot as usize] };
             if link.key() == key {
                 return Some((slot, link));
             }
@@ -98,24 +158,13 @@ impl Records for KernelRecords {
 
     #[inline(always)]
     fn generation(&self, link: &Link) -> u32 {
-        // SAFETY: the entry lives as long as its map; the agent writes the word as a whole.
-        let generation = unsafe { (&raw const link.generation).read_volatile() };
-        let mut generation = generation;
-        // What is read of the entry after this is read after the generation: the asm counts as using memory.
-        // SAFETY: adds nothing to a register.
-        unsafe { asm!("{0} += 0", inout(reg) generation) };
-        generation
+        word(&link.generation)
     }
 
     #[inline(always)]
     fn settled(&self, link: &Link, _key: LinkKey, generation: u32) -> bool {
-        let mut link = &raw const *link;
-        // What was read of the entry before this has been read: as above.
-        // SAFETY: adds nothing to a register.
-        unsafe { asm!("{0} += 0", inout(reg) link) };
         // No two links that have a place one after the other have the same.
-        // SAFETY: as in `generation`.
-        unsafe { (&raw const (*link).generation).read_volatile() == generation }
+        word(&link.generation) == generation
     }
 
     #[inline(always)]
@@ -137,22 +186,12 @@ impl Records for KernelRecords {
 
     #[inline(always)]
     fn began(&self, slot: &Slot) -> u64 {
-        // SAFETY: the slot lives as long as its map; the agent writes the word as a whole.
-        let mut word = unsafe { (&raw const slot.word).read_volatile() };
-        // As in `generation`.
-        // SAFETY: adds nothing to a register.
-        unsafe { asm!("{0} += 0", inout(reg) word) };
-        word
+        wide_word(&slot.word)
     }
 
     #[inline(always)]
     fn ended(&self, slot: &Slot) -> u64 {
-        let mut slot = &raw const *slot;
-        // As in `settled`.
-        // SAFETY: adds nothing to a register.
-        unsafe { asm!("{0} += 0", inout(reg) slot) };
-        // SAFETY: as in `began`.
-        unsafe { (&raw const (*slot).word).read_volatile() }
+        wide_word(&slot.word)
     }
 
     #[inline(always)]
@@ -163,7 +202,8 @@ impl Records for KernelRecords {
 
     #[inline(always)]
     fn control(&self) -> Option<&Control> {
-        CONTROL.get(0)
+        // SAFETY: the value lives as long as its map.
+        Some(unsafe { &*control() })
     }
 
     #[inline(always)]
@@ -174,19 +214,15 @@ impl Records for KernelRecords {
 
     #[inline(always)]
     fn sender(&self, slot: u32) -> Option<Sender> {
-        // SAFETY: the element lives as long as its map. Two CPUs may mix its words; then the sender is either not
+        // SAFETY: the value lives as long as its map. Two CPUs may mix its words; then the sender is either not
         // recognised and passed up once more, or recognised by words that are all its own.
-        SENDERS
-            .get_ptr(slot)
-            .map(|sender| unsafe { sender.read_volatile() })
+        Some(unsafe { (&raw const (*address!(LLAMAR_SENDERS))[slot as usize]).read_volatile() })
     }
 
     #[inline(always)]
     fn remember(&self, slot: u32, sender: Sender) {
-        if let Some(place) = SENDERS.get_ptr_mut(slot) {
-            // SAFETY: as in `sender`.
-            unsafe { place.write_volatile(sender) };
-        }
+        // SAFETY: as in `sender`.
+        unsafe { (&raw mut (*address!(LLAMAR_SENDERS))[slot as usize]).write_volatile(sender) };
     }
 
     #[inline(always)]
@@ -208,9 +244,9 @@ impl Records for KernelRecords {
         change: impl FnOnce(u64) -> (u64, T),
     ) -> Option<T> {
         let place = bucket(&control.seeds, link, source);
-        let bucket = BUCKETS.get_ptr_mut(place)?;
-        // SAFETY: the element lives as long as its map, and is one word: another CPU's write comes before or after.
+        // SAFETY: the value lives as long as its map, and each bucket is one word: another CPU's write comes before or after.
         unsafe {
+            let bucket = &raw mut (*address!(LLAMAR_BUCKETS))[place as usize];
             let (after, told) = change(bucket.read_volatile());
             bucket.write_volatile(after);
             Some(told)

@@ -10,10 +10,11 @@ use aya_ebpf::bindings::xdp_md;
 use aya_ebpf::helpers::{bpf_jiffies64, bpf_ktime_get_ns};
 use aya_ebpf::macros::xdp;
 use aya_ebpf::programs::XdpContext;
+use llamar_common::frame::Frame as _;
 use llamar_common::respond::{Kind, Verdict, quick_arp, quick4, quick6, thorough};
 
 use crate::frame::XdpFrame;
-use crate::maps::{CONTROL, KernelRecords, count};
+use crate::maps::{KernelRecords, control, count};
 
 /// Answers what it can and drops what the limiter keeps from an answer; passes everything else untouched.
 #[xdp]
@@ -54,24 +55,36 @@ const UNDECIDED: u32 = u32::MAX;
 fn llmnr4(context: *mut xdp_md) -> u32 {
     let context = XdpContext::new(context);
     let (mut frame, records) = seen(&context);
-    let verdict = quick4(&mut frame, &records);
-    verdict.map_or(UNDECIDED, |verdict| done(&context, verdict))
+    decided(&context, quick4(&mut frame, &records))
 }
 
 #[inline(never)]
 fn llmnr6(context: *mut xdp_md) -> u32 {
     let context = XdpContext::new(context);
     let (mut frame, records) = seen(&context);
-    let verdict = quick6(&mut frame, &records);
-    verdict.map_or(UNDECIDED, |verdict| done(&context, verdict))
+    decided(&context, quick6(&mut frame, &records))
 }
 
-#[inline(never)]
+#[inline(always)]
 fn arp(context: *mut xdp_md) -> u32 {
     let context = XdpContext::new(context);
     let (mut frame, records) = seen(&context);
-    let verdict = quick_arp(&mut frame, &records);
-    verdict.map_or(UNDECIDED, |verdict| done(&context, verdict))
+    decided(&context, quick_arp(&mut frame, &records))
+}
+
+#[inline(always)]
+fn decided(context: &XdpContext, verdict: Option<Verdict>) -> u32 {
+    match verdict {
+        Some(verdict) => done(context, verdict),
+        None => apart(UNDECIDED),
+    }
+}
+
+/// A number that is put into its register where it is asked for. Of one that it knows, the compiler does so before the
+/// first of all branches that lead there, and has one register less from there on.
+#[inline(always)]
+fn apart(number: u32) -> u32 {
+    XdpFrame::opaque(u64::from(number)) as u32
 }
 
 /// Everything else.
@@ -103,25 +116,35 @@ fn done(context: &XdpContext, verdict: Verdict) -> u32 {
     }
     #[cfg(not(feature = "trace"))]
     let _ = context;
-    if let Some(outcome) = verdict.outcome {
-        count(verdict.slot, outcome);
-    }
+    let count = || {
+        if let Some(outcome) = verdict.outcome {
+            count(verdict.slot, outcome);
+        }
+    };
     match (verdict.reply, verdict.drop) {
-        (true, _) => XDP_TX,
-        (_, true) => XDP_DROP,
-        _ => XDP_PASS,
+        (true, _) => {
+            count();
+            apart(XDP_TX)
+        }
+        (_, true) => {
+            count();
+            apart(XDP_DROP)
+        }
+        _ => {
+            count();
+            apart(XDP_PASS)
+        }
     }
 }
 
 /// The agent's heartbeat: stamps the control map with the kernel's clocks. Run by test-run, attached nowhere.
 #[xdp]
 pub fn llamar_beat(_context: XdpContext) -> u32 {
-    if let Some(control) = CONTROL.get_ptr_mut(0) {
-        // SAFETY: an array's element lives as long as its map, and agents that share a map hold a lock.
-        unsafe {
-            (*control).beat = bpf_jiffies64();
-            (*control).beat_ns = bpf_ktime_get_ns();
-        }
+    let control = control();
+    // SAFETY: the value lives as long as its map, and agents that share a map hold a lock.
+    unsafe {
+        (*control).beat = bpf_jiffies64();
+        (*control).beat_ns = bpf_ktime_get_ns();
     }
     XDP_PASS
 }

@@ -19,8 +19,8 @@ impl Limit {
     };
 }
 
-/// Words of a link and of a source that the hash of a bucket takes in, each with a seed of its own.
-pub const SEEDS: usize = 5;
+/// Words of links and of sources that the hash of a bucket takes in, each with a seed of its own.
+pub const SEEDS: usize = 4;
 /// Bits of a bucket's place.
 pub const BUCKETS_BITS: u32 = 14;
 /// Places in the array of buckets.

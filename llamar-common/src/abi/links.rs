@@ -1,6 +1,9 @@
 //! The array of links.
 
-use super::{LINKS_MAX, Limit, PREFIXES_MAX};
+use core::mem::offset_of;
+
+use super::{LINKS_MAX, Limit, PREFIXES_MAX, Plain as _};
+use crate::wire::le64;
 
 /// A link: one interface, or one VLAN of it. A record is valid on one link only.
 #[repr(C)]
@@ -75,10 +78,10 @@ pub struct Link {
     pub generation: u32,
     /// Index of the interface; 0 in an empty place.
     pub ifindex: u32,
-    /// VLAN id, 0 for untagged frames.
-    pub vlan: u16,
     /// Our hardware address on the link.
     pub mac: [u8; 6],
+    /// VLAN id, 0 for untagged frames.
+    pub vlan: u16,
     /// How the program is run on the interface: [`LINK_NATIVE`], [`LINK_GENERIC`], or 0 while that is not known.
     pub mode: u32,
     /// Used entries of `prefix4`.
@@ -102,8 +105,8 @@ impl Link {
     pub const EMPTY: Self = Self {
         generation: 0,
         ifindex: 0,
-        vlan: 0,
         mac: [0; 6],
+        vlan: 0,
         mode: 0,
         prefix4_count: 0,
         prefix6_count: 0,
@@ -121,6 +124,12 @@ impl Link {
             source: [0; 16],
         }; PREFIXES_MAX],
     };
+
+    /// Our hardware address in the lower 48 bits, as it lies in memory, read little-endian; above it the VLAN id.
+    #[inline(always)]
+    pub fn station(&self) -> u64 {
+        le64(self.bytes(), offset_of!(Self, mac))
+    }
 
     /// The link's key; `ifindex` 0 stands for an empty place.
     #[inline(always)]

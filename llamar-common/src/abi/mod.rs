@@ -40,13 +40,15 @@ pub mod map {
     pub const INDEX6: &str = "llamar_index6";
     /// Hash: [`ArpKey`](super::ArpKey) -> [`ArpHost`](super::ArpHost).
     pub const ARP: &str = "llamar_arp";
-    /// Array of [`Link`](super::Link), placed by [`link_slot`](super::link_slot).
+    /// [Global](super::GLOBALS): [`LINKS_MAX`](super::LINKS_MAX) times [`Link`](super::Link), placed by
+    /// [`link_slot`](super::link_slot).
     pub const LINKS: &str = "llamar_links";
-    /// Array of [`Sender`](super::Sender): who was passed up to the stack lately, and when.
+    /// [Global](super::GLOBALS): [`SENDERS_MAX`](super::SENDERS_MAX) times [`Sender`](super::Sender), who was passed up to
+    /// the stack lately, and when.
     pub const SENDERS: &str = "llamar_senders";
-    /// Array of words, the buckets of the [limiter](crate::limit).
+    /// [Global](super::GLOBALS): [`BUCKETS_MAX`](super::BUCKETS_MAX) words, the buckets of the [limiter](crate::limit).
     pub const BUCKETS: &str = "llamar_buckets";
-    /// Array of one [`Control`](super::Control).
+    /// [Global](super::GLOBALS): one [`Control`](super::Control).
     pub const CONTROL: &str = "llamar_control";
     /// Per-CPU array of [`Counters`](super::Counters), one for each link slot and one for frames of no link.
     pub const COUNTERS: &str = "llamar_counters";
@@ -55,6 +57,42 @@ pub mod map {
         NAMES, INDEX, INDEX6, ARP, LINKS, SENDERS, BUCKETS, CONTROL, COUNTERS,
     ];
 }
+
+/// A map of one value, which lies at an address that the loader writes into the programs: they reach it without a
+/// look-up. In the object it is a section of its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Global {
+    /// Name of the map.
+    pub map: &'static str,
+    /// The section.
+    pub section: &'static str,
+    /// The variable that fills the section.
+    pub symbol: &'static str,
+}
+
+/// The maps that are globals.
+pub const GLOBALS: [Global; 4] = [
+    Global {
+        map: map::LINKS,
+        section: ".bss.links",
+        symbol: "LLAMAR_LINKS",
+    },
+    Global {
+        map: map::SENDERS,
+        section: ".bss.senders",
+        symbol: "LLAMAR_SENDERS",
+    },
+    Global {
+        map: map::BUCKETS,
+        section: ".bss.buckets",
+        symbol: "LLAMAR_BUCKETS",
+    },
+    Global {
+        map: map::CONTROL,
+        section: ".bss.control",
+        symbol: "LLAMAR_CONTROL",
+    },
+];
 
 /// Names of the programs in the eBPF object.
 pub mod program {
@@ -151,7 +189,7 @@ plain! {
     Limit = 16,
     Link = 1016,
     Sender = 24,
-    Control = 128,
+    Control = 120,
     Slot = 16,
     Bucket = 64,
     Bucket6 = 64,

@@ -34,21 +34,26 @@ pub(super) fn quick<F: Frame, R: Records>(frame: &mut F, records: &R) -> Option<
     if R::WORLD != World::Kernel {
         return None;
     }
+    let now = records.jiffies();
     let whole = frame.window::<{ ethernet::HEADER + LENGTH }>(0)?;
     let request = plain(whole)?;
     let destination = le64(whole, ethernet::DESTINATION) << 16;
     let arrival = Arrival::find(records, 0).ok()?;
-    let for_us = destination == BROADCAST << 16 || destination == arrival.mac << 16;
-    if !for_us || request.sender_hardware == arrival.mac {
+    if destination != BROADCAST << 16 && destination != arrival.mac << 16 {
         return None;
     }
     let target = request.target_protocol;
     let [first, second] = arrival.link.own4.map(u32::from_le_bytes);
-    let ours = target == first || target == second;
-    if !ours || target == 0 || ip::v4::is_link_local(target.to_le_bytes()) {
+    if target != first && target != second {
         return None;
     }
-    let (control, now) = (records.control()?, records.jiffies());
+    // RFC 5227 1.1: an announcement asks for the sender's own address.
+    let asks = target != request.sender_protocol;
+    let sincere = request.sender_hardware != arrival.mac;
+    if !asks || !sincere || target == 0 || ip::v4::is_link_local(target.to_le_bytes()) {
+        return None;
+    }
+    let control = records.control()?;
     let slot = sender_slot(arrival.key, request.sender_protocol.to_le_bytes());
     let known = records.sender(slot)?;
     let sender = identity(arrival.key, &request, now);
@@ -69,7 +74,8 @@ const fn form(operation: u16) -> u64 {
     ethernet::word(ETHERNET_IPV4) | (operation.swap_bytes() as u64) << 48
 }
 
-/// A request of the plain form from a station's address, in whole words.
+/// A request of the plain form from the station that sent the frame, in whole words. That it is a station, by both of
+/// its addresses, was found when it was remembered.
 #[inline(always)]
 fn plain(frame: &[u8; ethernet::HEADER + LENGTH]) -> Option<Request> {
     const AT: usize = ethernet::HEADER;
@@ -78,35 +84,25 @@ fn plain(frame: &[u8; ethernet::HEADER + LENGTH]) -> Option<Request> {
         sender_protocol: le32(frame, AT + SENDER_PROTOCOL),
         target_protocol: le32(frame, AT + TARGET_PROTOCOL),
     };
-    let sender = request.sender_hardware;
-    let sincere = sender << 16 == le64(frame, ethernet::SOURCE) << 16
-        && !ethernet::is_group(sender)
-        && sender != 0;
-    let asks = request.sender_protocol != request.target_protocol;
-    let [first, ..] = request.sender_protocol.to_le_bytes();
-    let station = request.sender_protocol != 0 && first != 127 && first < 224;
-    let plain = le64(frame, AT) == form(REQUEST);
-    (plain && sincere && asks && station).then_some(request)
+    let sincere = request.sender_hardware << 16 == le64(frame, ethernet::SOURCE) << 16;
+    (le64(frame, AT) == form(REQUEST) && sincere).then_some(request)
 }
 
-/// Makes a request its reply, in whole words; what follows it stays.
+/// Makes a request its reply; what follows it stays. Hardware addresses are written with two bytes too many, as words,
+/// and before what they overlap.
 #[inline(always)]
 fn turn(frame: &mut [u8; ethernet::HEADER + LENGTH], request: &Request, mac: u64) {
     const AT: usize = ethernet::HEADER;
-    let (target, sender) = (request.target_protocol as u64, request.sender_hardware);
-    let ether_type = ethernet::ARP.swap_bytes() as u64;
-    put(frame, 0, (sender | mac << 48).to_le_bytes());
-    put(frame, 8, (mac >> 16 | ether_type << 32).to_le_bytes());
-    put(frame, AT, form(REPLY).to_le_bytes());
-    let ours = mac | target << 48;
-    put(frame, AT + SENDER_HARDWARE, ours.to_le_bytes());
-    let theirs = target >> 16 | sender << 16;
-    put(frame, AT + TARGET_HARDWARE - 2, theirs.to_le_bytes());
-    put(
-        frame,
-        AT + TARGET_PROTOCOL,
-        request.sender_protocol.to_le_bytes(),
-    );
+    let (ours, theirs) = (mac.to_le_bytes(), request.sender_hardware.to_le_bytes());
+    put(frame, ethernet::DESTINATION, theirs);
+    put(frame, ethernet::SOURCE, ours);
+    put(frame, ethernet::ETHER_TYPE, ethernet::ARP.to_be_bytes());
+    put(frame, AT + OPERATION, REPLY.to_be_bytes());
+    put(frame, AT + SENDER_HARDWARE, ours);
+    let (target, sender) = (request.target_protocol, request.sender_protocol);
+    put(frame, AT + SENDER_PROTOCOL, target.to_le_bytes());
+    put(frame, AT + TARGET_HARDWARE, theirs);
+    put(frame, AT + TARGET_PROTOCOL, sender.to_le_bytes());
 }
 
 #[inline(always)]

@@ -22,6 +22,11 @@ const GROUP_V6: u64 = ethernet::word(ethernet::LLMNR_V6);
 const MDNS_V4: u64 = ethernet::word(ethernet::MDNS_V4);
 const MDNS_V6: u64 = ethernet::word(ethernet::MDNS_V6);
 
+const IPV4: u16 = ethernet::IPV4.swap_bytes();
+const IPV6: u16 = ethernet::IPV6.swap_bytes();
+const ARP: u16 = ethernet::ARP.swap_bytes();
+const VLAN: u16 = ethernet::VLAN.swap_bytes();
+
 /// What is to become of a frame.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Verdict {
@@ -125,13 +130,21 @@ impl Kind {
         };
         // The upper bytes of a word whose lower ones belong to the source: shorter to write than to cut off.
         let destination = le64(header, ethernet::DESTINATION) << 16;
-        match u16::from_be(le16(header, ethernet::ETHER_TYPE)) {
-            ethernet::IPV4 if destination == GROUP_V4 << 16 => Self::Llmnr4,
-            ethernet::IPV6 if destination == GROUP_V6 << 16 => Self::Llmnr6,
-            ethernet::IPV4 if destination == MDNS_V4 << 16 => Self::Rest,
-            ethernet::IPV6 if destination == MDNS_V6 << 16 => Self::Rest,
-            ethernet::ARP => Self::Arp,
-            ethernet::VLAN => Self::Rest,
+        let to = |llmnr: u64, mdns: u64, kind| {
+            if destination == llmnr << 16 {
+                kind
+            } else if F::opaque(destination) == mdns << 16 {
+                Self::Rest
+            } else {
+                Self::Other
+            }
+        };
+        // As it lies in memory, so that it is compared and not turned.
+        match le16(header, ethernet::ETHER_TYPE) {
+            IPV4 => to(GROUP_V4, MDNS_V4, Self::Llmnr4),
+            IPV6 => to(GROUP_V6, MDNS_V6, Self::Llmnr6),
+            ARP => Self::Arp,
+            VLAN => Self::Rest,
             _ => Self::Other,
         }
     }
@@ -270,7 +283,10 @@ impl<'a> Arrival<'a> {
         Ok(Self {
             slot,
             key: records.key(link, vlan),
-            mac: le48(&link.mac, 0),
+            mac: match vlan {
+                0 => link.station(),
+                _ => le48(&link.mac, 0),
+            },
             generation,
             link,
         })

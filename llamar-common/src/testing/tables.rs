@@ -24,7 +24,6 @@ pub const SEEDS_FIXED: [u64; SEEDS] = [
     0xbf58_476d_1ce4_e5b9,
     0x94d0_49bb_1331_11eb,
     0xd6e8_feb8_6659_fd93,
-    0xa076_1d64_78bd_642f,
 ];
 
 /// What the maps of one agent hold.

@@ -85,29 +85,15 @@ impl Sum {
         sum as u16
     }
 
-    /// Whether a sum over data that contains its own checksum says that it is right. Holds below 2^48.
+    /// Whether a sum over data that contains its own checksum says that it is right: whether it is a multiple of 0xffff.
+    /// So is the sum of nothing but zeros, which is for the caller to rule out.
     #[inline(always)]
     pub const fn is_right(self) -> bool {
-        let mut sum = (self.0 & 0xffff) + (self.0 >> 16);
-        sum = (sum & 0xffff) + (sum >> 16);
-        sum = (sum & 0xffff) + (sum >> 16);
-        sum == 0xffff
-    }
-
-    /// The same below 2^36.
-    #[inline(always)]
-    pub const fn is_right_few(self) -> bool {
-        let sum = (self.0 & 0xffff) + (self.0 >> 16);
-        (sum & 0xffff) + (sum >> 16) == 0xffff
-    }
-
-    /// The folded sum of few words: holds below 2^48.
-    #[inline(always)]
-    const fn fold_few(self) -> u16 {
-        let mut sum = (self.0 & 0xffff) + (self.0 >> 16);
-        sum = (sum & 0xffff) + (sum >> 16);
-        sum = (sum & 0xffff) + (sum >> 16);
-        sum as u16
+        // A multiple, times the inverse of 0xffff modulo 2^64, is how often it has 0xffff; all other numbers come out
+        // larger than that can be.
+        const MOST: u64 = u64::MAX / 0xffff;
+        const INVERSE: u64 = MOST.wrapping_neg();
+        self.0.wrapping_mul(INVERSE) <= MOST
     }
 
     /// The [checksum](Self::checksum) of a sum below 2^34: of two words of 32 bits, say, and a hundred of 16.
@@ -119,11 +105,16 @@ impl Sum {
         !(sum as u16)
     }
 
-    /// The [UDP checksum](Self::udp_checksum) of a sum below 2^48.
+    /// The UDP checksum in place of another one where the data has this sum more than it had, below 2^43.
     #[inline(always)]
-    pub const fn udp_checksum_few(self) -> u16 {
-        let folded = self.fold_few();
-        if folded == 0xffff { 0xffff } else { !folded }
+    pub const fn udp_checksum_after(self, before: u16) -> u16 {
+        // Less than a multiple of 0xffff, and never 0, so that the folded sum is not 0 either, which would mean "none".
+        const MULTIPLE: u64 = 0xffff << 28;
+        let mut sum = MULTIPLE - self.0 + before as u64;
+        sum = (sum & 0xffff) + (sum >> 16);
+        sum = (sum & 0xffff) + (sum >> 16);
+        sum += sum >> 16;
+        sum as u16
     }
 
     /// The checksum, as a word to be written little-endian.
@@ -170,6 +161,24 @@ mod tests {
             Sum::ZERO.bytes(&bytes).moved(true).fold(),
             Sum::ZERO.bytes(&shifted).fold()
         );
+    }
+
+    #[test]
+    fn a_sum_is_right_where_it_folds_to_ffff() {
+        let right = |sum: u64| Sum(sum).is_right();
+        for sum in (1..3_000_000).chain(0xfffe_fff0..0x1_0001_0010) {
+            assert_eq!(right(sum), Sum(sum).fold() == 0xffff, "{sum:#x}");
+        }
+        assert!(right(u64::MAX) && !right(u64::MAX - 1));
+    }
+
+    #[test]
+    fn a_changed_datagram_has_the_checksum_that_is_computed_whole() {
+        let before = Sum::ZERO.le64(0x1234_5678_9abc_def0).le16(7);
+        for more in (0..200_000).chain((1 << 43) - 200_000..1 << 43) {
+            let after = Sum(more).udp_checksum_after(before.udp_checksum());
+            assert_eq!(after, before.plus(Sum(more)).udp_checksum(), "{more:#x}");
+        }
     }
 
     #[test]

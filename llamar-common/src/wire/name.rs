@@ -12,6 +12,15 @@ pub const fn fold(word: u64) -> u64 {
     word | (upper >> 2)
 }
 
+/// Whether folding may change the bytes of two words: whether one of them is from '@' to '_', or such a byte with the
+/// top bit set.
+#[inline(always)]
+pub fn may_fold([first, second]: [u64; 2]) -> bool {
+    // The bit 0x40, and not 0x20 below it: what a word has more than its bits moved to the next place.
+    let more = |word: u64| (word | word << 1) ^ word << 1;
+    (more(first) | more(second)) & 0x4040_4040_4040_4040 != 0
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -24,7 +33,9 @@ mod tests {
                     let mut bytes = [filler; 8];
                     bytes[place] = byte;
                     let expected = bytes.map(|byte| byte.to_ascii_lowercase());
-                    assert_eq!(fold(u64::from_le_bytes(bytes)).to_le_bytes(), expected);
+                    let word = u64::from_le_bytes(bytes);
+                    assert_eq!(fold(word).to_le_bytes(), expected);
+                    assert!(fold(word) == word || may_fold([word, 0]) && may_fold([0, word]));
                 }
             }
         }

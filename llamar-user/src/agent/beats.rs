@@ -1,14 +1,16 @@
 //! What is due with each heartbeat, and in between: a pass over everything each minute, and the look at the kernel
 //! path's maps, which is spread over the minute where they are large.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use tracing::{debug, warn};
 
 use super::Agent;
 
-/// Heartbeats between two passes over everything, events or not.
-const BEATS_PER_PASS: u64 = 60;
+/// How often the agent tells the kernel path that it lives, where there is one.
+pub const HEARTBEAT: Duration = Duration::from_secs(1);
+/// Time from one pass over everything to the next, events or not.
+const FULL_PASS: Duration = Duration::from_secs(60);
 /// Heartbeats over which the steps of a check are spread.
 const BEATS_PER_CHECK: usize = 50;
 /// Steps that are not worth being spread.
@@ -55,18 +57,10 @@ impl Agent {
     /// What is due with each heartbeat.
     pub(super) async fn beat(&mut self) -> anyhow::Result<()> {
         self.kernel.beat();
-        self.beats += 1;
-        if self.sleep.was() {
-            debug!("the machine has slept: every name is verified anew, every address announced");
-            self.engine.wake(Instant::now());
-            self.settle();
-            self.drain();
-            self.mdns.wake(Instant::now());
-            self.mdns_drain();
-            self.presence.wake(Instant::now());
-            self.presence_drain();
-        }
-        if self.beats.is_multiple_of(BEATS_PER_PASS) {
+        self.slept();
+        self.beaten += self.heartbeat.period();
+        if self.beaten >= FULL_PASS {
+            self.beaten = Duration::ZERO;
             match self.watch.refresh().await {
                 Ok(()) => self.pass(true),
                 Err(error) => self.watch_anew(&error).await?,
@@ -77,6 +71,32 @@ impl Agent {
         }
         self.check.beat();
         Ok(())
+    }
+
+    /// Does what is to be done if the machine has slept.
+    pub(super) fn slept(&mut self) {
+        if self.sleep.was() {
+            debug!("the machine has slept: every name is verified anew, every address announced");
+            self.engine.wake(Instant::now());
+            self.settle();
+            self.drain();
+            self.mdns.wake(Instant::now());
+            self.mdns_drain();
+            self.presence.wake(Instant::now());
+            self.presence_drain();
+        }
+    }
+
+    /// Beats as often as it takes: without a kernel path an idle agent does not wake.
+    pub(super) fn pace(&mut self) {
+        let period = if self.kernel.is_open() {
+            HEARTBEAT
+        } else {
+            FULL_PASS
+        };
+        if let Err(error) = self.heartbeat.change_to(period) {
+            warn!("{error}: the heartbeat goes on as it was");
+        }
     }
 
     /// A step of the check of the kernel path's maps.
@@ -134,7 +154,7 @@ mod tests {
         assert_eq!(steps(10), [4, 4, 2]);
         let many = steps(2000);
         assert_eq!(many.iter().max(), Some(&40));
-        assert!(many.len() as u64 <= BEATS_PER_PASS, "{}", many.len());
+        assert!(HEARTBEAT * many.len() as u32 <= FULL_PASS, "{}", many.len());
     }
 
     #[test]

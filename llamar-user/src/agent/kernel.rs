@@ -260,6 +260,11 @@ impl KernelPath {
         }
     }
 
+    /// Whether there is a kernel path that has to be told that the agent lives.
+    pub const fn is_open(&self) -> bool {
+        self.datapath.is_some()
+    }
+
     /// Tells the kernel path that the agent lives.
     pub fn beat(&mut self) {
         let Some(datapath) = &mut self.datapath else {

@@ -7,6 +7,7 @@
 mod attach;
 mod beat;
 mod bpf;
+mod cells;
 mod check;
 mod diff;
 mod entries;
@@ -16,6 +17,7 @@ mod fake;
 mod feed;
 mod fill;
 mod front;
+mod globals;
 mod index;
 mod inherit;
 mod instance;
@@ -57,6 +59,7 @@ use beat::Clock;
 use bpf::{Access, XdpLink};
 use entries::Table as _;
 use feed::Feed;
+use globals::Globals;
 use pins::{Found, Pins, remove_file};
 use table::Maps;
 
@@ -159,14 +162,14 @@ impl Datapath {
     pub fn attach(&mut self, link: &Link, mode: XdpMode) -> Result<Attached, AttachError> {
         let pin = self.pins.link(link.index);
         let held = self.held.remove(&link.index);
-        let programs = &mut Programs(&mut self.ebpf);
         // It may be run in another way from then on, and a wrong word is worse than none.
         let anew = || self.feed.forget_mode(link.index);
-        let (held, result) = match attach::attach(programs, link, mode, &pin, held, anew) {
-            Ok((link, attached)) => (Some(Held::new(link)), Ok(attached)),
-            // What is pinned still is, and the next attempt goes on from there.
-            Err(error) => (XdpLink::open(&pin).ok().map(Held::new), Err(error)),
-        };
+        let (held, result) =
+            match attach::attach(&mut Programs(&mut self.ebpf), link, mode, &pin, held, anew) {
+                Ok((link, attached)) => (Some(Held::new(link)), Ok(attached)),
+                // What is pinned still is, and the next attempt goes on from there.
+                Err(error) => (XdpLink::open(&pin).ok().map(Held::new), Err(error)),
+            };
         if let Some(mut held) = held {
             held.attached = result.as_ref().ok().cloned();
             self.held.insert(link.index, held);
@@ -191,11 +194,10 @@ impl Datapath {
     /// Looks whether the links are still on their interfaces: one that was detached by somebody, or whose interface is
     /// gone or was made anew, is forgotten, so that [`attach`](Self::attach) puts the program there again.
     pub fn recheck(&mut self) {
-        let pins = &self.pins;
         self.held.retain(|&ifindex, held| {
             let info = held.link.info();
             let lost = matches!(&info, Ok(info) if info.ifindex == 0);
-            if lost && remove_file(&pins.link(ifindex)).is_ok() {
+            if lost && remove_file(&self.pins.link(ifindex)).is_ok() {
                 return false;
             }
             let program = held.attached.as_ref().map(|attached| attached.program);
@@ -346,8 +348,10 @@ fn capacity(
 }
 
 fn load(pins: &Pins, capacity: u32, object: &[u8]) -> Result<aya::Ebpf, DatapathError> {
+    let globals = Globals::prepare(pins)?;
     let paths = map::ALL.map(|name| (name, pins.map(name)));
     let mut loader = EbpfLoader::new();
+    globals.hand_over(&mut loader);
     loader.map_max_entries(map::NAMES, capacity);
     for name in [map::INDEX, map::INDEX6] {
         loader.map_max_entries(name, index::buckets_for(capacity));

@@ -311,7 +311,11 @@ fn ifindex_of(pin: &Path) -> Option<u32> {
 }
 
 /// The maps as this version has them; the capacity of the names' map is the agent's choice.
-fn shapes() -> [(&'static str, Shape); 9] {
+pub fn shapes() -> [(&'static str, Shape); 9] {
+    /// All values of a kind are one value of the map.
+    const fn global<V>() -> Shape {
+        shape::<u32, V>(Shape::ARRAY, 1)
+    }
     const fn shape<K, V>(kind: u32, entries: u32) -> Shape {
         Shape {
             kind,
@@ -325,13 +329,10 @@ fn shapes() -> [(&'static str, Shape); 9] {
         (map::INDEX, shape::<u32, Bucket>(Shape::ARRAY, 0)),
         (map::INDEX6, shape::<u32, Bucket6>(Shape::ARRAY, 0)),
         (map::ARP, shape::<ArpKey, ArpHost>(Shape::HASH, ARP_MAX)),
-        (map::LINKS, shape::<u32, Link>(Shape::ARRAY, LINKS_MAX)),
-        (
-            map::SENDERS,
-            shape::<u32, Sender>(Shape::ARRAY, SENDERS_MAX),
-        ),
-        (map::BUCKETS, shape::<u32, u64>(Shape::ARRAY, BUCKETS_MAX)),
-        (map::CONTROL, shape::<u32, Control>(Shape::ARRAY, 1)),
+        (map::LINKS, global::<[Link; LINKS_MAX as usize]>()),
+        (map::SENDERS, global::<[Sender; SENDERS_MAX as usize]>()),
+        (map::BUCKETS, global::<[u64; BUCKETS_MAX as usize]>()),
+        (map::CONTROL, global::<Control>()),
         (
             map::COUNTERS,
             shape::<u32, Counters>(Shape::PERCPU_ARRAY, COUNTERS_MAX),

@@ -7,8 +7,8 @@ use llamar_common::abi::{LINK_PROBES, LINKS_MAX, Link, LinkKey, link_slot};
 
 /// The links' map.
 pub trait LinkTable {
-    /// The entry at a place.
-    fn link(&self, place: u32) -> Result<Link, String>;
+    /// The entry of every place.
+    fn links(&self) -> Result<Vec<Link>, String>;
 
     /// Replaces the entry at a place. A reader may see any part of it before any other.
     fn set_link(&mut self, place: u32, link: &Link) -> Result<(), String>;
@@ -45,9 +45,7 @@ impl Placement {
 impl Places {
     /// Reads what a former agent left.
     pub fn read(table: &impl LinkTable) -> Result<Self, String> {
-        let entries = (0..LINKS_MAX)
-            .map(|place| table.link(place))
-            .collect::<Result<Vec<_>, _>>()?;
+        let entries = table.links()?;
         let mut by_link = BTreeMap::new();
         for (place, entry) in (0..).zip(&entries) {
             let key = entry.key();
@@ -197,7 +195,7 @@ impl Places {
 
 /// Replaces an entry so that a reader which finds the generation even, and the same before and after reading, has
 /// read one whole entry: the generation becomes odd, then the contents change under it, then it becomes even again.
-/// Each write is a system call that copies in no promised order; that one is over before the next begins.
+/// Each write changes the words of the entry in no promised order, but is over before the next begins.
 fn replace(
     place: u32,
     entry: &mut Link,
@@ -258,8 +256,8 @@ mod tests {
     }
 
     impl LinkTable for Recorder {
-        fn link(&self, place: u32) -> Result<Link, String> {
-            Ok(self.entries[place as usize])
+        fn links(&self) -> Result<Vec<Link>, String> {
+            Ok(self.entries.clone())
         }
 
         fn set_link(&mut self, place: u32, link: &Link) -> Result<(), String> {

@@ -5,11 +5,12 @@ use std::io;
 use std::marker::PhantomData;
 
 use llamar_common::abi::{
-    ArpHost, ArpKey, COUNTERS_MAX, Control, Counters, INDEX_SEEDS, LINKS_MAX, Link, LinkKey,
-    NO_LINK, Plain, Sender, map,
+    ArpHost, ArpKey, COUNTERS_MAX, Control, Counters, INDEX_SEEDS, Link, LinkKey, NO_LINK, Plain,
+    Sender, map,
 };
 
 use super::bpf::{Access, Cursor, Map};
+use super::cells::Cells;
 use super::entries::{BATCH, Refusal, Table};
 use super::error::DatapathError;
 use super::names::Names;
@@ -26,7 +27,7 @@ pub struct Maps {
     /// Links and their counters.
     pub links: Links,
     /// ARP senders.
-    pub senders: Map,
+    pub senders: Cells<Sender>,
     /// The heartbeat.
     pub control: Map,
 }
@@ -46,10 +47,10 @@ impl Maps {
             names: Names::open(pins, Hash::new(open(map::NAMES)?), seeds)?,
             arp: Hash::new(open(map::ARP)?),
             links: Links {
-                links: open(map::LINKS)?,
+                links: cells(pins, map::LINKS, access)?,
                 counters: open(map::COUNTERS)?,
             },
-            senders: open(map::SENDERS)?,
+            senders: cells(pins, map::SENDERS, access)?,
             control: open(map::CONTROL)?,
         })
     }
@@ -67,10 +68,15 @@ impl Maps {
     /// Forgets the ARP senders in these places.
     pub fn forget_senders(&self, places: &BTreeSet<u32>) -> io::Result<()> {
         let nobody = Sender::default();
-        places
-            .iter()
-            .try_for_each(|place| self.senders.update(&place.to_ne_bytes(), nobody.bytes()))
+        let mut places = places.iter();
+        places.try_for_each(|&place| self.senders.set(place, &nobody))
     }
+}
+
+fn cells<V: Plain>(pins: &Pins, name: &str, access: Access) -> Result<Cells<V>, DatapathError> {
+    let pin = pins.map(name);
+    let cells = Map::open(&pin, access).and_then(|map| Cells::new(map, access));
+    cells.map_err(DatapathError::io("open the pinned map", &pin))
 }
 
 /// A hash map.
@@ -246,17 +252,15 @@ fn refusal(error: io::Error, again: impl FnOnce() -> io::Result<()>) -> Option<R
 /// The links' map and the counters of its places.
 #[derive(Debug)]
 pub struct Links {
-    links: Map,
+    links: Cells<Link>,
     counters: Map,
 }
 
 impl Links {
     /// The links in their places.
     pub fn all(&self) -> Result<Vec<(u32, Link)>, String> {
-        let places = (0..LINKS_MAX).map(|place| Ok((place, self.link(place)?)));
-        places
-            .filter(|entry| !matches!(entry, Ok((_, link)) if link.ifindex == 0))
-            .collect()
+        let places = (0..).zip(self.links()?);
+        Ok(places.filter(|(_, link)| link.ifindex != 0).collect())
     }
 
     /// The frames counted for each link, and under `None` those that belong to no link.
@@ -293,14 +297,13 @@ const _: () = assert!(size_of::<Counters>().is_multiple_of(8));
 const _: () = assert!(NO_LINK < COUNTERS_MAX);
 
 impl LinkTable for Links {
-    fn link(&self, place: u32) -> Result<Link, String> {
-        read_element(&self.links, place).map_err(|error| error.to_string())
+    fn links(&self) -> Result<Vec<Link>, String> {
+        self.links.all().map_err(|error| error.to_string())
     }
 
     fn set_link(&mut self, place: u32, link: &Link) -> Result<(), String> {
-        self.links
-            .update(&place.to_ne_bytes(), link.bytes())
-            .map_err(|error| error.to_string())
+        let set = self.links.set(place, link);
+        set.map_err(|error| error.to_string())
     }
 
     fn clear_counters(&mut self, place: u32) -> Result<(), String> {

@@ -19,6 +19,7 @@ use nix::net::if_::if_nametoindex;
 use nix::sched::{CloneFlags, CpuSet, sched_setaffinity, unshare};
 use nix::unistd::{Pid, geteuid};
 
+use super::cells::Cells;
 use super::*;
 use crate::config::Addresses;
 use crate::dns::Name;
@@ -119,10 +120,10 @@ fn files(directory: &Path) -> Vec<String> {
 /// One link with these names and its ARP address 10.0.0.`host`.
 fn desired(ifindex: u32, names: &[&str], host: u8) -> Arc<Desired> {
     let address = Ipv4Addr::new(10, 0, 0, host);
-    let addresses = Arc::new(Addresses::new([IpAddr::V4(address)], 30));
+    let addresses = Addresses::one(IpAddr::V4(address), 30);
     let names = names
         .iter()
-        .map(|name| (Name::parse(name).unwrap(), Arc::clone(&addresses)));
+        .map(|name| (Name::parse(name).unwrap(), addresses.clone()));
     let mac = [2, 0, 0, 0, 0, 1];
     let served = Served {
         interface: "va".to_owned(),
@@ -682,6 +683,10 @@ fn check(path: &mut Datapath) -> (usize, bool) {
     }
 }
 
+fn cells_of<V: Plain>(ground: &Ground, name: &str) -> Cells<V> {
+    Cells::new(map_of(ground, name), Access::Write).unwrap()
+}
+
 /// Names in the index and the last byte of their IPv4 addresses, in their order; `None` while it is closed.
 fn indexed(ground: &Ground) -> Option<Vec<(String, u8)>> {
     let mut bytes = vec![0; size_of::<Control>()];
@@ -875,9 +880,8 @@ fn what_somebody_removed_is_put_back_after_a_check() {
         let (key, _) = path.names().unwrap()[0];
         map_of(ground, map::NAMES).delete(key.bytes()).unwrap();
         let place = llamar_common::abi::link_slot(LinkKey::new(7, 0), 0);
-        map_of(ground, map::LINKS)
-            .update(&place.to_ne_bytes(), LinkEntry::EMPTY.bytes())
-            .unwrap();
+        let links = cells_of::<LinkEntry>(ground, map::LINKS);
+        links.set(place, &LinkEntry::EMPTY).unwrap();
         assert_eq!(path.apply(&wanted), Report::default());
         path.reread_links();
         assert_eq!(check(&mut path), (0, true));
@@ -941,21 +945,17 @@ fn a_sender_who_used_an_address_before_it_was_ours_is_forgotten() {
     on_ground(|ground| {
         let lock = ground.instance().lock().unwrap();
         let mut path = ground.open(&lock);
-        let senders = map_of(ground, map::SENDERS);
-        let place = |host| sender_slot(LinkKey::new(7, 0), [10, 0, 0, host]).to_ne_bytes();
+        let senders = cells_of::<Sender>(ground, map::SENDERS);
+        let place = |host| sender_slot(LinkKey::new(7, 0), [10, 0, 0, host]);
         let known = Sender {
             who: 1,
             mac: 2,
             at: 3,
         };
-        senders.update(&place(1), known.bytes()).unwrap();
-        senders.update(&place(9), known.bytes()).unwrap();
+        senders.set(place(1), &known).unwrap();
+        senders.set(place(9), &known).unwrap();
         path.apply(&desired(7, &[], 1));
-        let read = |host| {
-            let mut bytes = vec![0; size_of::<Sender>()];
-            senders.lookup(&place(host), &mut bytes).unwrap();
-            Sender::from_bytes(&bytes).unwrap()
-        };
+        let read = |host| senders.all().unwrap()[place(host) as usize];
         assert_eq!(read(1), Sender::default());
         assert_eq!(read(9), known);
     });

@@ -44,7 +44,7 @@ impl Desired {
     pub fn own_names(&self) -> impl Iterator<Item = (NameKey, &Addresses)> {
         self.links.iter().flat_map(|(key, served)| {
             let names = served.names.own().iter();
-            names.filter_map(|(name, addresses)| Some((name_key(*key, name)?, &**addresses)))
+            names.filter_map(|(name, addresses)| Some((name_key(*key, name)?, addresses)))
         })
     }
 
@@ -70,7 +70,7 @@ mod tests {
     fn table(names: &[&str]) -> Hosts {
         let entry = |name: &&str| {
             let addresses = Addresses::new([[10, 0, 0, 1].into()], 30);
-            (Name::parse(name).unwrap(), Arc::new(addresses))
+            (Name::parse(name).unwrap(), addresses)
         };
         names.iter().map(entry).collect()
     }

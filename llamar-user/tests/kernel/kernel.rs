@@ -1,9 +1,14 @@
 //! The program and its maps in the kernel, run on single frames.
 
+use std::cell::Cell;
+
 use aya::maps::{Array, HashMap, Map, MapData, PerCpuArray};
 use aya::programs::{ProgramError, ProgramInfo, TestRun, TestRunOptions, TestRunResult, Xdp};
 use aya::{Ebpf, EbpfLoader};
-use llamar_common::abi::{self, COUNTERS_MAX, Control, Counters, Plain, Sender, map};
+use llamar_common::abi::{
+    self, BUCKETS_MAX, COUNTERS_MAX, Control, Counters, GLOBALS, LINKS_MAX, Plain, SENDERS_MAX,
+    Sender, map,
+};
 use llamar_common::testing::Tables;
 
 /// What a test-run leaves in front of a frame without metadata: XDP_PACKET_HEADROOM less the kernel's
@@ -16,6 +21,10 @@ pub const LONGEST: usize = 3_000;
 /// Shortest frame that a test-run takes.
 pub const SHORTEST: usize = 14;
 
+type Links = [[u8; size_of::<abi::Link>()]; LINKS_MAX as usize];
+type Senders = [[u8; size_of::<Sender>()]; SENDERS_MAX as usize];
+type Buckets = [u64; BUCKETS_MAX as usize];
+
 /// A loaded object.
 pub struct Kernel {
     ebpf: Ebpf,
@@ -24,9 +33,11 @@ pub struct Kernel {
     index: Array<MapData, [u8; 64]>,
     index6: Array<MapData, [u8; 64]>,
     arp: HashMap<MapData, [u8; 12], [u8; 8]>,
-    links: Array<MapData, [u8; size_of::<abi::Link>()]>,
-    senders: Array<MapData, [u8; 24]>,
-    buckets: Array<MapData, u64>,
+    links: Array<MapData, Links>,
+    /// What is in `links`, which is much for a stack.
+    held: Box<Links>,
+    senders: Array<MapData, Senders>,
+    buckets: Array<MapData, Buckets>,
     control: Array<MapData, [u8; size_of::<Control>()]>,
     counters: PerCpuArray<MapData, [u8; 256]>,
     /// What a run writes: the frame behind its metadata.
@@ -50,10 +61,11 @@ impl Kernel {
             index: typed(take(map::INDEX)),
             index6: typed(take(map::INDEX6)),
             arp: typed(take(map::ARP)),
-            links: typed(take(map::LINKS)),
-            senders: typed(take(map::SENDERS)),
-            buckets: typed(take(map::BUCKETS)),
-            control: typed(take(map::CONTROL)),
+            links: typed(take(section(map::LINKS))),
+            held: boxed([0; size_of::<abi::Link>()]),
+            senders: typed(take(section(map::SENDERS))),
+            buckets: typed(take(section(map::BUCKETS))),
+            control: typed(take(section(map::CONTROL))),
             counters: typed(take(map::COUNTERS)),
             program,
             ebpf,
@@ -96,22 +108,18 @@ impl Kernel {
         for (slot, link) in &tables.links {
             self.link(*slot, link);
         }
-        for (slot, sender) in (0..).zip(&tables.senders) {
-            self.senders
-                .set(slot, raw(&sender.get()), 0)
-                .expect("set a sender");
-        }
-        for (slot, bucket) in (0..).zip(&tables.buckets) {
-            self.buckets
-                .set(slot, bucket.get(), 0)
-                .expect("set a bucket");
-        }
+        let senders = tables.senders.iter();
+        let senders: Box<Senders> = collected(senders.map(|sender| raw(&sender.get())));
+        self.senders.set(0, *senders, 0).expect("set the senders");
+        let buckets: Box<Buckets> = collected(tables.buckets.iter().map(Cell::get));
+        self.buckets.set(0, *buckets, 0).expect("set the buckets");
         self.control(tables.control);
     }
 
     /// Sets the entry of a link.
     pub fn link(&mut self, slot: u32, link: &abi::Link) {
-        self.links.set(slot, raw(link), 0).expect("set a link");
+        self.held[slot as usize] = raw(link);
+        self.links.set(0, *self.held, 0).expect("set the links");
     }
 
     /// Sets what gates the answers.
@@ -181,17 +189,29 @@ impl Kernel {
 
     /// The array of buckets.
     pub fn buckets(&self) -> Vec<u64> {
-        let buckets = self.buckets.iter();
-        buckets.map(|bucket| bucket.expect("a bucket")).collect()
+        self.buckets.get(&0, 0).expect("the buckets").into()
     }
 
     /// The array of senders.
     pub fn senders(&self) -> Vec<Sender> {
-        let senders = self.senders.iter();
-        senders
-            .map(|bytes| plain(&bytes.expect("a sender")))
-            .collect()
+        let senders = self.senders.get(&0, 0).expect("the senders");
+        senders.iter().map(|bytes| plain(bytes)).collect()
     }
+}
+
+fn boxed<T: Clone, const N: usize>(value: T) -> Box<[T; N]> {
+    collected(std::iter::repeat_n(value, N))
+}
+
+fn collected<T, const N: usize>(values: impl Iterator<Item = T>) -> Box<[T; N]> {
+    let values: Box<[T]> = values.collect();
+    values.try_into().ok().expect("as many as there are places")
+}
+
+/// The section under whose name aya has a map that is a global.
+fn section(map: &str) -> &'static str {
+    let global = GLOBALS.iter().find(|global| global.map == map);
+    global.expect("a global").section
 }
 
 fn typed<T: TryFrom<Map>>(map: Map) -> T

@@ -189,7 +189,7 @@ pub fn measure(
         sleep(effort.pause);
         Asker::new(&pair.near, *to)
     };
-    asker()?.first(name, PATIENCE)?;
+    asker()?.first(name, PATIENCE, Duration::from_millis(5))?;
     let single = asker()?.answers(name, 1, effort.time)?;
     let many = asker()?.answers(name, WINDOW, effort.time)?;
     // Counting a program's time slows it down, so that it is done apart from what is timed.

@@ -4,13 +4,15 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use aya::maps::{Array, Map, MapData, PerCpuArray, PerCpuValues};
+use aya::maps::{Array, Map, MapData, PerCpuArray, PerCpuValues, ProgramArray};
 use aya::programs::{
     ProgramInfo, TestRun, TestRunAttrs, TestRunOptions, Xdp, XdpMode, loaded_programs,
 };
 use aya::{Ebpf, EbpfLoader};
 use llamar_common::abi::Plain;
-use llamar_common::bench::{Expect, Load, SAMPLE_EVERY, SAMPLES_MAX, Sample, Tally, map, program};
+use llamar_common::bench::{
+    Canned, Expect, Load, SAMPLE_EVERY, SAMPLES_MAX, Sample, Tally, map, program,
+};
 
 use super::scene::{INTERFACE, Namespace, Pair};
 
@@ -24,6 +26,17 @@ pub struct Programs {
     expect: Array<MapData, [u8; size_of::<Expect>()]>,
     tally: PerCpuArray<MapData, [u8; size_of::<Tally>()]>,
     samples: PerCpuArray<MapData, [u8; size_of::<Sample>()]>,
+    canned: Array<MapData, [u8; size_of::<Canned>()]>,
+    target: ProgramArray<MapData>,
+}
+
+/// What the undo wrapper goes on to.
+#[derive(Clone, Copy, Debug)]
+pub enum Target<'a> {
+    /// A program of the benchmark, by its name.
+    Own(&'static str),
+    /// Another one.
+    Other(&'a Xdp),
 }
 
 /// What came of one run.
@@ -60,6 +73,7 @@ impl Programs {
                 .with_context(|| format!("no map {name}"))
         };
         let (load, expect) = (array(take(map::LOAD)?)?, array(take(map::EXPECT)?)?);
+        let (canned, target) = (array(take(map::CANNED)?)?, take(map::TARGET)?.try_into()?);
         let (tally, samples) = (
             take(map::TALLY)?.try_into()?,
             take(map::SAMPLES)?.try_into()?,
@@ -70,12 +84,17 @@ impl Programs {
             expect,
             tally,
             samples,
+            canned,
+            target,
         };
         for name in [
             program::GENERATE,
             program::REFLECT,
             program::COUNT,
             program::PASS,
+            program::UNDO,
+            program::GROW,
+            program::LIAR,
         ] {
             let loaded = programs.xdp(name)?.load();
             loaded.with_context(|| format!("load the program {name}"))?;
@@ -128,7 +147,8 @@ impl Programs {
                 attrs: TestRunAttrs::new().xdp_live_frames(BATCH),
                 ..TestRunOptions::new()
             };
-            test_run(generate, &vec![0; length], index, options).context("send live frames")
+            let run = test_run(generate, &vec![0; length], index, options);
+            Ok(run.context("send live frames")?.0)
         })?;
         let wall = began.elapsed();
         let answers = self.answers()?;
@@ -161,6 +181,35 @@ impl Programs {
         Ok(samples)
     }
 
+    /// Tells the responder that lies what to answer, and how to lie.
+    pub fn can(&mut self, canned: &Canned) -> Result<()> {
+        Ok(self.canned.set(0, raw(canned)?, 0)?)
+    }
+
+    /// Nanoseconds that each next frame of a load costs in a target behind the wrapper, and the target's last action.
+    /// To be called inside the namespace of the interface.
+    pub fn undone(
+        &mut self,
+        target: Target<'_>,
+        load: &Load,
+        index: u32,
+        repeat: u32,
+    ) -> Result<(f64, u32)> {
+        let fd = match target {
+            Target::Own(name) => self.xdp(name)?.fd()?.try_clone()?,
+            Target::Other(program) => program.fd()?.try_clone()?,
+        };
+        self.target.set(0, &fd, 0)?;
+        self.load.set(0, raw(load)?, 0)?;
+        let options = TestRunOptions {
+            repeat,
+            ..TestRunOptions::new()
+        };
+        let frame = vec![0; load.length as usize];
+        let (time, action) = test_run(self.xdp(program::UNDO)?, &frame, index, options)?;
+        Ok((time.as_secs_f64() * 1e9, action))
+    }
+
     /// Nanoseconds that passing a frame costs by test-run: the control of the costs.
     pub fn control(&mut self, frame: &[u8], repeat: u32) -> Result<f64> {
         nanoseconds(self.xdp(program::PASS)?, frame, 0, repeat)
@@ -190,16 +239,16 @@ pub fn nanoseconds(program: &Xdp, frame: &[u8], index: u32, repeat: u32) -> Resu
         repeat,
         ..TestRunOptions::new()
     };
-    Ok(test_run(program, frame, index, options)?.as_secs_f64() * 1e9)
+    Ok(test_run(program, frame, index, options)?.0.as_secs_f64() * 1e9)
 }
 
-/// The kernel's time for one frame, whole nanoseconds, to which the half is added that the kernel cuts off on average.
+/// The kernel's time for one frame, cut off to whole nanoseconds, and the program's last action.
 fn test_run(
     program: &Xdp,
     frame: &[u8],
     index: u32,
     options: TestRunOptions<'_>,
-) -> Result<Duration> {
+) -> Result<(Duration, u32)> {
     // struct xdp_md: data, data_end, data_meta, ingress_ifindex, rx_queue_index, egress_ifindex.
     let mut context = [0; 24];
     context[4..8].copy_from_slice(&(frame.len() as u32).to_ne_bytes());
@@ -210,7 +259,7 @@ fn test_run(
         ..options
     })?;
     ensure!(!result.duration.is_zero(), "the kernel measured no time");
-    Ok(result.duration)
+    Ok((result.duration, result.return_value))
 }
 
 fn array<const N: usize>(map: Map) -> Result<Array<MapData, [u8; N]>> {

@@ -14,7 +14,7 @@ use crate::abi::{
 use crate::frame::Frame;
 use crate::records::{Records, World};
 use crate::wire::checksum::Sum;
-use crate::wire::{dns, le64, name};
+use crate::wire::{dns, le32, le64, name};
 
 mod wire;
 
@@ -54,9 +54,12 @@ const WORDS: usize = SHORT + 1;
 /// Prefixes of a link that are looked at.
 const NEAR: usize = 2;
 
-/// The end of a question of class IN, in the lower five bytes.
-const fn end(kind: u16) -> u64 {
-    (kind as u64) << 16 | (dns::IN as u64) << 32
+/// Type and class IN, as they lie in memory.
+const A_IN: u32 = in_class(dns::A);
+const AAAA_IN: u32 = in_class(dns::AAAA);
+
+const fn in_class(kind: u16) -> u32 {
+    (kind.swap_bytes() as u32) | (dns::IN.swap_bytes() as u32) << 16
 }
 
 /// What becomes of a query; `None` if that is not decided here.
@@ -69,12 +72,15 @@ pub(in crate::respond) fn respond<I: Quick, F: Frame, R: Records>(
         return None;
     }
     let plain = I::plain(frame)?;
-    let window = frame.window_at::<{ WORDS + END }>(I::LABEL + plain.length - WORDS)?;
+    let window = frame.last_at::<{ WORDS + END }>(I::LABEL + plain.length - WORDS)?;
     let label = label(window, plain.length);
+    if window[WORDS] != 0 {
+        return None;
+    }
     // Each type has code of its own from here on.
-    match le64(window, WORDS + END - 8) >> 24 {
-        kind if kind == end(dns::A) => asked::<I, F, R, false>(frame, records, &plain, label),
-        kind if kind == end(dns::AAAA) => asked::<I, F, R, true>(frame, records, &plain, label),
+    match le32(window, WORDS + 1) {
+        A_IN => asked::<I, F, R, false>(frame, records, &plain, label),
+        AAAA_IN => asked::<I, F, R, true>(frame, records, &plain, label),
         _ => None,
     }
 }
@@ -86,18 +92,12 @@ fn asked<I: Quick, F: Frame, R: Records, const AAAA: bool>(
     plain: &Plain<I::Address>,
     label: [u64; 2],
 ) -> Option<Ending> {
-    let second = if plain.length > 8 {
-        name::fold(label[1])
-    } else {
-        0
-    };
-    let folded = [name::fold(label[0]), second];
     let ifindex = records.ifindex();
     let control = records.control()?;
     if control.index_slots == 0 || ifindex >= INDEX_INTERFACES {
         return None;
     }
-    let short = Short::new(ifindex, plain.length, folded);
+    let short = Short::new(ifindex, plain.length, folded(label));
     // Begun before what follows, which it does not wait for: the memory of a large index is far away.
     let looked = Looked::at(records, Short::first(short.hash(control), control))?;
     let question = question::<AAAA>(label, plain.length);
@@ -163,6 +163,16 @@ fn label(window: &[u8; WORDS + END], length: usize) -> [u64; 2] {
     }
     let by = (WORDS - length) * 8;
     [low >> by | high << (64 - by), high >> by]
+}
+
+/// The label in lower case, as most names are asked for.
+#[inline(always)]
+fn folded(label: [u64; 2]) -> [u64; 2] {
+    if name::may_fold(label) {
+        label.map(name::fold)
+    } else {
+        label
+    }
 }
 
 /// Sum of a question that begins at an odd offset, without its length byte.

@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, BorrowedFd, OwnedFd, RawFd};
 use std::path::Path;
 
-use super::{Access, Command, ObjectAttr, bpf, c_path, object_info, open_pin, owned};
+use super::{Access, Command, bpf, object_info, open_pin, owned, pin};
 
 /// `BPF_XDP` of `enum bpf_attach_type`
 const ATTACH_XDP: u32 = 37;
@@ -100,14 +100,7 @@ impl XdpLink {
 
     /// Pins it, so that it outlives this process.
     pub fn pin(&self, path: &Path) -> io::Result<()> {
-        let path = c_path(path)?;
-        let mut attr = ObjectAttr {
-            pathname: path.as_ptr() as u64,
-            bpf_fd: self.0.as_raw_fd(),
-            file_flags: 0,
-        };
-        // SAFETY: `path` ends with a zero and lives until the call is over.
-        unsafe { bpf(Command::ObjectPin, &mut attr) }.map(drop)
+        pin(self.0.as_fd(), path)
     }
 }
 

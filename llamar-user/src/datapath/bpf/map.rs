@@ -4,7 +4,7 @@ use std::io;
 use std::os::fd::{AsFd, AsRawFd, OwnedFd, RawFd};
 use std::path::Path;
 
-use super::{Access, Command, Words, bpf, object_info, open_pin};
+use super::{Access, Command, Words, bpf, object_info, open_pin, owned, pin};
 
 /// Longest key of a map that is read by batches.
 const KEY_MAX: usize = 128;
@@ -40,10 +40,37 @@ pub struct Map {
     value: usize,
 }
 
+/// `BPF_F_MMAPABLE`
+const MMAPABLE: u32 = 1 << 10;
+/// Room for a map's name, with the zero behind it.
+const NAME_MAX: usize = 16;
+
 impl Map {
+    /// Makes an array that can be written as memory, and pins it.
+    pub fn create(name: &str, shape: Shape, path: &Path) -> io::Result<Self> {
+        let mut attr = CreateAttr {
+            kind: shape.kind,
+            key_size: shape.key,
+            value_size: shape.value,
+            max_entries: shape.entries,
+            map_flags: MMAPABLE,
+            ..CreateAttr::default()
+        };
+        for (to, from) in attr.name[..NAME_MAX - 1].iter_mut().zip(name.bytes()) {
+            *to = from;
+        }
+        // SAFETY: the attributes hold no pointers; the descriptor is nobody else's.
+        let fd = unsafe { owned(bpf(Command::MapCreate, &mut attr)?)? };
+        pin(fd.as_fd(), path)?;
+        Self::of(fd)
+    }
+
     /// Opens a pinned map.
     pub fn open(pin: &Path, access: Access) -> io::Result<Self> {
-        let fd = open_pin(pin, access, "map")?;
+        open_pin(pin, access, "map").and_then(Self::of)
+    }
+
+    fn of(fd: OwnedFd) -> io::Result<Self> {
         let mut info = MapInfo::default();
         object_info(fd.as_fd(), &mut info)?;
         let shape = Shape {
@@ -259,6 +286,19 @@ fn one_by_one<T>(
 
 #[repr(C)]
 #[derive(Default)]
+struct CreateAttr {
+    kind: u32,
+    key_size: u32,
+    value_size: u32,
+    max_entries: u32,
+    map_flags: u32,
+    inner_map_fd: u32,
+    numa_node: u32,
+    name: [u8; NAME_MAX],
+}
+
+#[repr(C)]
+#[derive(Default)]
 struct ElementAttr {
     map_fd: RawFd,
     reserved: u32,
@@ -298,6 +338,7 @@ mod tests {
     #[test]
     fn attributes_have_the_kernels_offsets() {
         use std::mem::offset_of;
+        assert_eq!(offset_of!(CreateAttr, name), 28);
         assert_eq!(size_of::<ElementAttr>(), 32);
         assert_eq!(size_of::<BatchAttr>(), 56);
         assert_eq!(offset_of!(BatchAttr, map_fd), 36);

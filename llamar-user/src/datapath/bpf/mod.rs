@@ -26,6 +26,7 @@ pub use words::Words;
 #[derive(Clone, Copy)]
 #[repr(u32)]
 enum Command {
+    MapCreate = 0,
     MapLookup = 1,
     MapUpdate = 2,
     MapDelete = 3,
@@ -73,6 +74,17 @@ fn open_pin(pin: &Path, access: Access, kind: &str) -> io::Result<OwnedFd> {
         )));
     }
     Ok(fd)
+}
+
+fn pin(object: BorrowedFd<'_>, path: &Path) -> io::Result<()> {
+    let path = c_path(path)?;
+    let mut attr = ObjectAttr {
+        pathname: path.as_ptr() as u64,
+        bpf_fd: object.as_raw_fd(),
+        file_flags: 0,
+    };
+    // SAFETY: `path` ends with a zero and lives until the call is over.
+    unsafe { bpf(Command::ObjectPin, &mut attr) }.map(drop)
 }
 
 fn object_info<I>(fd: BorrowedFd<'_>, info: &mut I) -> io::Result<()> {

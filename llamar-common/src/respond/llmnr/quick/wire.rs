@@ -2,7 +2,7 @@
 
 use super::super::ip::halves;
 use super::super::{Ip, V4, V6};
-use super::{END, NEAR, Plain, Quick, WORDS, end};
+use super::{A_IN, AAAA_IN, END, NEAR, Plain, Quick, WORDS};
 use crate::abi::{Link, SHORT};
 use crate::frame::Frame;
 use crate::wire::checksum::Sum;
@@ -80,21 +80,18 @@ fn sum(head: &[u8], at: usize, length: usize) -> Sum {
         .le16(ONE_QUESTION as u16)
         .le16(length as u16)
         .number(UDP as u16)
-        .number((FIXED + END + length) as u16)
+        .le16(((FIXED + END + length) << 8) as u16)
 }
 
 /// Whether a datagram's fields up to the label are those of a plain query.
 #[inline(always)]
 fn is_plain(head: &[u8], at: usize, length: usize) -> bool {
-    let ports = le32(head, at);
-    let fields = le64(head, at + udp::LENGTH);
-    // RFC 4795 2.1.1: OPCODE, C and TC send a query to the agent; T, Z and RCODE are ignored.
-    const FLAGS: u16 = dns::RESPONSE | dns::OPCODE | dns::CONFLICT | dns::TRUNCATED;
-    const MASK: u64 = (FLAGS.swap_bytes() as u64) << 48 | 0xffff;
-    ports >> 16 == PORT as u32
-        && ports & 0xffff != 0
-        && fields & MASK == ((FIXED + END + length) as u64) << 8
-        && fields & 0xffff_0000 != 0
+    // To LLMNR's port, from one that is not 0.
+    let ports = le32(head, at).wrapping_sub((PORT as u32) << 16);
+    ports.wrapping_sub(1) < 0xffff
+        && le16(head, at + udp::LENGTH) as usize == (FIXED + END + length) << 8
+        // RFC 4795 2.1.1: OPCODE, C and TC send a query to the agent; T, Z and RCODE are ignored, but elsewhere.
+        && le16(head, at + udp::HEADER + dns::FLAGS) == 0
         && le64(head, at + udp::HEADER + dns::COUNTS) == ONE_QUESTION
 }
 
@@ -118,85 +115,93 @@ fn put_end<F: Frame, A, const GROWTH: usize>(
 ) -> Option<()> {
     let at = label + length - WORDS;
     let record = &answer.record;
-    let (owner, ttl) = (
-        u16::from_le_bytes(dns::QUESTION_NAME) as u64,
-        record.ttl as u64,
-    );
-    let start = |kind: u16| end(kind) | owner << 40;
-    let middle = |kind: u16| kind as u64 | (dns::IN as u64) << 16 | ttl << 24;
     if GROWTH == dns::A_RECORD {
         let to = frame.window_at_mut::<{ WORDS + END + dns::A_RECORD }>(at)?;
-        copy_label::<GROWTH>(to);
-        put(to, WORDS, start(dns::A).to_le_bytes());
-        put(to, WORDS + 8, middle(dns::A).to_le_bytes());
-        let rest = ttl >> 16 | 4 << 24 | (record.a as u64) << 32;
-        put(to, WORDS + 13, rest.to_le_bytes());
+        put_record::<GROWTH>(to, A_IN, 4, record.ttl);
+        put(to, WORDS + END + 12, record.a.to_le_bytes());
     } else {
         let to = frame.window_at_mut::<{ WORDS + END + dns::AAAA_RECORD }>(at)?;
-        copy_label::<GROWTH>(to);
-        put(to, WORDS, start(dns::AAAA).to_le_bytes());
-        put(to, WORDS + 8, middle(dns::AAAA).to_le_bytes());
-        to[WORDS + 16] = 16;
-        put(to, WORDS + 17, record.aaaa[0].to_le_bytes());
-        put(to, WORDS + 25, record.aaaa[1].to_le_bytes());
+        put_record::<GROWTH>(to, AAAA_IN, 16, record.ttl);
+        put(to, WORDS + END + 12, record.aaaa[0].to_le_bytes());
+        put(to, WORDS + END + 20, record.aaaa[1].to_le_bytes());
     }
     Some(())
 }
 
-/// Copies a label, and what stands before it, by so many bytes to the front.
+/// Moves a label, and what stands before it, by so many bytes to the front, and writes what comes before the address.
+///
+/// Fields that overlap what is written after them cost less than fields that are put together.
 #[inline(always)]
-fn copy_label<const GROWTH: usize>(to: &mut [u8]) {
+fn put_record<const GROWTH: usize>(to: &mut [u8], kind: u32, length: u8, ttl: u32) {
     let (low, high) = (le64(to, GROWTH), le64(to, GROWTH + 8));
+    let owner = u16::from_le_bytes(dns::QUESTION_NAME) as u64;
     put(to, 0, low.to_le_bytes());
     put(to, 8, high.to_le_bytes());
+    let question = (kind as u64) << 8 | owner << 40;
+    put(to, WORDS, question.to_le_bytes());
+    put(to, WORDS + END + 2, kind.to_le_bytes());
+    put(to, WORDS + END + 6, ttl.to_le_bytes());
+    put(to, WORDS + END + 10, [0, length]);
 }
 
-/// The addresses of a frame and its EtherType. The two bytes behind them are written later.
+/// The addresses of a frame, its EtherType, and the first byte behind that with five zeros.
 #[inline(always)]
-fn put_ethernet(head: &mut [u8], hardware: u64, mac: u64, ether_type: u16) {
-    put(head, 0, (hardware & HARDWARE | mac << 48).to_le_bytes());
-    let rest = mac >> 16 | (ether_type.swap_bytes() as u64) << 32;
-    put(head, 8, rest.to_le_bytes());
+fn put_ethernet(head: &mut [u8], hardware: u64, mac: u64, ether_type: u16, version: u8) {
+    put(head, ethernet::DESTINATION, hardware.to_le_bytes());
+    put(head, ethernet::SOURCE, mac.to_le_bytes());
+    let rest = ether_type.swap_bytes() as u64 | (version as u64) << 16;
+    put(head, ethernet::ETHER_TYPE, rest.to_le_bytes());
 }
 
-/// Writes a datagram's header and the message's, up to the label: to `port`, with the `fields` of the query from its
-/// length to its flags.
-///
-/// The sum of the query is nothing, as it was found to be right: so the answer's is what that has more, less what the
-/// query had more; `instead` is our address in place of the group's.
-#[inline(always)]
-fn put_datagram<A, const GROWTH: usize>(
-    head: &mut [u8],
-    at: usize,
-    length: usize,
+/// What the answer has of the query's datagram.
+struct Asked {
     port: u16,
-    fields: u64,
-    instead: Sum,
-    answer: &Answer<A>,
-) {
-    let (checksum, flags) = ((fields >> 16) as u16, (fields >> 48) as u16);
-    let record = answer.record.sum::<GROWTH>();
-    let checksum = instead
-        .le16(!checksum)
-        .le16(!flags)
-        .le16(RESPONSE)
-        .le16((ONE_ANSWER >> 16) as u16)
-        // The length counts twice.
-        .number(2 * GROWTH as u16)
-        .plus(record.moved(length % 2 == 1))
-        .udp_checksum_few();
-    put(head, at, (PORT as u32 | (port as u32) << 16).to_le_bytes());
-    let fields = ((FIXED + END + GROWTH + length) as u64) << 8
-        | (checksum as u64) << 16
-        | fields & 0xffff_0000_0000
-        | (RESPONSE as u64) << 48;
-    put(head, at + udp::LENGTH, fields.to_le_bytes());
-    put(
-        head,
-        at + udp::HEADER + dns::COUNTS,
-        ONE_ANSWER.to_le_bytes(),
-    );
-    head[at + FIXED - 1] = length as u8;
+    checksum: u16,
+    id: u16,
+}
+
+impl Asked {
+    #[inline(always)]
+    fn read(old: &[u8], at: usize) -> Self {
+        Self {
+            port: le16(old, at + udp::SOURCE),
+            checksum: le16(old, at + udp::CHECKSUM),
+            id: le16(old, at + udp::HEADER + dns::ID),
+        }
+    }
+
+    /// Writes the datagram's header and the message's, up to the label. `instead` is the sum of our address in place of
+    /// the group's.
+    ///
+    /// The query's checksum was found to be right: so the answer's is that one, less what the answer has more.
+    #[inline(always)]
+    fn put<A, const GROWTH: usize>(
+        &self,
+        head: &mut [u8],
+        at: usize,
+        length: usize,
+        instead: Sum,
+        answer: &Answer<A>,
+    ) {
+        let record = answer.record.sum::<GROWTH>();
+        let more = instead
+            .le16(RESPONSE)
+            .le16((ONE_ANSWER >> 16) as u16)
+            // The length counts twice.
+            .number(2 * GROWTH as u16)
+            .plus(record.moved(length % 2 == 1));
+        let datagram = ((FIXED + END + GROWTH + length) << 8) as u16;
+        let message = self.id as u32 | (RESPONSE as u32) << 16;
+        let at_message = at + udp::HEADER;
+        put(head, at + udp::SOURCE, PORT.to_le_bytes());
+        put(head, at + udp::DESTINATION, self.port.to_le_bytes());
+        put(head, at + udp::LENGTH, datagram.to_le_bytes());
+        let checksum = more.udp_checksum_after(self.checksum);
+        put(head, at + udp::CHECKSUM, checksum.to_le_bytes());
+        put(head, at_message, message.to_le_bytes());
+        put(head, at_message + dns::COUNTS, ONE_ANSWER.to_le_bytes());
+        head[at + FIXED - 1] = length as u8;
+    }
 }
 
 /// The part of a grown frame that is the old one's least.
@@ -237,17 +242,18 @@ impl Quick for V4 {
         // Version, length and fragments; type of service, id and "do not fragment" may be any.
         const MASK: u64 = 0xffff_0000_ffff_00ff & !((v4::DONT_FRAGMENT.swap_bytes() as u64) << 48);
         let start = v4::VERSION_IHL as u64 | ((v4::HEADER + FIXED + END + length) as u64) << 24;
-        let plain = length.wrapping_sub(1) < SHORT
-            && frame.length() == UDP4 + FIXED + length + END
-            && le64(head, IP) & MASK == start
-            && head[IP + v4::PROTOCOL] == UDP
-            && le32(head, IP + v4::DESTINATION) == group
-            && is_plain(head, UDP4, length)
-            && header.is_right_few();
-        let hardware = station(head)?;
-        plain.then_some(Plain {
+        if length.wrapping_sub(1) >= SHORT
+            || le64(head, IP) & MASK != start
+            || head[IP + v4::PROTOCOL] != UDP
+            || le32(head, IP + v4::DESTINATION) != group
+            || !is_plain(head, UDP4, length)
+            || !header.is_right()
+        {
+            return None;
+        }
+        Some(Plain {
             asker,
-            hardware,
+            hardware: station(head)?,
             length,
             sum,
         })
@@ -278,31 +284,31 @@ impl Quick for V4 {
         let old = grown4::<F, GROWTH>(frame)?;
         let hardware = le64(old, GROWTH + ethernet::SOURCE);
         let asker = le32(old, GROWTH + IP + v4::SOURCE);
-        let port = le16(old, GROWTH + UDP4);
-        let fields = le64(old, GROWTH + UDP4 + udp::LENGTH);
+        let asked = Asked::read(old, GROWTH + UDP4);
         put_end::<F, _, GROWTH>(frame, Self::LABEL, length, answer)?;
 
-        let start = v4::VERSION_IHL as u64
-            | ((v4::HEADER + FIXED + END + GROWTH + length) as u64) << 24
-            | (v4::DONT_FRAGMENT.swap_bytes() as u64) << 48;
-        let lifetime = LIFETIME as u32 | (UDP as u32) << 8;
+        let total = ((v4::HEADER + FIXED + END + GROWTH + length) << 8) as u16;
+        let lifetime = LIFETIME as u16 | (UDP as u16) << 8;
+        let rest = v4::DONT_FRAGMENT.swap_bytes() as u32 | (lifetime as u32) << 16;
         let header = Sum::ZERO
             .le32(answer.source)
             .le32(asker)
-            .le32(lifetime)
+            .le16(lifetime)
             .le16(v4::VERSION_IHL as u16)
-            .number((v4::HEADER + FIXED + END + GROWTH + length) as u16)
+            .le16(total)
             .number(v4::DONT_FRAGMENT)
             .checksum_few();
         let group = u32::from_le_bytes(v4::LLMNR);
         let instead = Sum::ZERO.le32(answer.source).le32(!group);
         let head = grown4::<F, GROWTH>(frame)?;
-        put_ethernet(head, hardware, answer.mac, Self::ETHER_TYPE);
-        put(head, IP, start.to_le_bytes());
-        let middle = lifetime as u64 | (header as u64) << 16 | (answer.source as u64) << 32;
-        put(head, IP + v4::TTL, middle.to_le_bytes());
+        let version = v4::VERSION_IHL;
+        put_ethernet(head, hardware, answer.mac, Self::ETHER_TYPE, version);
+        put(head, IP + v4::TOTAL_LENGTH, total.to_le_bytes());
+        put(head, IP + v4::FRAGMENT, rest.to_le_bytes());
+        put(head, IP + v4::CHECKSUM, header.to_le_bytes());
+        put(head, IP + v4::SOURCE, answer.source.to_le_bytes());
         put(head, IP + v4::DESTINATION, asker.to_le_bytes());
-        put_datagram::<_, GROWTH>(head, UDP4, length, port, fields, instead, answer);
+        asked.put::<_, GROWTH>(head, UDP4, length, instead, answer);
         Some(())
     }
 }
@@ -326,16 +332,19 @@ impl Quick for V6 {
         // Version, payload length and next header; traffic class, flow label and hop limit may be any.
         const MASK: u64 = 0x00ff_ffff_0000_00f0;
         let start = 0x60 | ((FIXED + END + length) as u64) << 40 | (UDP as u64) << 48;
-        let plain = length.wrapping_sub(1) < SHORT
-            && frame.length() == UDP6 + FIXED + length + END
-            && le64(head, IP) & MASK == start
-            && le64(head, IP + v6::DESTINATION) == group.0
-            && le64(head, IP + v6::DESTINATION + 8) == group.1
-            && is_plain(head, UDP6, length);
-        let hardware = station(head)?;
-        plain.then_some(Plain {
+        if length.wrapping_sub(1) >= SHORT
+            || le64(head, IP) & MASK != start
+            || le64(head, IP + v6::DESTINATION) != group.0
+            || le64(head, IP + v6::DESTINATION + 8) != group.1
+            || !is_plain(head, UDP6, length)
+            // RFC 8200 8.1: a checksum may not be left out.
+            || le16(head, UDP6 + udp::CHECKSUM) == 0
+        {
+            return None;
+        }
+        Some(Plain {
             asker: (le64(head, at), le64(head, at + 8)),
-            hardware,
+            hardware: station(head)?,
             length,
             sum,
         })
@@ -366,25 +375,22 @@ impl Quick for V6 {
         let hardware = le64(old, GROWTH + ethernet::SOURCE);
         let at = GROWTH + IP + v6::SOURCE;
         let asker = (le64(old, at), le64(old, at + 8));
-        let port = le16(old, GROWTH + UDP6);
-        let fields = le64(old, GROWTH + UDP6 + udp::LENGTH);
+        let asked = Asked::read(old, GROWTH + UDP6);
         put_end::<F, _, GROWTH>(frame, Self::LABEL, length, answer)?;
 
-        let start = 0x60
-            | ((FIXED + END + GROWTH + length) as u64) << 40
-            | (UDP as u64) << 48
-            | (LIFETIME as u64) << 56;
+        let payload = ((FIXED + END + GROWTH + length) << 8) as u32;
+        let start = payload | (UDP as u32) << 16 | (LIFETIME as u32) << 24;
         let (source, group) = (answer.source, halves(v6::LLMNR));
         let instead = Sum::ZERO.le64(source.0).le64(source.1);
         let instead = instead.le64(!group.0).le64(!group.1);
         let head = grown6::<F, GROWTH>(frame)?;
-        put_ethernet(head, hardware, answer.mac, Self::ETHER_TYPE);
-        put(head, IP, start.to_le_bytes());
+        put_ethernet(head, hardware, answer.mac, Self::ETHER_TYPE, 0x60);
+        put(head, IP + v6::PAYLOAD_LENGTH, start.to_le_bytes());
         put(head, IP + v6::SOURCE, source.0.to_le_bytes());
         put(head, IP + v6::SOURCE + 8, source.1.to_le_bytes());
         put(head, IP + v6::DESTINATION, asker.0.to_le_bytes());
         put(head, IP + v6::DESTINATION + 8, asker.1.to_le_bytes());
-        put_datagram::<_, GROWTH>(head, UDP6, length, port, fields, instead, answer);
+        asked.put::<_, GROWTH>(head, UDP6, length, instead, answer);
         Some(())
     }
 }
