@@ -34,6 +34,12 @@ impl IndexWalk {
     pub fn is_over(&self) -> bool {
         self.over
     }
+
+    /// Ends the walk where there is no index.
+    pub fn end(&mut self) -> Option<usize> {
+        self.over = true;
+        Some(0)
+    }
 }
 
 /// The index and what it takes to write it.

@@ -162,14 +162,14 @@ impl Datapath {
     pub fn attach(&mut self, link: &Link, mode: XdpMode) -> Result<Attached, AttachError> {
         let pin = self.pins.link(link.index);
         let held = self.held.remove(&link.index);
-        let programs = &mut Programs(&mut self.ebpf);
         // It may be run in another way from then on, and a wrong word is worse than none.
         let anew = || self.feed.forget_mode(link.index);
-        let (held, result) = match attach::attach(programs, link, mode, &pin, held, anew) {
-            Ok((link, attached)) => (Some(Held::new(link)), Ok(attached)),
-            // What is pinned still is, and the next attempt goes on from there.
-            Err(error) => (XdpLink::open(&pin).ok().map(Held::new), Err(error)),
-        };
+        let (held, result) =
+            match attach::attach(&mut Programs(&mut self.ebpf), link, mode, &pin, held, anew) {
+                Ok((link, attached)) => (Some(Held::new(link)), Ok(attached)),
+                // What is pinned still is, and the next attempt goes on from there.
+                Err(error) => (XdpLink::open(&pin).ok().map(Held::new), Err(error)),
+            };
         if let Some(mut held) = held {
             held.attached = result.as_ref().ok().cloned();
             self.held.insert(link.index, held);
@@ -194,11 +194,10 @@ impl Datapath {
     /// Looks whether the links are still on their interfaces: one that was detached by somebody, or whose interface is
     /// gone or was made anew, is forgotten, so that [`attach`](Self::attach) puts the program there again.
     pub fn recheck(&mut self) {
-        let pins = &self.pins;
         self.held.retain(|&ifindex, held| {
             let info = held.link.info();
             let lost = matches!(&info, Ok(info) if info.ifindex == 0);
-            if lost && remove_file(&pins.link(ifindex)).is_ok() {
+            if lost && remove_file(&self.pins.link(ifindex)).is_ok() {
                 return false;
             }
             let program = held.attached.as_ref().map(|attached| attached.program);

@@ -47,7 +47,10 @@ impl Names {
         walk: &mut IndexWalk,
         host: &dyn Fn(&NameKey) -> Option<Host>,
     ) -> Option<usize> {
-        self.index.as_mut()?.check(walk, host)
+        match &mut self.index {
+            Some(index) => index.check(walk, host),
+            None => walk.end(),
+        }
     }
 
     /// In about how many steps the index is checked.
