@@ -143,8 +143,9 @@ fn put_record<const GROWTH: usize>(to: &mut [u8], kind: u32, length: u8, ttl: u3
     put(to, WORDS + END + 10, [0, length]);
 }
 
-// An answer is written from front to back: each field of the query is read when it is about to be written over, so that
-// few of them have to be kept.
+// An answer is written from front to back: fields of the query are read when they are about to be written over, so that
+// few of them have to be kept. Before the datagram's header comes what follows it: the label is moved with what stands
+// before it.
 
 /// The addresses of a frame, its EtherType, and the first byte behind that with five zeros.
 #[inline(always)]
@@ -156,38 +157,55 @@ fn put_ethernet<const GROWTH: usize>(head: &mut [u8], mac: u64, ether_type: u16,
     put(head, ethernet::ETHER_TYPE, rest.to_le_bytes());
 }
 
-/// Writes a datagram's header and the message's, up to the label, over a head that has grown by `GROWTH`. `instead` is
-/// the sum of our address in place of the group's.
-///
-/// The query's checksum was found to be right: so the answer's is that one, less what the answer has more.
-#[inline(always)]
-fn put_datagram<A, const GROWTH: usize>(
-    head: &mut [u8],
-    at: usize,
-    length: usize,
-    instead: Sum,
-    answer: &Answer<A>,
-) {
-    let record = answer.record.sum::<GROWTH>();
-    let more = instead
-        .le16(RESPONSE)
-        .le16((ONE_ANSWER >> 16) as u16)
-        // The length counts twice.
-        .number(2 * GROWTH as u16)
-        .plus(record.moved(length % 2 == 1));
-    let datagram = ((FIXED + END + GROWTH + length) << 8) as u16;
-    let (from, message) = (at + GROWTH, at + udp::HEADER);
-    let port = le16(head, from + udp::SOURCE);
-    put(head, at + udp::SOURCE, PORT.to_le_bytes());
-    put(head, at + udp::DESTINATION, port.to_le_bytes());
-    put(head, at + udp::LENGTH, datagram.to_le_bytes());
-    let checksum = more.udp_checksum_after(le16(head, from + udp::CHECKSUM));
-    put(head, at + udp::CHECKSUM, checksum.to_le_bytes());
-    let id = le16(head, message + GROWTH + dns::ID);
-    let start = id as u32 | (RESPONSE as u32) << 16;
-    put(head, message + dns::ID, start.to_le_bytes());
-    put(head, message + dns::COUNTS, ONE_ANSWER.to_le_bytes());
-    head[at + FIXED - 1] = length as u8;
+/// What the answer has of the query's datagram.
+struct Asked {
+    port: u16,
+    checksum: u16,
+    id: u16,
+}
+
+impl Asked {
+    #[inline(always)]
+    fn read(head: &[u8], at: usize) -> Self {
+        Self {
+            port: le16(head, at + udp::SOURCE),
+            checksum: le16(head, at + udp::CHECKSUM),
+            id: le16(head, at + udp::HEADER + dns::ID),
+        }
+    }
+
+    /// Writes the datagram's header and the message's, up to the label. `instead` is the sum of our address in place of
+    /// the group's.
+    ///
+    /// The query's checksum was found to be right: so the answer's is that one, less what the answer has more.
+    #[inline(always)]
+    fn put<A, const GROWTH: usize>(
+        &self,
+        head: &mut [u8],
+        at: usize,
+        length: usize,
+        instead: Sum,
+        answer: &Answer<A>,
+    ) {
+        let record = answer.record.sum::<GROWTH>();
+        let more = instead
+            .le16(RESPONSE)
+            .le16((ONE_ANSWER >> 16) as u16)
+            // The length counts twice.
+            .number(2 * GROWTH as u16)
+            .plus(record.moved(length % 2 == 1));
+        let datagram = ((FIXED + END + GROWTH + length) << 8) as u16;
+        let start = self.id as u32 | (RESPONSE as u32) << 16;
+        let message = at + udp::HEADER;
+        put(head, at + udp::SOURCE, PORT.to_le_bytes());
+        put(head, at + udp::DESTINATION, self.port.to_le_bytes());
+        put(head, at + udp::LENGTH, datagram.to_le_bytes());
+        let checksum = more.udp_checksum_after(self.checksum);
+        put(head, at + udp::CHECKSUM, checksum.to_le_bytes());
+        put(head, message + dns::ID, start.to_le_bytes());
+        put(head, message + dns::COUNTS, ONE_ANSWER.to_le_bytes());
+        head[at + FIXED - 1] = length as u8;
+    }
 }
 
 /// The part of a grown frame that is the old one's least.
@@ -288,8 +306,11 @@ impl Quick for V4 {
         put(head, IP + v4::DESTINATION, asker.to_le_bytes());
         let group = u32::from_le_bytes(v4::LLMNR);
         let instead = Sum::ZERO.le32(answer.source).le32(!group);
-        put_datagram::<_, GROWTH>(head, UDP4, length, instead, answer);
-        put_end::<F, _, GROWTH>(frame, Self::LABEL, length, answer)
+        let asked = Asked::read(head, GROWTH + UDP4);
+        put_end::<F, _, GROWTH>(frame, Self::LABEL, length, answer)?;
+        let head = grown4::<F, GROWTH>(frame)?;
+        asked.put::<_, GROWTH>(head, UDP4, length, instead, answer);
+        Some(())
     }
 }
 
@@ -365,7 +386,10 @@ impl Quick for V6 {
         let group = halves(v6::LLMNR);
         let instead = Sum::ZERO.le128([source.0, source.1]);
         let instead = instead.le128([!group.0, !group.1]);
-        put_datagram::<_, GROWTH>(head, UDP6, length, instead, answer);
-        put_end::<F, _, GROWTH>(frame, Self::LABEL, length, answer)
+        let asked = Asked::read(head, GROWTH + UDP6);
+        put_end::<F, _, GROWTH>(frame, Self::LABEL, length, answer)?;
+        let head = grown6::<F, GROWTH>(frame)?;
+        asked.put::<_, GROWTH>(head, UDP6, length, instead, answer);
+        Some(())
     }
 }
