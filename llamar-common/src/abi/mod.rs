@@ -189,7 +189,7 @@ plain! {
     Limit = 16,
     Link = 1144,
     Sender = 24,
-    Control = 120,
+    Control = 112,
     Slot = 16,
     Bucket = 64,
     Bucket6 = 64,

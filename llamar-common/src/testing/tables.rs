@@ -70,8 +70,7 @@ impl Default for Tables {
                 beat_ns: 0,
                 sender_lease: FOREVER,
                 seeds: SEEDS_FIXED,
-                index_seeds: [0, 1, 2, 3]
-                    .map(|place: usize| SEEDS_FIXED[place].rotate_left(17) | 1),
+                index_seeds: [0, 1, 2].map(|place: usize| SEEDS_FIXED[place].rotate_left(17) | 1),
                 ..Control::default()
             },
             jiffies: 1_000_000,
