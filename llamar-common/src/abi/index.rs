@@ -15,7 +15,7 @@ pub const SHORT: usize = 15;
 /// Slots that lie side by side.
 pub const SLOTS: usize = 4;
 /// Seeds of the index's hash.
-pub const INDEX_SEEDS: usize = 4;
+pub const INDEX_SEEDS: usize = 3;
 /// Interfaces whose names the index may hold: those with a smaller index.
 pub const INDEX_INTERFACES: u32 = 1 << 15;
 /// How many TTLs the entries may have.
@@ -114,12 +114,12 @@ impl Short {
     }
 
     /// Hash of the name (multiply-shift: each word has a secret factor of its own).
+    ///
+    /// With every seed a name has the hash of one other for each tag that there is; nobody can choose more than these.
     #[inline(always)]
     pub const fn hash(&self, control: &Control) -> u64 {
         let seeds = &control.index_seeds;
-        let mut hash = self.label[0]
-            .wrapping_mul(seeds[0])
-            .wrapping_add((self.tag >> 32).wrapping_mul(seeds[2]));
+        let mut hash = (self.label[0] ^ self.tag).wrapping_mul(seeds[0]);
         if self.is_long() {
             hash = hash.wrapping_add(self.label[1].wrapping_mul(seeds[1]));
         }
@@ -136,7 +136,7 @@ impl Short {
     #[inline(always)]
     pub const fn second(hash: u64, control: &Control) -> u32 {
         place(
-            (hash ^ (hash >> 29)).wrapping_mul(control.index_seeds[3]),
+            (hash ^ (hash >> 29)).wrapping_mul(control.index_seeds[2]),
             control,
         )
     }

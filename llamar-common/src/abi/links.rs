@@ -3,6 +3,7 @@
 use core::mem::offset_of;
 
 use super::{LINKS_MAX, Limit, PREFIXES_MAX, Plain as _};
+use crate::wire::checksum::Sum;
 use crate::wire::le64;
 
 /// A link: one interface, or one VLAN of it. A record is valid on one link only.
@@ -58,6 +59,20 @@ pub struct Prefix6 {
     pub mask: [u8; 16],
     /// The address from which askers in the prefix are answered.
     pub source: [u8; 16],
+    /// The folded [sum](Sum) of that address.
+    pub sum: u64,
+}
+
+impl Prefix6 {
+    /// The prefix of a network, its mask and our address in it.
+    pub fn new(network: [u8; 16], mask: [u8; 16], source: [u8; 16]) -> Self {
+        Self {
+            network,
+            mask,
+            source,
+            sum: Sum::ZERO.bytes(&source).fold().into(),
+        }
+    }
 }
 
 /// [`Link::mode`]: in the driver, where a frame is bytes and nothing else.
@@ -122,6 +137,7 @@ impl Link {
             network: [0; 16],
             mask: [0; 16],
             source: [0; 16],
+            sum: 0,
         }; PREFIXES_MAX],
     };
 

@@ -70,8 +70,7 @@ impl Default for Tables {
                 beat_ns: 0,
                 sender_lease: FOREVER,
                 seeds: SEEDS_FIXED,
-                index_seeds: [0, 1, 2, 3]
-                    .map(|place: usize| SEEDS_FIXED[place].rotate_left(17) | 1),
+                index_seeds: [0, 1, 2].map(|place: usize| SEEDS_FIXED[place].rotate_left(17) | 1),
                 ..Control::default()
             },
             jiffies: 1_000_000,
@@ -316,11 +315,7 @@ fn prefix4(address: Ipv4Addr, length: u8) -> Prefix4 {
 fn prefix6(address: Ipv6Addr, length: u8) -> Prefix6 {
     let mask = u128::MAX.checked_shl(128 - u32::from(length)).unwrap_or(0);
     let network = address.to_bits() & mask;
-    Prefix6 {
-        network: network.to_be_bytes(),
-        mask: mask.to_be_bytes(),
-        source: address.octets(),
-    }
+    Prefix6::new(network.to_be_bytes(), mask.to_be_bytes(), address.octets())
 }
 
 /// The place of a TTL, a new one if there is room.

@@ -11,6 +11,13 @@ impl Sum {
     /// The sum of nothing.
     pub const ZERO: Self = Self(0);
 
+    /// The sum that folds to a word.
+    #[inline(always)]
+    #[must_use]
+    pub const fn folded(word: u64) -> Self {
+        Self(word)
+    }
+
     /// Adds four 16-bit words, read as one little-endian word.
     #[inline(always)]
     #[must_use]

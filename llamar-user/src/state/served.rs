@@ -124,10 +124,10 @@ mod tests {
             mask: (u32::MAX << (32 - length)).to_be_bytes(),
             source,
         };
-        let prefix6 = |network: &str, length: u32, source: &str| Prefix6 {
-            network: network.parse::<Ipv6Addr>().unwrap().octets(),
-            mask: (u128::MAX << (128 - length)).to_be_bytes(),
-            source: source.parse::<Ipv6Addr>().unwrap().octets(),
+        let octets = |address: &str| address.parse::<Ipv6Addr>().unwrap().octets();
+        let prefix6 = |network: &str, length: u32, source: &str| {
+            let mask = (u128::MAX << (128 - length)).to_be_bytes();
+            Prefix6::new(octets(network), mask, octets(source))
         };
         Served {
             interface: "eth0".to_owned(),

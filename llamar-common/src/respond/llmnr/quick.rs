@@ -26,7 +26,7 @@ pub(in crate::respond) trait Quick: Ip {
     /// The query in a frame, if it is one for this way; what begins with the label is not looked at yet.
     fn plain<F: Frame>(frame: &F) -> Option<Plain<Self::Address>>;
     /// Our address in the asker's prefix, if that is one of the first ones.
-    fn near(link: &Link, asker: Self::Address) -> Option<Self::Address>;
+    fn near(link: &Link, asker: Self::Address) -> Option<Ours<Self::Address>>;
     /// Writes the answer into the frame that has grown by `GROWTH`.
     fn write<F: Frame, const GROWTH: usize>(
         frame: &mut F,
@@ -44,6 +44,13 @@ pub(in crate::respond) struct Plain<A> {
     /// Length of the label, 1 to [`SHORT`].
     length: usize,
     /// Sum of the datagram and its pseudo-header up to the label.
+    sum: Sum,
+}
+
+/// Our address.
+#[derive(Clone, Copy)]
+pub(in crate::respond) struct Ours<A> {
+    address: A,
     sum: Sum,
 }
 
@@ -108,14 +115,14 @@ fn asked<I: Quick, F: Frame, R: Records, const AAAA: bool>(
     if arrival.link.mode != LINK_NATIVE || plain.hardware == arrival.mac {
         return None;
     }
-    let source = I::near(arrival.link, plain.asker)?;
+    let ours = I::near(arrival.link, plain.asker)?;
     let record = match looked.find::<F, R, AAAA>(records, control, &short)? {
         Found::Here(record) => record,
         // RFC 4795 2.1.1: R22; the agent may know it.
         Found::Foreign => return Some(arrival.pass(Outcome::LlmnrForeign)),
     };
     let answer = Answer {
-        source,
+        ours,
         mac: arrival.mac,
         record,
     };

@@ -2,7 +2,7 @@
 
 use super::super::ip::halves;
 use super::super::{Ip, V4, V6};
-use super::{A_IN, AAAA_IN, END, NEAR, Plain, Quick, WORDS};
+use super::{A_IN, AAAA_IN, END, NEAR, Ours, Plain, Quick, WORDS};
 use crate::abi::{Link, SHORT};
 use crate::frame::Frame;
 use crate::wire::checksum::Sum;
@@ -13,7 +13,7 @@ use crate::wire::{dns, ethernet, le16, le32, le64, put, udp};
 #[derive(Clone, Copy)]
 pub(in crate::respond) struct Answer<A> {
     /// Our address.
-    pub(super) source: A,
+    pub(super) ours: Ours<A>,
     /// Our hardware address.
     pub(super) mac: u64,
     /// The record.
@@ -264,7 +264,7 @@ impl Quick for V4 {
     }
 
     #[inline(always)]
-    fn near(link: &Link, asker: u32) -> Option<u32> {
+    fn near(link: &Link, asker: u32) -> Option<Ours<u32>> {
         for (index, prefix) in link.prefix4.iter().take(NEAR).enumerate() {
             if index as u32 >= link.prefix4_count {
                 break;
@@ -273,7 +273,11 @@ impl Quick for V4 {
             if asker & mask == u32::from_le_bytes(prefix.network) {
                 // The two ends of a prefix are no stations, but in narrow ones, which are not for this way.
                 let (host, source) = (asker & !mask, u32::from_le_bytes(prefix.source));
-                return (host != 0 && host != !mask && asker != source).then_some(source);
+                let ours = Ours {
+                    address: source,
+                    sum: Sum::ZERO.le32(source),
+                };
+                return (host != 0 && host != !mask && asker != source).then_some(ours);
             }
         }
         None
@@ -287,12 +291,12 @@ impl Quick for V4 {
     ) -> Option<()> {
         let head = grown4::<F, GROWTH>(frame)?;
         put_ethernet::<GROWTH>(head, answer.mac, Self::ETHER_TYPE, v4::VERSION_IHL);
-        let asker = le32(head, GROWTH + IP + v4::SOURCE);
+        let (ours, asker) = (answer.ours, le32(head, GROWTH + IP + v4::SOURCE));
         let total = ((v4::HEADER + FIXED + END + GROWTH + length) << 8) as u16;
         let lifetime = LIFETIME as u16 | (UDP as u16) << 8;
         let rest = v4::DONT_FRAGMENT.swap_bytes() as u32 | (lifetime as u32) << 16;
         let checksum = Sum::ZERO
-            .le32(answer.source)
+            .plus(ours.sum)
             .le32(asker)
             .le16(lifetime)
             .le16(v4::VERSION_IHL as u16)
@@ -302,10 +306,10 @@ impl Quick for V4 {
         put(head, IP + v4::TOTAL_LENGTH, total.to_le_bytes());
         put(head, IP + v4::FRAGMENT, rest.to_le_bytes());
         put(head, IP + v4::CHECKSUM, checksum.to_le_bytes());
-        put(head, IP + v4::SOURCE, answer.source.to_le_bytes());
+        put(head, IP + v4::SOURCE, ours.address.to_le_bytes());
         put(head, IP + v4::DESTINATION, asker.to_le_bytes());
         let group = u32::from_le_bytes(v4::LLMNR);
-        let instead = Sum::ZERO.le32(answer.source).le32(!group);
+        let instead = ours.sum.le32(!group);
         let asked = Asked::read(head, GROWTH + UDP4);
         put_end::<F, _, GROWTH>(frame, Self::LABEL, length, answer)?;
         let head = grown4::<F, GROWTH>(frame)?;
@@ -352,15 +356,18 @@ impl Quick for V6 {
     }
 
     #[inline(always)]
-    fn near(link: &Link, asker: (u64, u64)) -> Option<(u64, u64)> {
+    fn near(link: &Link, asker: (u64, u64)) -> Option<Ours<(u64, u64)>> {
         for (index, prefix) in link.prefix6.iter().take(NEAR).enumerate() {
             if index as u32 >= link.prefix6_count {
                 break;
             }
             let mask = halves(prefix.mask);
             if (asker.0 & mask.0, asker.1 & mask.1) == halves(prefix.network) {
-                let source = halves(prefix.source);
-                return (source != asker).then_some(source);
+                let ours = Ours {
+                    address: halves(prefix.source),
+                    sum: Sum::folded(prefix.sum),
+                };
+                return (ours.address != asker).then_some(ours);
             }
         }
         None
@@ -375,7 +382,8 @@ impl Quick for V6 {
         let head = grown6::<F, GROWTH>(frame)?;
         put_ethernet::<GROWTH>(head, answer.mac, Self::ETHER_TYPE, 0x60);
         let at = GROWTH + IP + v6::SOURCE;
-        let (source, asker) = (answer.source, (le64(head, at), le64(head, at + 8)));
+        let (ours, asker) = (answer.ours, (le64(head, at), le64(head, at + 8)));
+        let source = ours.address;
         let payload = ((FIXED + END + GROWTH + length) << 8) as u32;
         let start = payload | (UDP as u32) << 16 | (LIFETIME as u32) << 24;
         put(head, IP + v6::PAYLOAD_LENGTH, start.to_le_bytes());
@@ -384,8 +392,7 @@ impl Quick for V6 {
         put(head, IP + v6::DESTINATION, asker.0.to_le_bytes());
         put(head, IP + v6::DESTINATION + 8, asker.1.to_le_bytes());
         let group = halves(v6::LLMNR);
-        let instead = Sum::ZERO.le128([source.0, source.1]);
-        let instead = instead.le128([!group.0, !group.1]);
+        let instead = ours.sum.le128([!group.0, !group.1]);
         let asked = Asked::read(head, GROWTH + UDP6);
         put_end::<F, _, GROWTH>(frame, Self::LABEL, length, answer)?;
         let head = grown6::<F, GROWTH>(frame)?;
