@@ -12,6 +12,7 @@ mod arp;
 mod arp_tools;
 mod bad_input;
 mod beside;
+mod bursts;
 mod claims;
 mod conflict;
 mod dnssd;
