@@ -146,10 +146,10 @@ impl Feed {
             checked.distrusted = !names_known.exact;
         } else if names_known.exact {
             let host = |key: &NameKey| names.value(key);
-            let mended = self.maps.names.check_index(&mut check.index, &host);
-            names_known.exact = mended.is_some();
-            checked.mended = mended.unwrap_or_default();
-            checked.distrusted = mended.is_none();
+            let (mended, trusted) = self.maps.names.check_index(&mut check.index, &host);
+            names_known.exact = trusted;
+            checked.mended = mended;
+            checked.distrusted = !trusted;
         }
         let goes_on =
             arp_known.exact && !check.arp.is_over() || names_known.exact && !check.index.is_over();

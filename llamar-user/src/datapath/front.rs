@@ -36,9 +36,9 @@ impl IndexWalk {
     }
 
     /// Ends the walk where there is no index.
-    pub fn end(&mut self) -> Option<usize> {
+    pub fn end(&mut self) -> (usize, bool) {
         self.over = true;
-        Some(0)
+        (0, true)
     }
 }
 
@@ -124,13 +124,13 @@ impl Front {
         });
     }
 
-    /// Compares some more of the index with the hosts that are wanted and puts right what is not so; tells how many
-    /// entries that were, or nothing where the index has to be made anew.
+    /// Compares some more of the index with the hosts that are wanted and puts right what is not so. Tells how many
+    /// entries that were, and whether the index is as it is to be as far as was seen, or has to be made anew.
     pub fn check(
         &mut self,
         walk: &mut IndexWalk,
         host: &dyn Fn(&NameKey) -> Option<Host>,
-    ) -> Option<usize> {
+    ) -> (usize, bool) {
         walk.over = true;
         let mut mended = 0;
         self.change(|index, shelves| {
@@ -139,13 +139,13 @@ impl Front {
             walk.next = compared.next.unwrap_or_default();
             mended = compared.mended;
         });
-        let whole = self.known.as_ref()?.tally() == walk.seen;
-        if walk.over {
-            // Somebody may have closed it, too.
-            let open = self.open && self.open().is_ok();
-            return (open && (whole || walk.disturbed)).then_some(mended);
-        }
-        Some(mended)
+        let Some(index) = &self.known else {
+            return (mended, false);
+        };
+        let whole = !walk.over || walk.disturbed || index.tally() == walk.seen;
+        // Somebody may have closed it, too.
+        let open = !walk.over || self.open && self.open().is_ok();
+        (mended, whole && open)
     }
 
     /// In about how many steps that is done.

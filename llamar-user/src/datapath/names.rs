@@ -46,7 +46,7 @@ impl Names {
         &mut self,
         walk: &mut IndexWalk,
         host: &dyn Fn(&NameKey) -> Option<Host>,
-    ) -> Option<usize> {
+    ) -> (usize, bool) {
         match &mut self.index {
             Some(index) => index.check(walk, host),
             None => walk.end(),
