@@ -281,7 +281,12 @@ fn what_is_known_is_kept_when_the_terminal_ends_and_nohup_outlives_that() {
     let folder = tempfile::tempdir().unwrap();
     let state = folder.path().join("stations");
     let state = state.to_str().unwrap();
-    let mut live = watch(lan.host(1), "arp", &["-I", "eth0", "--state", state]);
+    // The tests themselves may run under nohup.
+    let mut command = lan.host(1).service("env");
+    command.args(["--default-signal=HUP", LLAMAR, "arp", "watch", "--json"]);
+    command.args(["-I", "eth0", "--state", state]);
+    let mut live = Process::start("llamar arp watch", command);
+    live.wait_for_words(&["listening on eth0"]);
     ask(lan.host(2), v4(2), nobody4(201));
     wait(&mut live, "new", v4(2));
     ends_well(live, Signal::SIGHUP);
