@@ -1,4 +1,5 @@
-//! What the programs of the benchmark and `cargo xtask bench` share: the load, what counts as an answer, the samples.
+//! What the programs of the benchmark and `cargo xtask bench` share: the load, what counts as an answer, the samples,
+//! and how the responder lies that has to be found out.
 
 #![expect(unsafe_code, reason = "values are shown to the kernel as bytes")]
 
@@ -27,6 +28,10 @@ pub mod map {
     pub const TALLY: &str = "bench_tally";
     /// Per-CPU array of [`Sample`](super::Sample).
     pub const SAMPLES: &str = "bench_samples";
+    /// Program array of one: what [`UNDO`](super::program::UNDO) goes on to.
+    pub const TARGET: &str = "bench_target";
+    /// Array of one [`Canned`](super::Canned).
+    pub const CANNED: &str = "bench_canned";
 }
 
 /// Names of the programs.
@@ -39,6 +44,28 @@ pub mod program {
     pub const COUNT: &str = "bench_count";
     /// Passes everything.
     pub const PASS: &str = "bench_pass";
+    /// Takes back by how much a frame has grown, writes the next frame of the load, and goes on to a target.
+    pub const UNDO: &str = "bench_undo";
+    /// Grows a frame by an A record's length and sends it back as it is.
+    pub const GROW: &str = "bench_grow";
+    /// Answers from a canned answer, right but for one lie.
+    pub const LIAR: &str = "bench_liar";
+}
+
+/// What the responder of [`LIAR`](program::LIAR) does wrong.
+pub mod lie {
+    /// Nothing: it has to pass.
+    pub const NONE: u32 = 0;
+    /// It answers for every name.
+    pub const NAME: u32 = 1;
+    /// Its answers have no checksum.
+    pub const CHECKSUM: u32 = 2;
+    /// One bit of its addresses is wrong.
+    pub const ADDRESS: u32 = 3;
+    /// It does not look at a query's checksum.
+    pub const QUERY: u32 = 4;
+    /// It leaves one query in 50 without an answer.
+    pub const SILENCE: u32 = 5;
 }
 
 /// What is generated.
@@ -101,6 +128,29 @@ pub struct Sample {
     pub frame: [u8; SAMPLE_MAX],
 }
 
+/// An answer to be filled in.
+#[repr(C)]
+#[derive(Clone, Copy, Debug)]
+pub struct Canned {
+    /// The answer with label, id, checksum and address zero, and their places.
+    pub answer: Load,
+    /// Address of the name with number 0; each further one has the next.
+    pub address: u32,
+    /// One of [`lie`].
+    pub lie: u32,
+}
+
+/// The next number of a row of random ones that never is 0 (Marsaglia's xorshift64), and a number below a limit made of
+/// its upper half: all of them alike, up to the limit in 2^32.
+#[inline(always)]
+pub const fn draw(random: u64, limit: u32) -> (u64, u32) {
+    let mut random = random;
+    random ^= random << 13;
+    random ^= random >> 7;
+    random ^= random << 17;
+    (random, (((random >> 32) * limit as u64) >> 32) as u32)
+}
+
 /// The label of a name by its number, as a little-endian word: eight letters from `a` to `p`.
 #[inline(always)]
 pub const fn label(number: u32) -> u64 {
@@ -111,12 +161,16 @@ pub const fn label(number: u32) -> u64 {
     word + 0x6161_6161_6161_6161
 }
 
-/// The number of a name by its label; `None` if the label is no name's.
-pub fn number(label: [u8; LABEL]) -> Option<u32> {
-    let digit = |letter: u8| letter.checked_sub(b'a').filter(|digit| *digit < 16);
-    label.iter().rev().try_fold(0, |number, letter| {
-        Some(number << 4 | u32::from(digit(*letter)?))
-    })
+/// The number of a name by its label as a little-endian word; `None` if the label is no name's.
+#[inline(always)]
+pub const fn number(label: u64) -> Option<u32> {
+    let mut word = label.wrapping_sub(0x6161_6161_6161_6161);
+    if word & 0xf0f0_f0f0_f0f0_f0f0 != 0 {
+        return None;
+    }
+    word = (word | word >> 4) & 0x00ff_00ff_00ff_00ff;
+    word = (word | word >> 8) & 0x0000_ffff_0000_ffff;
+    Some((word | word >> 16) as u32)
 }
 
 macro_rules! plain {
@@ -132,19 +186,49 @@ plain! {
     Expect = 32,
     Tally = 16,
     Sample = 256,
+    Canned = 168,
 }
 
 #[cfg(test)]
 mod tests {
+    use std::vec;
+
     use super::*;
 
     #[test]
     fn names_and_their_numbers_belong_together() {
         assert_eq!(&label(0x0f01).to_le_bytes(), b"bapaaaaa");
         for drawn in [0, 1, 15, 16, 999_999, u32::MAX] {
-            assert_eq!(number(label(drawn).to_le_bytes()), Some(drawn));
+            assert_eq!(number(label(drawn)), Some(drawn));
         }
-        assert_eq!(number(*b"aaaaaaaq"), None);
-        assert_eq!(number(*b"aaaaaaa "), None);
+        for other in [
+            b"aaaaaaaq",
+            b"qaaaaaaa",
+            b"aaaaaaa ",
+            b"aaa`aaaa",
+            b"AAAAAAAA",
+        ] {
+            assert_eq!(number(u64::from_le_bytes(*other)), None);
+        }
+    }
+
+    #[test]
+    fn names_are_drawn_uniformly() {
+        for limit in [16_u32, 10_000, 1_000_000] {
+            let (mut random, mut seen) = (0x9e37_79b9_7f4a_7c15, vec![0_u32; limit as usize]);
+            let draws = 8 * limit.max(100_000);
+            for _ in 0..draws {
+                let drawn;
+                (random, drawn) = draw(random, limit);
+                seen[drawn as usize] += 1;
+            }
+            // Pearson's sum is that of so many degrees of freedom, give or take six of its standard deviations.
+            let wanted = f64::from(draws) / f64::from(limit);
+            let apart = |count: &u32| (f64::from(*count) - wanted).powi(2) / wanted;
+            let sum: f64 = seen.iter().map(apart).sum();
+            let degrees = f64::from(limit - 1);
+            let spread = 6.0 * (2.0 * degrees).sqrt();
+            assert!((sum - degrees).abs() < spread, "{limit}: {sum}");
+        }
     }
 }

@@ -3,8 +3,8 @@
 use core::cell::Cell;
 
 use crate::abi::{
-    ArpHost, ArpKey, Bucket, Bucket6, Control, Entry, GENERATION, Host, Link, LinkKey, NameKey,
-    Sender,
+    ArpHost, ArpKey, Bucket, Bucket6, Control, GENERATION, Host, Link, LinkKey, NameKey, Sender,
+    Slot,
 };
 use crate::limit::{Source, bucket};
 
@@ -58,16 +58,16 @@ pub trait Records {
         None
     }
 
-    /// The generation of an entry of the index, read before anything else of it.
+    /// The word of a slot of the index, read before its label.
     #[inline(always)]
-    fn began(&self, entry: &Entry) -> u32 {
-        entry.generation
+    fn began(&self, slot: &Slot) -> u64 {
+        slot.word
     }
 
     /// The same, read after everything else of it.
     #[inline(always)]
-    fn ended(&self, entry: &Entry) -> u32 {
-        entry.generation
+    fn ended(&self, slot: &Slot) -> u64 {
+        slot.word
     }
 
     /// The host that answers for an address.
@@ -173,14 +173,14 @@ impl<const AGENT: bool> Records for SliceRecords<'_, AGENT> {
         self.index6.get(place as usize)
     }
 
-    fn began(&self, entry: &Entry) -> u32 {
-        entry.generation
+    fn began(&self, slot: &Slot) -> u64 {
+        slot.word
     }
 
-    fn ended(&self, entry: &Entry) -> u32 {
+    fn ended(&self, slot: &Slot) -> u64 {
         match self.index_settled {
-            true => entry.generation,
-            false => entry.generation.wrapping_add(GENERATION),
+            true => slot.word,
+            false => slot.word.wrapping_add(GENERATION),
         }
     }
 

@@ -20,7 +20,9 @@ struct Global<T>(UnsafeCell<MaybeUninit<T>>);
 unsafe impl<T> Sync for Global<T> {}
 
 impl<T> Global<T> {
-    const ZERO: Self = Self(UnsafeCell::new(MaybeUninit::zeroed()));
+    const fn zero() -> Self {
+        Self(UnsafeCell::new(MaybeUninit::zeroed()))
+    }
 }
 
 /// Defines a global, and the function that tells its address. The compiler is not told that the one is the other's, or it
@@ -29,7 +31,7 @@ macro_rules! global {
     ($(#[$doc:meta])* $address:ident: $type:ty = $symbol:ident in $section:literal) => {
         #[unsafe(no_mangle)]
         #[unsafe(link_section = $section)]
-        static $symbol: Global<$type> = Global::ZERO;
+        static $symbol: Global<$type> = Global::zero();
 
         $(#[$doc])*
         #[inline(always)]

@@ -11,9 +11,8 @@ use aya_ebpf::btf_maps::{Array, HashMap, PerCpuArray};
 use aya_ebpf::helpers::bpf_jiffies64;
 use aya_ebpf::macros::btf_map;
 use llamar_common::abi::{
-    ARP_MAX, ArpHost, ArpKey, Bucket, Bucket6, COUNTERS_MAX, Control, Counters, Entry, Host,
-    LINK_PROBES, Link, LinkKey, NAMES_MAX_DEFAULT, NameKey, OUTCOME_PLACES, Outcome, Sender,
-    link_slot,
+    ARP_MAX, ArpHost, ArpKey, Bucket, Bucket6, COUNTERS_MAX, Control, Counters, Host, LINK_PROBES,
+    Link, LinkKey, NAMES_MAX_DEFAULT, NameKey, OUTCOME_PLACES, Outcome, Sender, Slot, link_slot,
 };
 use llamar_common::limit::{Source, bucket};
 use llamar_common::records::{Records, World};
@@ -54,6 +53,15 @@ fn word(from: &u32) -> u32 {
     let word;
     // SAFETY: reads what is borrowed.
     unsafe { asm!("{0} = *(u32 *)({1} + 0)", out(wreg) word, in(reg) from) };
+    word
+}
+
+/// The same for a word of eight bytes.
+#[inline(always)]
+fn wide_word(from: &u64) -> u64 {
+    let word;
+    // SAFETY: reads what is borrowed.
+    unsafe { asm!("{0} = *(u64 *)({1} + 0)", out(reg) word, in(reg) from) };
     word
 }
 
@@ -126,13 +134,13 @@ impl Records for KernelRecords {
     }
 
     #[inline(always)]
-    fn began(&self, entry: &Entry) -> u32 {
-        word(&entry.generation)
+    fn began(&self, slot: &Slot) -> u64 {
+        wide_word(&slot.word)
     }
 
     #[inline(always)]
-    fn ended(&self, entry: &Entry) -> u32 {
-        word(&entry.generation)
+    fn ended(&self, slot: &Slot) -> u64 {
+        wide_word(&slot.word)
     }
 
     #[inline(always)]

@@ -29,6 +29,18 @@ pub struct Built {
     pub warnings: usize,
 }
 
+impl Built {
+    /// Where it is, if the compiler had nothing to say about it.
+    pub fn without_warnings(self) -> Result<PathBuf> {
+        ensure!(
+            self.warnings == 0,
+            "the eBPF crates build with {} warnings, and warnings are denied",
+            self.warnings
+        );
+        Ok(self.object)
+    }
+}
+
 /// Which of the eBPF objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Object {
@@ -57,7 +69,7 @@ pub fn build(workspace: &Workspace, toolchain: &Toolchain, kind: Object) -> Resu
         Object::Trace => "building the eBPF object, with its log",
         Object::Bench => "building the eBPF object of the benchmark",
     };
-    let messages = step::run_for_output(what, &mut cargo(workspace, toolchain, kind))
+    let messages = step::run_for_output(what, &mut cargo(workspace, toolchain, kind, "build"))
         .with_context(|| format!("the toolchain is {}", toolchain.describe()))?;
     let warnings = warnings(&messages);
     warnings.iter().for_each(|text| eprint!("{text}"));
@@ -71,6 +83,22 @@ pub fn build(workspace: &Workspace, toolchain: &Toolchain, kind: Object) -> Resu
         object,
         warnings: warnings.len(),
     })
+}
+
+/// Runs clippy on the eBPF crates, as they are in each of the objects; without its driver nothing.
+pub fn lint(workspace: &Workspace, toolchain: &Toolchain) -> Result<()> {
+    let Some(driver) = toolchain.clippy(workspace)? else {
+        step::say("the BPF toolchain has no clippy, the eBPF crates go without");
+        return Ok(());
+    };
+    for kind in [Object::Plain, Object::Trace, Object::Bench] {
+        let mut cargo = cargo(workspace, toolchain, kind, "check");
+        // What `cargo clippy` does; that of another toolchain would take the driver beside it.
+        cargo.env("RUSTC_WORKSPACE_WRAPPER", &driver);
+        cargo.env("CLIPPY_ARGS", "-Dwarnings__CLIPPY_HACKERY__");
+        step::run_for_output("clippy on the eBPF crates", &mut cargo)?;
+    }
+    Ok(())
 }
 
 /// Marks the text in the linked object, which is to have some if `text`, and puts it into its place.
@@ -97,10 +125,10 @@ fn warnings(messages: &str) -> Vec<String> {
         .collect()
 }
 
-fn cargo(workspace: &Workspace, toolchain: &Toolchain, kind: Object) -> Command {
+fn cargo(workspace: &Workspace, toolchain: &Toolchain, kind: Object, what: &str) -> Command {
     let mut cargo = toolchain.cargo(workspace);
     cargo.args([
-        "build",
+        what,
         "--package",
         "llamar-ebpf",
         "--bin",

@@ -60,13 +60,17 @@ fn program(workspace: &Workspace, object: &Path, options: Options) -> Result<Pat
     executable(&messages).context("cargo built llamar-user but names no executable `llamar`")
 }
 
-/// The executable `llamar` that cargo's messages name.
-fn executable(messages: &str) -> Option<PathBuf> {
+/// The executable `llamar` that cargo's messages name; its own unit tests are one of the same name.
+pub fn executable(messages: &str) -> Option<PathBuf> {
     let mut messages = messages
         .lines()
         .filter_map(|line| serde_json::from_str::<serde_json::Value>(line).ok());
     let ours = |message: &serde_json::Value| {
-        message["target"]["name"] == "llamar" && message["executable"].is_string()
+        message["target"]["name"] == "llamar"
+            && message["executable"].is_string()
+            && !message["executable"]
+                .as_str()
+                .is_some_and(|path| path.contains("/deps/"))
     };
     messages.rfind(ours)?["executable"]
         .as_str()
@@ -83,6 +87,8 @@ mod tests {
             r#"{"reason":"compiler-artifact","target":{"name":"serde"},"executable":null}"#,
             "\nwarning: not JSON\n",
             r#"{"reason":"compiler-artifact","target":{"name":"llamar"},"executable":"/t/release/llamar"}"#,
+            "\n",
+            r#"{"reason":"compiler-artifact","target":{"name":"llamar"},"executable":"/t/release/deps/llamar-1"}"#,
             "\n",
             r#"{"reason":"build-finished","success":true}"#
         );

@@ -1,15 +1,19 @@
 //! `cargo xtask fuzz`: the fuzzer of `llamar-user/tests/fuzz`, optimised, for as long as one likes.
 //!
 //! It is a test program like any other: what it is to do goes to it in its environment. It shows its progress on a
-//! terminal; in a pipe it says nothing but what it found.
+//! terminal; in a pipe it says nothing but what it found. The kernel itself is fuzzed by a test of another program,
+//! `llamar-user/tests/kernel`, which needs root and the eBPF object.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use anyhow::{Context as _, Result};
 use clap::{Args, ValueEnum};
+use nix::unistd::Uid;
 
+use crate::bpf::{self, Object};
 use crate::step::{self, Usage};
+use crate::toolchain::Toolchain;
 use crate::workspace::Workspace;
 
 /// What to fuzz, and how.
@@ -29,7 +33,7 @@ pub struct Options {
     input: Option<PathBuf>,
 }
 
-/// What can be fuzzed: tests of these names in `llamar-user/tests/fuzz/targets`.
+/// What can be fuzzed: tests of these names in `llamar-user/tests/fuzz/targets`, and the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Target {
     /// DNS messages: the codec against itself, hickory-proto and simple-dns
@@ -62,7 +66,12 @@ enum Target {
     Capture,
     /// The table of who has which address: packets at any time, what was kept, lists of vendors
     Stations,
+    /// The program in the kernel, held against the same logic on the host, in scenes that chance draws; needs root
+    Kernel,
 }
+
+/// The test that fuzzes the kernel.
+const KERNEL: &str = "endless::kernel_and_host_make_the_same_of_frames_in_whatever_scene";
 
 impl Target {
     fn name(self) -> String {
@@ -87,15 +96,31 @@ pub fn command(workspace: &Workspace, options: &Options) -> Result<()> {
             let usage = "--input needs the target that the file is for";
             return Err(Usage(usage.to_owned()).into());
         }
-        ([], None) => Target::value_variants(),
+        ([], None) if Uid::effective().is_root() => Target::value_variants(),
+        ([], None) => {
+            step::say("the kernel is left out: that needs root");
+            &Target::value_variants()[..Target::Kernel as usize]
+        }
         (targets, _) => targets,
     };
     let input = options.input.as_deref().map(absolute).transpose()?;
-    step::run("build the fuzzer", cargo(workspace).arg("--no-run"))?;
+    ensure_input_fits(targets, input.is_some())?;
+    let object = match targets.contains(&Target::Kernel) {
+        true => Some(bpf::build(workspace, &Toolchain::ready(workspace)?, Object::Plain)?.object),
+        false => None,
+    };
     for target in targets {
-        let mut cargo = cargo(workspace);
+        let mut cargo = cargo(workspace, *target);
+        if let Some(object) = &object {
+            cargo
+                .env("LLAMAR_BPF_OBJECT", object)
+                .env("LLAMAR_TESTS", "require");
+        }
         cargo.args(["--quiet", "--", "--exact", "--nocapture"]);
-        cargo.arg(format!("targets::{}", target.name()));
+        cargo.arg(match target {
+            Target::Kernel => KERNEL.to_owned(),
+            _ => format!("targets::{}", target.name()),
+        });
         if let Some(input) = &input {
             cargo.env("LLAMAR_FUZZ_INPUT", input);
         }
@@ -103,7 +128,23 @@ pub fn command(workspace: &Workspace, options: &Options) -> Result<()> {
             cargo.env("LLAMAR_FUZZ_SEED", seed.to_string());
         }
         cargo.env("LLAMAR_FUZZ_SECONDS", options.seconds.to_string());
-        step::run(&what(*target, options), &mut cargo)?;
+        let what = what(*target, options);
+        if *target == Target::Kernel {
+            let said = step::run_for_output(&what, &mut cargo)?;
+            let mut told = said.lines().filter(|line| line.contains("frames a second"));
+            step::say(told.next().unwrap_or("the kernel was not fuzzed"));
+        } else {
+            step::run(&what, &mut cargo)?;
+        }
+    }
+    Ok(())
+}
+
+/// Whether a file can be an input of what is to be fuzzed: the kernel's are drawn from a seed.
+fn ensure_input_fits(targets: &[Target], input: bool) -> Result<()> {
+    if input && targets.contains(&Target::Kernel) {
+        let usage = "the kernel takes no --input: give the --seed that the failure has named";
+        return Err(Usage(usage.to_owned()).into());
     }
     Ok(())
 }
@@ -117,17 +158,15 @@ fn what(target: Target, options: &Options) -> String {
 }
 
 /// The test program, optimised, with the checks that only unoptimised code has.
-fn cargo(workspace: &Workspace) -> Command {
+fn cargo(workspace: &Workspace, target: Target) -> Command {
     let mut cargo = workspace.cargo();
-    cargo.args([
-        "test",
-        "--profile",
-        "fuzz",
-        "--package",
-        "llamar-user",
-        "--test",
-        "fuzz",
-    ]);
+    cargo.args(["test", "--profile", "fuzz", "--package", "llamar-user"]);
+    let program = if target == Target::Kernel {
+        "kernel"
+    } else {
+        "fuzz"
+    };
+    cargo.args(["--test", program]);
     cargo.env(
         "LLAMAR_FUZZ_OUTPUT",
         workspace.root().join("target/fuzz/found"),
@@ -189,6 +228,8 @@ mod tests {
         let options = line(&["name", "--input", "/nonexistent"]).unwrap();
         let error = format!("{:#}", command(&workspace, &options).unwrap_err());
         assert!(error.starts_with("find /nonexistent: "), "{error}");
+        let options = line(&["kernel", "--input", "/"]).unwrap();
+        assert!(command(&workspace, &options).unwrap_err().is::<Usage>());
     }
 
     #[test]
@@ -200,12 +241,15 @@ mod tests {
             .lines()
             .filter_map(|line| line.strip_prefix("fn ")?.strip_suffix("() {"))
             .collect();
-        let mut targets: Vec<String> = Target::value_variants()
-            .iter()
-            .map(|target| target.name())
-            .collect();
+        let (kernel, others) = Target::value_variants().split_last().unwrap();
+        let mut targets: Vec<String> = others.iter().map(|target| target.name()).collect();
         tests.sort_unstable();
         targets.sort_unstable();
         assert_eq!(tests, targets);
+        assert_eq!(*kernel, Target::Kernel);
+        let (file, test) = KERNEL.split_once("::").unwrap();
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("../llamar-user/tests/kernel");
+        let source = fs::read_to_string(source.join(file).with_extension("rs")).unwrap();
+        assert!(source.contains(&format!("#[test]\nfn {test}() {{")));
     }
 }

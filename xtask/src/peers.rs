@@ -127,6 +127,13 @@ pub fn ready(workspace: &Workspace) -> Result<PathBuf> {
     Ok(bin)
 }
 
+/// The program file behind a wrapper, once they are there.
+pub fn file(workspace: &Workspace, name: &str) -> Result<PathBuf> {
+    let peer = PEERS.iter().find(|peer| peer.0 == name);
+    let Peer(_, _, file, _) = peer.with_context(|| format!("{name} is no peer"))?;
+    Ok(installed(name).unwrap_or_else(|| unpacked(&workspace.peers().join("root"), file)))
+}
+
 fn unpack(apt: &Path, root: &Path) -> Result<()> {
     let brought = PEERS.iter().filter(|peer| installed(peer.0).is_none());
     let mut packages: Vec<&str> = brought.map(|peer| peer.1).collect();

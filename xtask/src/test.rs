@@ -1,7 +1,7 @@
 //! `cargo xtask test`: everything that proves the project, in one command.
 //!
-//! Brings the BPF toolchain and the peers, builds the eBPF object, then runs rustfmt, clippy, rustdoc, all tests and
-//! `verify`. With arguments only the tests, and the arguments go to `cargo test`.
+//! Brings the BPF toolchain and the peers, builds the eBPF object, then runs rustfmt, clippy, rustdoc, all tests, `verify`
+//! and a quick `bench`. With arguments only the tests, and the arguments go to `cargo test`.
 
 use std::env;
 use std::ffi::{OsStr, OsString};
@@ -16,7 +16,7 @@ use nix::unistd::Uid;
 use crate::bpf::Object;
 use crate::toolchain::Toolchain;
 use crate::workspace::Workspace;
-use crate::{bpf, peers, sandbox, step};
+use crate::{bench, bpf, build, peers, sandbox, step};
 
 /// The `test` command.
 pub fn command(workspace: &Workspace, arguments: &[OsString]) -> Result<()> {
@@ -38,15 +38,19 @@ pub fn command(workspace: &Workspace, arguments: &[OsString]) -> Result<()> {
         root,
     };
     if arguments.is_empty() {
-        setting.lints(&mut report);
+        setting.lints(&mut report, &toolchain);
     }
     setting.tests(&mut report, arguments);
     if arguments.is_empty() && root {
         report.step("verify", || verify(workspace));
+        // The last one, as its eBPF object takes the place of the other one in the build.
+        report.step("bench", || setting.bench(&toolchain, required));
     }
     eprint!("{}", report.summary());
     if !root {
-        step::say("not root: tests that need root skipped themselves, and verify was left out");
+        step::say(
+            "not root: tests that need root skipped themselves, and verify and bench were left out",
+        );
     }
     match report.failed() {
         0 => Ok(()),
@@ -68,17 +72,9 @@ fn peers(workspace: &Workspace, required: bool) -> Result<Option<PathBuf>> {
     }
 }
 
-/// Builds the eBPF object, whose crates no clippy sees; so the compiler's warnings about them count here.
+/// Builds the eBPF object. Not every BPF toolchain has a clippy, so the compiler's warnings count here.
 fn object(workspace: &Workspace, toolchain: &Toolchain) -> Result<PathBuf> {
-    match bpf::build(workspace, toolchain, Object::Plain)? {
-        bpf::Built {
-            object,
-            warnings: 0,
-        } => Ok(object),
-        bpf::Built { warnings, .. } => {
-            bail!("the eBPF crates build with {warnings} warnings, and warnings are denied")
-        }
-    }
+    bpf::build(workspace, toolchain, Object::Plain)?.without_warnings()
 }
 
 /// In a process of its own, because it changes its mounts.
@@ -106,7 +102,7 @@ struct Setting<'a> {
 }
 
 impl Setting<'_> {
-    fn lints(&self, report: &mut Report) {
+    fn lints(&self, report: &mut Report, toolchain: &Toolchain) {
         report.step("rustfmt", || {
             step::run("rustfmt", self.cargo().args(["fmt", "--all", "--check"]))
         });
@@ -119,6 +115,13 @@ impl Setting<'_> {
             "warnings",
         ];
         report.step("clippy", || step::run("clippy", self.cargo().args(clippy)));
+        let traced = ["clippy", "--package", "llamar-user", "--features", "trace"];
+        report.step("clippy, traced", || {
+            let mut cargo = self.cargo();
+            cargo.args(traced).args(["--", "-D", "warnings"]);
+            step::run("clippy of what logs every verdict", &mut cargo)
+        });
+        report.step("clippy, eBPF", || bpf::lint(self.workspace, toolchain));
         let rustdoc = ["doc", "--workspace", "--no-deps"];
         report.step("rustdoc", || {
             step::run(
@@ -149,6 +152,20 @@ impl Setting<'_> {
         }
         report.step("tests", || self.run_tests(&cargo, &mut counts));
         report.counts = Some(counts);
+    }
+
+    /// The benchmark, for its correctness alone, of the program that the tests have run.
+    fn bench(&self, toolchain: &Toolchain, required: bool) -> Result<()> {
+        if self.peers.is_none() && !required {
+            step::say("bench was left out: it compares llamar with peers");
+            return Ok(());
+        }
+        let mut build = self.cargo();
+        build.args(["test", "--workspace", "--no-run"]);
+        build.args(["--message-format", "json-render-diagnostics"]);
+        let messages = step::run_for_output("finding the program that was tested", &mut build)?;
+        let program = build::executable(&messages).context("cargo names no executable `llamar`")?;
+        bench::check(self.workspace, toolchain, &program)
     }
 
     fn run_tests(&self, cargo: &Command, counts: &mut Counts) -> Result<()> {

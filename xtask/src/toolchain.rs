@@ -110,6 +110,41 @@ impl Toolchain {
     }
 }
 
+impl Toolchain {
+    /// clippy's driver of this toolchain: brought with Debian's, else if it is there.
+    pub fn clippy(&self, workspace: &Workspace) -> Result<Option<PathBuf>> {
+        match &self.kind {
+            Kind::Rustup(name) => {
+                let mut which = Command::new("rustup");
+                let found =
+                    step::output(which.args(["which", "--toolchain", name, "clippy-driver"]));
+                Ok(found.ok().map(|path| PathBuf::from(path.trim())))
+            }
+            Kind::Debian { .. } => bring_clippy(workspace).map(Some),
+            Kind::Path => Ok(step::on_path("clippy-driver")),
+        }
+    }
+}
+
+/// Unpacks Debian's clippy beside its rustc.
+fn bring_clippy(workspace: &Workspace) -> Result<PathBuf> {
+    let (tools, root) = (workspace.tools(), workspace.tools().join("clippy"));
+    let driver = root.join("usr/bin/clippy-driver");
+    let stamp = Stamp::new(&tools, "clippy.stamp", "rust-web-clippy");
+    let needed = [driver.clone()];
+    if stamp.holds(&needed) {
+        return Ok(driver);
+    }
+    let _lock = stamp::lock(&tools)?;
+    stamp.break_off()?;
+    stamp::remove_dir(&root)?;
+    Apt::open(&workspace.apt())?
+        .with_lists(|apt| apt.unpack(&["rust-web-clippy".to_owned()], &root))
+        .context("bring Debian's rust-web-clippy")?;
+    stamp.set()?;
+    Ok(driver)
+}
+
 /// A rustup nightly with rust-src. With `bring`, a missing linker is built.
 fn rustup(workspace: &Workspace, bring: bool) -> Result<Toolchain> {
     if step::on_path("rustup").is_none() {

@@ -3,153 +3,173 @@
 //! It holds names of up to [`SHORT`] bytes on links without a tag. The map is the truth and the index a copy of it: a
 //! name is in the map before it is here, and longer than it is here. So the index never answers for a name that the map
 //! does not hold, and where it is closed, or full around a name, the map is asked.
+//!
+//! Of a million names what counts is how many lines of cache they lie in: a name of up to 8 bytes takes one slot of 16
+//! bytes, a longer one two of them that lie side by side.
 
 use super::{Control, Host, LinkKey, NameKey, NameState};
 use crate::wire::le64;
 
 /// Longest label that the index holds, in bytes.
 pub const SHORT: usize = 15;
-/// Entries that lie side by side.
-pub const BUCKET: usize = 2;
+/// Slots that lie side by side.
+pub const SLOTS: usize = 4;
 /// Seeds of the index's hash.
-pub const INDEX_SEEDS: usize = 4;
+pub const INDEX_SEEDS: usize = 3;
+/// Interfaces whose names the index may hold: those with a smaller index.
+pub const INDEX_INTERFACES: u32 = 1 << 15;
+/// How many TTLs the entries may have.
+pub const INDEX_TTLS: usize = 4;
 
-/// [`Entry::generation`]: the agent is writing the entry.
-pub const WRITING: u32 = 1;
-/// [`Entry::generation`]: the host has exactly one IPv4 address, and it is here.
-pub const ONE_A: u32 = 2;
-/// [`Entry::generation`]: the host has exactly one IPv6 address, and it is in the second array.
-pub const ONE_AAAA: u32 = 4;
-/// [`Entry::generation`] of the first entry of a bucket: a name that was to be in the bucket found no room.
-pub const ELSEWHERE: u32 = 8;
-/// [`Entry::generation`]: what is added to it when the entry has been written.
-pub const GENERATION: u32 = 16;
+/// [`Slot::word`]: the IPv4 address, as it lies in memory.
+pub const ADDRESS: u64 = 0xffff_ffff;
+/// [`Slot::word`]: the [tag](Short::tag) of the name: index of the interface, and length of the label less one. 0 in
+/// an empty slot, and in the second one of a name.
+pub const TAG: u64 = 0x0007_ffff << 32;
+/// [`Slot::word`]: the host has exactly one IPv4 address, and it is here.
+pub const ONE_A: u64 = 1 << 51;
+/// [`Slot::word`]: the host has exactly one IPv6 address, and it is in the second array.
+pub const ONE_AAAA: u64 = 1 << 52;
+/// [`Slot::word`]: what of the host is here; with neither the map has to be asked.
+pub const KINDS: u64 = ONE_A | ONE_AAAA;
+/// [`Slot::word`]: where the TTL is in [`Control::index_ttls`].
+pub const TTL_SHIFT: u32 = 53;
+/// [`Slot::word`] of the first slot of a bucket: a name that was to be in the bucket found no room.
+pub const ELSEWHERE: u64 = 1 << 55;
+/// [`Slot::word`]: what is added to it when the slot has been written.
+pub const GENERATION: u64 = 1 << 56;
 
-/// A name in the index. One with neither [`ONE_A`] nor [`ONE_AAAA`] only says that the map holds it.
+/// Place of the length in a tag.
+const LENGTH: u32 = 47;
+
+/// A name in the index, or one half of it. With neither [`ONE_A`] nor [`ONE_AAAA`] it only says that the map holds the
+/// name.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Entry {
-    /// Another one after each change, with what is known of the entry in its lowest bits. A reader that finds it
-    /// [`WRITING`], or changed when it has read the entry, asks the map.
-    pub generation: u32,
-    /// Index of the interface; 0 in an empty place.
-    pub ifindex: u32,
-    /// See [`Short::label`].
-    pub label: [u64; 2],
-    /// TTL of the records in seconds, big-endian.
-    pub ttl: [u8; 4],
-    /// The IPv4 address.
-    pub a: [u8; 4],
+pub struct Slot {
+    /// Eight bytes of the label as they lie in memory, folded to lower case, zeros behind it.
+    pub label: u64,
+    /// All else, so that it changes at once. A reader that finds another one when it has read the label asks the map.
+    pub word: u64,
 }
 
-/// Entries that lie side by side: a line of the processor's cache.
+/// Slots that lie side by side: a line of the processor's cache.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Bucket {
-    /// The entries.
-    pub entries: [Entry; BUCKET],
+    /// The slots.
+    pub slots: [Slot; SLOTS],
 }
 
-/// The IPv6 addresses of the entries of a bucket, each as two words as they lie in memory, read little-endian.
+/// The IPv6 addresses of the slots of a bucket, each as two words as they lie in memory, read little-endian.
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Bucket6 {
     /// The addresses.
-    pub aaaa: [[u64; 2]; BUCKET],
+    pub aaaa: [[u64; 2]; SLOTS],
 }
 
 /// A name as the index has it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Short {
-    /// Index of the interface.
-    pub ifindex: u32,
-    /// The label as it lies in memory, folded to lower case, zeros behind it and its length, 1 to [`SHORT`], as the
-    /// last byte; words read little-endian.
+    /// Interface and length, at the place of [`TAG`].
+    pub tag: u64,
+    /// The label as it lies in memory, folded to lower case, zeros behind it; words read little-endian.
     pub label: [u64; 2],
 }
 
 impl Short {
-    /// A label of up to [`SHORT`] bytes in words.
+    /// A label of 1 to [`SHORT`] bytes in words, on an interface below [`INDEX_INTERFACES`].
     #[inline(always)]
-    pub const fn new(ifindex: u32, length: usize, [first, second]: [u64; 2]) -> Self {
-        Self {
-            ifindex,
-            label: [first, second | (length as u64) << 56],
-        }
+    pub const fn new(ifindex: u32, length: usize, label: [u64; 2]) -> Self {
+        let tag = (ifindex as u64) << 32 | (length as u64 - 1) << LENGTH;
+        Self { tag, label }
     }
 
     /// The name of a key; `None` if it is not one for the index.
     pub fn of(key: &NameKey) -> Option<Self> {
-        if key.vlan != 0 || key.length == 0 || key.length as usize > SHORT {
+        let length = key.length as usize;
+        if key.vlan != 0 || key.ifindex >= INDEX_INTERFACES || length == 0 || length > SHORT {
             return None;
         }
         let mut label = [0; 2];
         for (place, byte) in key.label().enumerate() {
             label[place / 8] |= u64::from(byte) << (place % 8 * 8);
         }
-        Some(Self::new(key.ifindex, key.length.into(), label))
+        Some(Self::new(key.ifindex, length, label))
+    }
+
+    /// Whether it takes two slots.
+    #[inline(always)]
+    pub const fn is_long(&self) -> bool {
+        is_long(self.tag)
     }
 
     /// The key in the map.
     pub fn key(&self) -> NameKey {
         let [first, second] = self.label;
-        let words = [first, second << 8 >> 8, 0, 0, 0, 0, 0, 0];
-        let link = LinkKey::new(self.ifindex, 0);
-        NameKey::from_words(link, (second >> 56) as usize, words)
+        let link = LinkKey::new((self.tag >> 32) as u32 & (INDEX_INTERFACES - 1), 0);
+        let length = (self.tag >> LENGTH) as usize + 1;
+        NameKey::from_words(link, length, [first, second, 0, 0, 0, 0, 0, 0])
     }
 
-    /// Hash of the name, of which the upper bits are the place of its first bucket (multiply-shift: each word has a
-    /// secret factor of its own).
+    /// Hash of the name (multiply-shift: each word has a secret factor of its own).
+    ///
+    /// With every seed a name has the hash of one other for each tag that there is; nobody can choose more than these.
     #[inline(always)]
     pub const fn hash(&self, control: &Control) -> u64 {
         let seeds = &control.index_seeds;
-        self.label[0]
-            .wrapping_mul(seeds[0])
-            .wrapping_add(self.label[1].wrapping_mul(seeds[1]))
-            .wrapping_add((self.ifindex as u64).wrapping_mul(seeds[2]))
+        let mut hash = (self.label[0] ^ self.tag).wrapping_mul(seeds[0]);
+        if self.is_long() {
+            hash = hash.wrapping_add(self.label[1].wrapping_mul(seeds[1]));
+        }
+        hash
     }
 
-    /// Place of the first bucket, by the hash.
+    /// The slot in which the name is looked for first, by the hash.
     #[inline(always)]
     pub const fn first(hash: u64, control: &Control) -> u32 {
-        (hash >> control.index_shift) as u32
+        place(hash, control)
     }
 
-    /// Place of the second bucket, by the hash: where a name goes for which there is no room in the first.
+    /// The slot of its second bucket, by the hash: there a name goes for which there is no room in the first.
     #[inline(always)]
     pub const fn second(hash: u64, control: &Control) -> u32 {
-        let mixed = (hash ^ (hash >> 29)).wrapping_mul(control.index_seeds[3]);
-        (mixed >> control.index_shift) as u32
+        place(
+            (hash ^ (hash >> 29)).wrapping_mul(control.index_seeds[2]),
+            control,
+        )
     }
 }
 
-impl Entry {
-    /// The entry of a name, with generation 0 but for what it says of its host, and the IPv6 address.
-    pub fn new(short: &Short, host: &Host) -> (Self, [u64; 2]) {
-        let mut entry = Self {
-            ifindex: short.ifindex,
-            label: short.label,
-            ttl: host.ttl.to_be_bytes(),
-            ..Self::default()
-        };
-        let mut aaaa = [0; 2];
-        if host.state == NameState::Unique as u8 && host.a_count == 1 {
-            entry.generation |= ONE_A;
-            entry.a = host.a[0];
-        }
-        if host.state == NameState::Unique as u8 && host.aaaa_count == 1 {
-            entry.generation |= ONE_AAAA;
-            aaaa = [0, 8].map(|at| le64(&host.aaaa[0], at));
-        }
-        (entry, aaaa)
-    }
+/// Whether a slot with this word has the first half of a name of two slots.
+#[inline(always)]
+pub const fn is_long(word: u64) -> bool {
+    word & TAG >= 8 << LENGTH
+}
 
-    /// Whether it is a name's.
-    #[inline(always)]
-    pub const fn is(&self, short: &Short) -> bool {
-        let other = (self.label[0] ^ short.label[0])
-            | (self.label[1] ^ short.label[1])
-            | (self.ifindex ^ short.ifindex) as u64;
-        other == 0
+/// The slot for a hash: its upper half as a fraction of the slots that are used.
+#[inline(always)]
+const fn place(hash: u64, control: &Control) -> u32 {
+    ((hash >> 32).wrapping_mul(control.index_slots) >> 32) as u32
+}
+
+impl Slot {
+    /// The slot of a name, with generation 0 but for what it says of its host, and the IPv6 address.
+    pub fn new(short: &Short, host: &Host, ttl: Option<usize>) -> (Self, [u64; 2]) {
+        let mut word = short.tag;
+        let mut aaaa = [0; 2];
+        if let Some(ttl) = ttl.filter(|_| host.state == NameState::Unique as u8) {
+            word |= (ttl as u64) << TTL_SHIFT;
+            if host.a_count == 1 {
+                word |= ONE_A | u64::from(u32::from_le_bytes(host.a[0]));
+            }
+            if host.aaaa_count == 1 {
+                word |= ONE_AAAA;
+                aaaa = [0, 8].map(|at| le64(&host.aaaa[0], at));
+            }
+        }
+        let label = short.label[0];
+        (Self { label, word }, aaaa)
     }
 }

@@ -19,8 +19,8 @@ mod outcome;
 
 pub use arp::{ARP_ASSIGNED, ARP_DECLARED, ArpHost, ArpKey, Sender};
 pub use index::{
-    BUCKET, Bucket, Bucket6, ELSEWHERE, Entry, GENERATION, INDEX_SEEDS, ONE_A, ONE_AAAA, SHORT,
-    Short, WRITING,
+    ADDRESS, Bucket, Bucket6, ELSEWHERE, GENERATION, INDEX_INTERFACES, INDEX_SEEDS, INDEX_TTLS,
+    KINDS, ONE_A, ONE_AAAA, SHORT, SLOTS, Short, Slot, TAG, TTL_SHIFT, is_long,
 };
 pub use limit::{BUCKETS_BITS, BUCKETS_MAX, Limit, SEEDS};
 pub use links::{LINK_GENERIC, LINK_NATIVE, Link, LinkKey, OWN4, Prefix4, Prefix6, link_slot};
@@ -143,10 +143,12 @@ pub struct Control {
     pub sender_lease: u64,
     /// Seeds of the limiter's [hash](crate::limit::bucket), others for each agent.
     pub seeds: [u64; SEEDS],
-    /// Bits of a hash below those that are a place in the index; 0 while the index is closed.
-    pub index_shift: u64,
+    /// Slots of the index that are used; 0 while the index is closed.
+    pub index_slots: u64,
     /// Seeds of the index's [hash](Short::hash), as odd numbers.
     pub index_seeds: [u64; INDEX_SEEDS],
+    /// TTLs of the index's entries in seconds, big-endian.
+    pub index_ttls: [[u8; 4]; INDEX_TTLS],
 }
 
 /// A type that is exactly its bytes: no padding, every bit pattern valid.
@@ -187,10 +189,10 @@ plain! {
     Limit = 16,
     Link = 1144,
     Sender = 24,
-    Control = 104,
-    Entry = 32,
+    Control = 112,
+    Slot = 16,
     Bucket = 64,
-    Bucket6 = 32,
+    Bucket6 = 64,
     Counters = 256,
 }
 

@@ -2,6 +2,7 @@
 //! and the maps' content in memory. Nothing here uses the code under test to write or to sum a packet.
 
 mod arp;
+mod clock;
 mod mend;
 mod query;
 mod reply;
@@ -9,6 +10,7 @@ mod sum;
 mod tables;
 
 pub use self::arp::Arp;
+pub use self::clock::{Flying, pass};
 pub use self::mend::{complete_checksum, mend};
 pub use self::query::{Checksum, FrameBuilder, Query, wire_name};
 pub use self::reply::Reply;

@@ -7,9 +7,9 @@ use std::vec::Vec;
 
 use super::Mac;
 use crate::abi::{
-    ADDRESSES_MAX, ArpHost, ArpKey, BUCKETS_MAX, Bucket, Bucket6, Control, ELSEWHERE, Entry,
-    GENERATION, Host, LINK_NATIVE, LINK_PROBES, Link, LinkKey, NameKey, NameState, Prefix4,
-    Prefix6, SEEDS, SENDERS_MAX, Sender, Short, link_slot,
+    ADDRESSES_MAX, ArpHost, ArpKey, BUCKETS_MAX, Bucket, Bucket6, Control, ELSEWHERE, GENERATION,
+    Host, LINK_NATIVE, LINK_PROBES, Link, LinkKey, NameKey, NameState, Prefix4, Prefix6, SEEDS,
+    SENDERS_MAX, SLOTS, Sender, Short, Slot, TAG, link_slot,
 };
 use crate::frame::SliceFrame;
 use crate::records::SliceRecords;
@@ -70,8 +70,7 @@ impl Default for Tables {
                 beat_ns: 0,
                 sender_lease: FOREVER,
                 seeds: SEEDS_FIXED,
-                index_seeds: [0, 1, 2, 3]
-                    .map(|place: usize| SEEDS_FIXED[place].rotate_left(17) | 1),
+                index_seeds: [0, 1, 2].map(|place: usize| SEEDS_FIXED[place].rotate_left(17) | 1),
                 ..Control::default()
             },
             jiffies: 1_000_000,
@@ -137,31 +136,48 @@ impl Tables {
     /// Fills the index with the names that it may hold, in so many buckets, and opens it.
     ///
     /// # Panics
-    /// If the number of buckets is not a power of two above 1.
+    /// If there is no bucket.
     pub fn index(&mut self, buckets: usize) {
-        assert!(buckets.is_power_of_two() && buckets > 1);
-        self.control.index_shift = u64::from(u64::BITS - buckets.ilog2());
+        assert!(buckets > 0);
+        self.control.index_slots = (buckets * SLOTS) as u64;
         self.index = vec![Bucket::default(); buckets];
         self.index6 = vec![Bucket6::default(); buckets];
         for (key, host) in &self.names {
-            let Some(short) = Short::of(key) else {
-                continue;
-            };
-            let hash = short.hash(&self.control);
-            for place in [
-                Short::first(hash, &self.control),
-                Short::second(hash, &self.control),
-            ] {
-                let entries = &mut self.index[place as usize].entries;
-                match entries.iter().position(|entry| entry.ifindex == 0) {
-                    Some(free) => {
-                        let (mut entry, aaaa) = Entry::new(&short, host);
-                        entry.generation |= GENERATION | entries[free].generation & ELSEWHERE;
-                        entries[free] = entry;
-                        self.index6[place as usize].aaaa[free] = aaaa;
-                        break;
+            if let Some(short) = Short::of(key) {
+                let ttl = ttl_place(&mut self.control.index_ttls, host.ttl.to_be_bytes());
+                let (slot, aaaa) = Slot::new(&short, host, ttl);
+                let hash = short.hash(&self.control);
+                for place in [
+                    Short::first(hash, &self.control),
+                    Short::second(hash, &self.control),
+                ] {
+                    let (bucket, home) = (place as usize / SLOTS, place as usize % SLOTS);
+                    let slots = &mut self.index[bucket].slots;
+                    let taken = |slots: &[Slot; SLOTS], at: usize| {
+                        slots[at].word & TAG != 0
+                            || at % 2 == 1 && slots[at - 1].word & TAG >= 8 << 47
+                    };
+                    let free = if short.is_long() {
+                        let home = home & 2;
+                        [home, home ^ 2]
+                            .into_iter()
+                            .find(|&at| !taken(slots, at) && !taken(slots, at + 1))
+                    } else {
+                        (0..SLOTS)
+                            .map(|step| home ^ step)
+                            .find(|&at| !taken(slots, at))
+                    };
+                    let Some(free) = free else {
+                        slots[0].word |= ELSEWHERE;
+                        continue;
+                    };
+                    let word = slot.word | GENERATION | slots[free].word & ELSEWHERE;
+                    slots[free] = Slot { word, ..slot };
+                    if short.is_long() {
+                        slots[free + 1].label = short.label[1];
                     }
-                    None => entries[0].generation |= ELSEWHERE,
+                    self.index6[bucket].aaaa[free] = aaaa;
+                    break;
                 }
             }
         }
@@ -300,4 +316,13 @@ fn prefix6(address: Ipv6Addr, length: u8) -> Prefix6 {
     let mask = u128::MAX.checked_shl(128 - u32::from(length)).unwrap_or(0);
     let network = address.to_bits() & mask;
     Prefix6::new(network.to_be_bytes(), mask.to_be_bytes(), address.octets())
+}
+
+/// The place of a TTL, a new one if there is room.
+fn ttl_place(ttls: &mut [[u8; 4]], ttl: [u8; 4]) -> Option<usize> {
+    let place = ttls
+        .iter()
+        .position(|known| *known == ttl || *known == [0; 4])?;
+    ttls[place] = ttl;
+    Some(place)
 }

@@ -5,7 +5,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use llamar_common::abi::{
-    ELSEWHERE, Entry, GENERATION, NameKey, NameState, ONE_A, Outcome, Short, WRITING,
+    ADDRESS, ELSEWHERE, KINDS, NameKey, NameState, ONE_A, Outcome, Short, Slot, TAG,
 };
 use llamar_common::testing::{A, AAAA, FrameBuilder, Station, Tables};
 
@@ -22,15 +22,17 @@ fn indexed(name: &str) -> Tables {
     world
 }
 
-/// The entry of a name.
-fn entry<'w>(world: &'w mut Tables, name: &str) -> &'w mut Entry {
+/// The first slot of a name.
+fn slot_of<'w>(world: &'w mut Tables, name: &str) -> &'w mut Slot {
     let short = Short::of(&NameKey::new(UNTAGGED, name.as_bytes()).unwrap()).unwrap();
-    let entries = world
-        .index
-        .iter_mut()
-        .flat_map(|bucket| &mut bucket.entries);
-    let mut found = entries.filter(|entry| entry.is(&short));
-    found.next().expect("an entry of that name")
+    let slots = world.index.iter_mut().flat_map(|bucket| &mut bucket.slots);
+    let is = |slot: &&mut Slot| (slot.label, slot.word & TAG) == (short.label[0], short.tag);
+    slots.into_iter().find(is).expect("a slot of that name")
+}
+
+/// Gives a slot another address than the map has.
+fn spoil(slot: &mut Slot) {
+    slot.word = slot.word & !ADDRESS | u64::from(u32::from_le_bytes(STALE.octets()));
 }
 
 #[track_caller]
@@ -98,29 +100,55 @@ fn name_that_the_index_does_not_hold_is_foreign_without_a_look_at_the_map() {
 }
 
 #[test]
-fn entry_that_is_being_written_is_not_read() {
-    let mut world = indexed("other");
-    let stale = entry(&mut world, "other");
-    stale.a = STALE.octets();
-    stale.generation |= WRITING;
-    assert_answers(&world, "other");
-}
-
-#[test]
 fn entry_that_was_written_while_it_was_read_is_not_used() {
-    let mut world = indexed("other");
-    entry(&mut world, "other").a = STALE.octets();
-    world.index_settled = false;
-    assert_answers(&world, "other");
+    for name in ["other", "of-two-slots"] {
+        let mut world = indexed(name);
+        spoil(slot_of(&mut world, name));
+        world.index_settled = false;
+        assert_answers(&world, name);
+    }
 }
 
 #[test]
-fn entry_that_names_no_address_leaves_it_to_the_map() {
-    let mut world = indexed("other");
-    let mute = entry(&mut world, "other");
-    mute.generation &= !(GENERATION - 1);
-    mute.a = STALE.octets();
-    assert_answers(&world, "other");
+fn entry_that_tells_no_address_leaves_it_to_the_map() {
+    for name in ["other", "of-two-slots"] {
+        let mut world = indexed(name);
+        let mute = slot_of(&mut world, name);
+        spoil(mute);
+        mute.word &= !KINDS;
+        assert_answers(&world, name);
+    }
+}
+
+#[test]
+fn second_half_of_a_name_is_part_of_it_and_no_name() {
+    let world = indexed("abcdefghijkl");
+    for other in [
+        "abcdefgh",
+        "ijkl",
+        "abcdefghijkm",
+        "abcdefghijklm",
+        "abcdefghijk",
+    ] {
+        assert_foreign(&world, other);
+    }
+}
+
+#[test]
+fn names_on_an_interface_of_a_high_index_are_answered_from_the_map() {
+    for ifindex in [1 << 15, (1 << 15) + UNTAGGED.ifindex, 1 << 16, u32::MAX] {
+        let mut world = indexed("other");
+        for (_, link) in &mut world.links {
+            if link.key() == UNTAGGED {
+                link.ifindex = ifindex;
+            }
+        }
+        let query = FrameBuilder::llmnr(peer(PEER_V4))
+            .question("other", A)
+            .build();
+        let (verdict, _) = world.respond(ifindex, &query, HEADROOM);
+        assert!(!verdict.reply, "{ifindex}: {verdict:?}");
+    }
 }
 
 #[test]
@@ -132,7 +160,7 @@ fn names_with_no_or_many_addresses_or_that_are_not_unique_are_the_maps() {
     world.name(UNTAGGED, "shared", TTL, &[OUR_V4.into()]).state = NameState::Shared as u8;
     world.index(BUCKETS);
     for name in ["two", "none", "shared"] {
-        assert_eq!(entry(&mut world, name).generation & ONE_A, 0, "{name}");
+        assert_eq!(slot_of(&mut world, name).word & ONE_A, 0, "{name}");
     }
     for (name, outcome) in [
         ("two", Outcome::LlmnrAnswered),
@@ -148,15 +176,20 @@ fn names_with_no_or_many_addresses_or_that_are_not_unique_are_the_maps() {
 #[test]
 fn names_that_meet_in_one_bucket_are_all_answered_and_others_are_not() {
     let mut world = world();
-    let names: Vec<String> = (0..40).map(|number| format!("name{number}")).collect();
+    let names: Vec<String> = (0..40)
+        .map(|number| match number % 3 {
+            0 => format!("longer-name{number}"),
+            _ => format!("name{number}"),
+        })
+        .collect();
     for name in &names {
         world.name(UNTAGGED, name, TTL, &[OUR_V4.into(), OUR_V6.into()]);
     }
-    // Two buckets of two for more than forty names: most have no place in the index.
+    // Two buckets of four for more than forty names: most have no place in the index.
     world.index(2);
     let full = |tables: &Tables| {
         let mut buckets = tables.index.iter();
-        buckets.all(|bucket| bucket.entries[0].generation & ELSEWHERE != 0)
+        buckets.all(|bucket| bucket.slots[0].word & ELSEWHERE != 0)
     };
     assert!(full(&world));
     for name in &names {

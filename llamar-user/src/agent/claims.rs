@@ -123,9 +123,7 @@ mod tests {
     }
 
     fn table(names: &[(&str, IpAddr)]) -> Hosts {
-        let entry = |&(text, address): &(&str, IpAddr)| {
-            (name(text), Arc::new(Addresses::new([address], 30)))
-        };
+        let entry = |&(text, address): &(&str, IpAddr)| (name(text), Addresses::new([address], 30));
         names.iter().map(entry).collect()
     }
 

@@ -15,6 +15,7 @@ use crate::net::register;
 /// Ticks at a fixed period, the first time one period after it was made.
 pub struct Heartbeat {
     timer: AsyncFd<OwnedFd>,
+    period: Duration,
 }
 
 impl Heartbeat {
@@ -25,7 +26,20 @@ impl Heartbeat {
         let expiration = Expiration::Interval(TimeSpec::from_duration(period));
         timer.set(expiration, TimerSetTimeFlags::empty())?;
         let timer = register(timer.into(), Interest::READABLE)?;
-        Ok(Self { timer })
+        Ok(Self { timer, period })
+    }
+
+    /// The time from one tick to the next.
+    pub const fn period(&self) -> Duration {
+        self.period
+    }
+
+    /// Goes on at another period, the first time one period from now.
+    pub fn change_to(&mut self, period: Duration) -> io::Result<()> {
+        if self.period != period {
+            *self = Self::every(period)?;
+        }
+        Ok(())
     }
 
     /// Waits for the next tick; ticks that were missed count as one. Cancelling loses none.
@@ -54,5 +68,20 @@ mod tests {
         heartbeat.tick().await.unwrap();
         let next = tokio::time::timeout(Duration::from_secs(5), heartbeat.tick());
         next.await.unwrap().unwrap();
+    }
+
+    #[tokio::test]
+    async fn ticks_come_at_the_period_that_was_set_last() {
+        let [hour, short] = [3600, 1].map(Duration::from_secs);
+        let mut heartbeat = Heartbeat::every(hour).unwrap();
+        let short = short / 50;
+        heartbeat.change_to(short).unwrap();
+        assert_eq!(heartbeat.period(), short);
+        heartbeat.tick().await.unwrap();
+        heartbeat.change_to(short).unwrap();
+        heartbeat.tick().await.unwrap();
+        heartbeat.change_to(hour).unwrap();
+        let tick = tokio::time::timeout(short * 3, heartbeat.tick());
+        assert!(tick.await.is_err());
     }
 }

@@ -5,11 +5,11 @@ use std::sync::Arc;
 
 use anyhow::Context as _;
 use llamar_common::abi::{Counters, LinkKey, NameKey};
-use tracing::{debug, error, info, warn};
+use tracing::{error, info, warn};
 
+use super::offload::{reason_against, tell};
 use crate::config::{Config, XdpMode};
-use crate::datapath::{self, Attached, Datapath, Lock, Report};
-use crate::link::ethtool::rx_vlan_offload;
+use crate::datapath::{self, Attached, Checked, Datapath, Lock, Report};
 use crate::link::{Link, Links};
 use crate::state::Desired;
 
@@ -112,7 +112,7 @@ impl KernelPath {
     }
 
     /// Writes what is to be answered, attaches to interfaces that appeared and detaches from those that are not
-    /// served any more. `again` compares with what the maps really hold and tries once more what failed before.
+    /// served any more. `again` looks whether the links are as they were left and tries once more what failed before.
     pub fn follow(&mut self, config: &Config, links: &Links, desired: &Arc<Desired>, again: bool) {
         let Some(datapath) = &mut self.datapath else {
             if again && wants_any(config) {
@@ -126,7 +126,7 @@ impl KernelPath {
         let before = self.failed.clone();
         if again {
             self.failed.clear();
-            datapath.distrust();
+            datapath.reread_links();
         }
         let report = datapath.apply(desired);
         // A link that somebody has detached, or whose interface was made anew, is one to be attached.
@@ -184,12 +184,31 @@ impl KernelPath {
         }
     }
 
-    /// The names that a former agent had verified and that are answered for from its maps still.
-    pub fn inherited_names(&self) -> BTreeSet<NameKey> {
+    /// Begins to look whether the maps hold what they were made to hold, unless that is under way; tells about how many
+    /// steps it takes.
+    pub fn begin_check(&mut self) -> Option<usize> {
+        self.datapath.as_mut()?.begin_check()
+    }
+
+    /// Goes on with that by one step.
+    pub fn check(&mut self) -> Option<Checked> {
+        Some(self.datapath.as_mut()?.check())
+    }
+
+    /// Gives back the memory that it took, until it goes on.
+    pub fn rest(&mut self) {
+        if let Some(datapath) = &mut self.datapath {
+            datapath.rest();
+        }
+    }
+
+    /// Those of the links' own names that a former agent had verified and that are answered for from its maps still.
+    pub fn inherited_names(&self, bare: &Desired) -> BTreeSet<NameKey> {
         let Some(datapath) = &self.datapath else {
             return BTreeSet::new();
         };
-        datapath.inherited_names().unwrap_or_else(|error| {
+        let keys = bare.own_names().map(|(key, _)| key);
+        datapath.inherited_names(keys).unwrap_or_else(|error| {
             warn!("{error}; every name is verified anew");
             BTreeSet::new()
         })
@@ -239,6 +258,11 @@ impl KernelPath {
             }
             self.complaints = complaints;
         }
+    }
+
+    /// Whether there is a kernel path that has to be told that the agent lives.
+    pub const fn is_open(&self) -> bool {
+        self.datapath.is_some()
     }
 
     /// Tells the kernel path that the agent lives.
@@ -341,52 +365,6 @@ fn open(lock: &Lock, config: &Config) -> anyhow::Result<Datapath> {
         warn!("{warning}");
     }
     Ok(datapath)
-}
-
-/// Says what the administrator should know of an interface that the kernel path is on.
-fn tell(attached: &Attached, link: &Link, config: &Config, links: &Links) {
-    if let Some(warning) = &attached.warning {
-        warn!("{warning}");
-    }
-    let name = &link.name;
-    // Frames come to a bridge when its ports have taken their tags off. The program sees them as frames of the
-    // untagged link, and nothing that it can read tells.
-    if link.kind.as_deref() == Some("bridge") {
-        warn!(
-            "{name} is a bridge: a tagged query that crosses it reaches the kernel path without its tag and is answered as an untagged one; where that matters use --xdp off or serve the ports"
-        );
-    } else if hides_known_tags(link, config, links) {
-        warn!("{}", about_hidden_tags(name));
-    } else if rx_vlan_offload(name) == Some(true) {
-        debug!(
-            "{name} takes VLAN tags off before the kernel path sees frames: tagged queries are answered as untagged ones until `ethtool -K {name} rxvlan off`"
-        );
-    }
-}
-
-/// Why `auto` leaves an interface to userspace, if it does: its frames would be answered for the wrong link.
-fn reason_against(link: &Link, mode: XdpMode, config: &Config, links: &Links) -> Option<String> {
-    let against = mode == XdpMode::Auto && hides_known_tags(link, config, links);
-    against.then(|| about_hidden_tags(&link.name))
-}
-
-/// Whether an interface with VLANs takes their tags off before the program sees frames.
-fn hides_known_tags(link: &Link, config: &Config, links: &Links) -> bool {
-    has_vlans(link, config, links) && rx_vlan_offload(&link.name) == Some(true)
-}
-
-fn about_hidden_tags(name: &str) -> String {
-    format!(
-        "{name} has VLANs and takes their tags off before the kernel path sees frames, which it would answer as untagged ones: served from userspace unless --xdp native or generic insists; `ethtool -K {name} rxvlan off` mends it"
-    )
-}
-
-/// Whether VLANs are known to be on an interface.
-fn has_vlans(link: &Link, config: &Config, links: &Links) -> bool {
-    let configured = config.interfaces.get(&link.name);
-    let is_vlan_of_it = |other: &Link| other.vlan.is_some_and(|(parent, _)| parent == link.index);
-    configured.is_some_and(|interface| !interface.vlans.is_empty())
-        || links.by_index.values().any(is_vlan_of_it)
 }
 
 /// The interfaces that are there and want the kernel path.

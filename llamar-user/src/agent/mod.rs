@@ -1,20 +1,21 @@
 //! The agent: keeps what is served true to the configuration and the interfaces, and answers what the kernel path
 //! passes up. One loop owns every socket and timer.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
+use std::io;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use anyhow::Context as _;
-use llamar_common::abi::{LinkKey, Outcome};
-use llamar_common::wire::udp::LLMNR_MAX;
+use llamar_common::abi::Outcome;
 use rand::SeedableRng as _;
 use rand::rngs::{StdRng, SysRng};
 use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::task::yield_now;
 use tracing::{debug, error, info, warn};
 
-use crate::config::{self, Config, ConfigError, Defaults, Flags, Overlay};
+use crate::config::{Config, ConfigError, Defaults, Flags, Loader, Overlay};
 use crate::datapath::{self, Instance, Lock};
 use crate::link::{Change, Watch, WatchError};
 use crate::llmnr::Ignored;
@@ -23,15 +24,20 @@ use crate::mdns::PACKET_MAX;
 use crate::net::{Datagram, Groups, Listeners, StreamMessage, until};
 use crate::state::{Desired, desired};
 
+mod beats;
 mod claims;
 pub mod control;
+mod counts;
 mod culprits;
 mod events;
 mod exchange;
+mod gate;
 mod heartbeat;
 mod kernel;
 mod mdns;
 mod members;
+mod memory;
+mod offload;
 mod presence;
 mod proxy;
 mod reload;
@@ -46,21 +52,21 @@ mod voice;
 mod why;
 mod zone;
 
+use beats::{Check, HEARTBEAT};
 use control::Control;
+use counts::Counts;
 use culprits::Culprits;
+use exchange::{Exchange, Mail};
+use gate::gated;
 use heartbeat::Heartbeat;
 use kernel::KernelPath;
 use mdns::Mdns;
 use members::Members;
 use presence::{Presence, settled};
 use proxy::Proxies;
+use reload::{Read, Reader};
 use sleep::Sleep;
 use voice::Voice;
-
-/// How often the agent tells the kernel path that it lives.
-const HEARTBEAT: Duration = Duration::from_secs(1);
-/// Heartbeats between two passes over everything, events or not.
-const BEATS_PER_PASS: u64 = 60;
 
 /// What the command line says.
 #[derive(Clone, Debug)]
@@ -94,9 +100,12 @@ impl<E: Into<anyhow::Error>> From<E> for RunError {
 
 /// Serves until SIGTERM or SIGINT, then leaves nothing behind.
 pub async fn run(options: Options) -> Result<(), RunError> {
-    let config = config::load(&options.flags, &options.defaults).map_err(RunError::Config)?;
+    memory::give_back();
+    let mut loader = Loader::default();
+    let config = loader.load(&options.flags, &options.defaults);
+    let config = config.map_err(RunError::Config)?;
     let mut signals = Signals::open()?;
-    let mut agent = Agent::start(options, config).await?;
+    let mut agent = Agent::start(options, config, loader).await?;
     let served = agent.serve(&mut signals).await;
     let stopped = agent.stop();
     if let (Err(_), Err(error)) = (&served, &stopped) {
@@ -125,8 +134,8 @@ impl Signals {
 /// What woke the agent.
 enum Event {
     Links(Result<Change, WatchError>),
-    Datagram(Datagram),
-    Mdns(Datagram),
+    Exchanged,
+    Mdns(io::Result<Datagram>),
     MdnsTimeout,
     Frame(tap::Received),
     Watched(tap::Received),
@@ -136,12 +145,16 @@ enum Event {
     Timeout,
     Asked(control::Asked),
     Beat,
+    Check,
+    Slept,
     Reload,
+    Reloaded(Option<Read>),
     End,
 }
 
 struct Agent {
     options: Options,
+    reader: Reader,
     /// The configuration as it was read.
     read: Config,
     /// The names that came and went since.
@@ -167,18 +180,17 @@ struct Agent {
     counts: Counts,
     heartbeat: Heartbeat,
     sleep: Sleep,
-    beats: u64,
+    check: Check,
+    /// Time since the last pass over everything, as the heartbeat counts it.
+    beaten: Duration,
     started: Instant,
     /// Given up last: it is what makes this the only agent of its instance.
     _lock: Lock,
 }
 
-/// Messages and frames by what became of them in userspace.
-type Counts = BTreeMap<LinkKey, BTreeMap<&'static str, u64>>;
-
 impl Agent {
     /// Does everything that can fail before anything is answered; on failure nothing stays behind.
-    async fn start(options: Options, config: Config) -> anyhow::Result<Self> {
+    async fn start(options: Options, config: Config, loader: Loader) -> anyhow::Result<Self> {
         for note in &config.notes {
             info!("{note}");
         }
@@ -199,7 +211,7 @@ impl Agent {
         let mut engine = Engine::new(random()?);
         let mdns = Mdns::new(random()?, options.kept.clone());
         let presence = Presence::new(random()?, kernel.inherited_links(&bare));
-        let inherited = kernel.inherited_names();
+        let inherited = kernel.inherited_names(&bare);
         claims::follow(
             &mut engine,
             Instant::now(),
@@ -212,6 +224,7 @@ impl Agent {
         kernel.start(&config, &links, &desired)?;
         let mut agent = Self {
             options,
+            reader: Reader::new(loader),
             read: config.clone(),
             overlay: Overlay::default(),
             config,
@@ -229,10 +242,11 @@ impl Agent {
             presence,
             control,
             voice: Voice::default(),
-            counts: Counts::new(),
+            counts: Counts::default(),
             heartbeat,
-            sleep: Sleep::new(),
-            beats: 0,
+            check: Check::default(),
+            sleep: Sleep::new().context("follow the clock")?,
+            beaten: Duration::ZERO,
             started: Instant::now(),
             _lock: lock,
         };
@@ -241,49 +255,60 @@ impl Agent {
     }
 
     async fn serve(&mut self, signals: &mut Signals) -> anyhow::Result<()> {
-        let mut buffer = vec![0; LLMNR_MAX];
+        let mut mail = Mail::new();
         let mut other = vec![0; PACKET_MAX];
         loop {
             let presence_due = self.presence.poll_timeout();
-            let event = tokio::select! {
-                _ = signals.terminate.recv() => Event::End,
-                _ = signals.interrupt.recv() => Event::End,
-                tick = self.heartbeat.tick() => {
-                    tick.context("wait for the heartbeat")?;
-                    Event::Beat
+            let (due, mdns_due) = (self.engine.poll_timeout(), self.mdns.poll_timeout());
+            let exchange = Exchange {
+                groups: &self.groups,
+                engine: &mut self.engine,
+                bare: &self.bare,
+                desired: &self.desired,
+                counts: &mut self.counts,
+                mail: &mut mail,
+            };
+            let others = gated(async {
+                tokio::select! {
+                    _ = signals.terminate.recv() => Ok(Event::End),
+                    _ = signals.interrupt.recv() => Ok(Event::End),
+                    tick = self.heartbeat.tick() => {
+                        tick.context("wait for the heartbeat").map(|()| Event::Beat)
+                    }
+                    // Whoever waits is served between two steps.
+                    () = yield_now(), if self.check.is_due() => Ok(Event::Check),
+                    woken = self.sleep.may_have_been() => {
+                        woken.context("follow the clock").map(|()| Event::Slept)
+                    }
+                    change = self.watch.changed() => Ok(Event::Links(change)),
+                    _ = signals.reload.recv() => Ok(Event::Reload),
+                    read = self.reader.next() => Ok(Event::Reloaded(read)),
+                    asked = self.control.next() => Ok(Event::Asked(asked)),
+                    received = self.proxies.receive() => Ok(Event::Frame(received)),
+                    received = self.presence.receive() => Ok(Event::Watched(received)),
+                    () = until(presence_due) => Ok(Event::PresenceTimeout),
+                    stream = self.listeners.next() => Ok(Event::Stream(stream)),
+                    found = self.culprits.next() => Ok(Event::Culprit(found)),
+                    () = until(due) => Ok(Event::Timeout),
+                    () = until(mdns_due) => Ok(Event::MdnsTimeout),
+                    datagram = self.mdns.recv(&mut other) => Ok(Event::Mdns(datagram)),
                 }
-                change = self.watch.changed() => Event::Links(change),
-                _ = signals.reload.recv() => Event::Reload,
-                asked = self.control.next() => Event::Asked(asked),
-                received = self.proxies.receive() => Event::Frame(received),
-                received = self.presence.receive() => Event::Watched(received),
-                () = until(presence_due) => Event::PresenceTimeout,
-                stream = self.listeners.next() => Event::Stream(stream),
-                found = self.culprits.next() => Event::Culprit(found),
-                () = until(self.engine.poll_timeout()) => Event::Timeout,
-                () = until(self.mdns.poll_timeout()) => Event::MdnsTimeout,
-                datagram = self.mdns.recv(&mut other) => match datagram {
-                    Ok(datagram) => Event::Mdns(datagram),
-                    Err(error) => {
-                        debug!("receive on the mDNS sockets: {error}");
-                        continue;
-                    }
-                },
-                datagram = self.groups.recv(&mut buffer) => match datagram {
-                    Ok(datagram) => Event::Datagram(datagram),
-                    // An ICMP error of an earlier answer, or a shortage that passes.
-                    Err(error) => {
-                        debug!("receive on the LLMNR sockets: {error}");
-                        continue;
-                    }
-                },
+            });
+            let event = tokio::select! {
+                // What is exchanged leaves the others their turn.
+                biased;
+                () = exchange.run() => Event::Exchanged,
+                event = others => event?,
             };
             match event {
                 Event::End => return Ok(()),
                 Event::Beat => self.beat().await?,
+                Event::Check => self.check_maps(),
+                Event::Slept => self.slept(),
                 Event::Links(Ok(change)) => self.pass(change == Change::Resynced),
                 Event::Links(Err(error)) => self.watch_anew(&error).await?,
                 Event::Reload => self.reload(),
+                Event::Reloaded(read) => self.reloaded(read),
                 Event::Asked(asked) => self.tell(asked),
                 Event::Frame(frame) => self.frame(&frame),
                 Event::Watched(frame) => self.presence_frame(&frame),
@@ -291,9 +316,10 @@ impl Agent {
                 Event::Stream(stream) => self.stream(stream),
                 Event::Culprit(found) => self.culprit(&found),
                 Event::Timeout => self.timeout(),
-                Event::Datagram(datagram) => self.datagrams(datagram, &mut buffer),
+                Event::Exchanged => self.drain(),
                 Event::MdnsTimeout => self.mdns_timeout(),
-                Event::Mdns(datagram) => {
+                Event::Mdns(Err(error)) => debug!("receive on the mDNS sockets: {error}"),
+                Event::Mdns(Ok(datagram)) => {
                     let message = other.get(..datagram.length).unwrap_or_default();
                     self.mdns_datagram(&datagram, message);
                 }
@@ -306,28 +332,6 @@ impl Agent {
         self.mdns.stop(Instant::now());
         self.mdns_drain();
         self.kernel.close()
-    }
-
-    async fn beat(&mut self) -> anyhow::Result<()> {
-        self.kernel.beat();
-        self.beats += 1;
-        if self.sleep.was() {
-            debug!("the machine has slept: every name is verified anew, every address announced");
-            self.engine.wake(Instant::now());
-            self.settle();
-            self.drain();
-            self.mdns.wake(Instant::now());
-            self.mdns_drain();
-            self.presence.wake(Instant::now());
-            self.presence_drain();
-        }
-        if self.beats.is_multiple_of(BEATS_PER_PASS) {
-            match self.watch.refresh().await {
-                Ok(()) => self.pass(true),
-                Err(error) => self.watch_anew(&error).await?,
-            }
-        }
-        Ok(())
     }
 
     /// Goes on with another netlink socket; without one nothing that is served can be kept true.
@@ -347,6 +351,7 @@ impl Agent {
         self.presence.follow(now, config, links, bare, full);
         self.desired = Arc::new(settled(&self.engine, &self.presence, bare));
         self.kernel.follow(config, links, &self.desired, full);
+        self.pace();
         // Not by what may be answered for now: what is withdrawn comes back between two passes.
         self.proxies.follow(&self.bare, full);
         // What is announced is answered for by now (RFC 5227 2.5).
@@ -355,7 +360,7 @@ impl Agent {
             .follow(&self.groups, &members::of(&self.desired), full);
         self.listen(full);
         let desired = &self.desired;
-        self.counts.retain(|key, _| desired.links.contains_key(key));
+        self.counts.retain(|key| desired.links.contains_key(key));
         self.tell_standings();
         self.drain();
         self.mdns
@@ -376,10 +381,6 @@ impl Agent {
         let links = self.watch.links();
         self.voice
             .tell(&self.config, links, &self.desired, &self.kernel);
-    }
-
-    fn count(&mut self, key: LinkKey, what: &'static str) {
-        *self.counts.entry(key).or_default().entry(what).or_default() += 1;
     }
 }
 

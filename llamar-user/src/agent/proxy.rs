@@ -399,7 +399,7 @@ mod tests {
 
         let mut addresses = Addresses::new([IpAddr::from([10, 0, 100, 1])], 30);
         addresses.state = llamar_common::abi::NameState::Unique;
-        let names = [(Name::parse("casa").unwrap(), Arc::new(addresses))];
+        let names = [(Name::parse("casa").unwrap(), addresses)];
         let link = Served {
             prefixes4: vec![Prefix4 {
                 network: [10, 0, 100, 0],

@@ -108,7 +108,7 @@ pub fn status(seen: &Seen<'_>) -> StatusReport {
             .attached(key.ifindex)
             .map(|attached| attached.program),
         counters: frames(Some(*key)),
-        userspace: userspace(seen.counts.get(key)),
+        userspace: userspace(seen.counts, *key),
         conflicts: seen.presence.records(*key).map(conflict).collect(),
     });
     StatusReport {
@@ -136,9 +136,9 @@ fn conflict(record: &Record) -> AddressConflictRow {
     }
 }
 
-fn userspace(counts: Option<&BTreeMap<&'static str, u64>>) -> BTreeMap<String, u64> {
-    let counts = counts.into_iter().flatten();
+fn userspace(counts: &Counts, key: LinkKey) -> BTreeMap<String, u64> {
+    let counts = counts.link(key);
     counts
-        .map(|(what, count)| ((*what).to_owned(), *count))
+        .map(|(what, count)| (what.to_owned(), count))
         .collect()
 }

@@ -100,9 +100,7 @@ impl Agent {
         links.filter_map(move |(key, served)| {
             let kernel = counters.get(&Some(*key));
             let kernel = kernel.map_or(0, |counters| counters.frames[outcome as usize]);
-            let counts = self.counts.get(key);
-            let userspace = counts.and_then(|counts| counts.get(outcome.as_str()));
-            let dropped = kernel + userspace.copied().unwrap_or(0);
+            let dropped = kernel + self.counts.of(*key, outcome.as_str());
             let vlan = match key.vlan {
                 0 => String::new(),
                 id => format!(" VLAN {id}"),

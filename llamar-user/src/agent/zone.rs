@@ -65,7 +65,7 @@ mod tests {
         let table = |hosts: &[(&str, &str)]| {
             let entry = |&(name, addresses): &(&str, &str)| {
                 let addresses = Addresses::new(ips(addresses), 30);
-                (Name::parse(name).unwrap(), Arc::new(addresses))
+                (Name::parse(name).unwrap(), addresses)
             };
             hosts.iter().map(entry).collect::<Hosts>()
         };

@@ -1,14 +1,14 @@
 //! The announcer: tells the link who has an address (RFC 5227 2.3), for one address as for thousands of proxied ones,
 //! which are paced so that no announcement of many is a flood.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
 use super::rules::{Rule, Rules};
 use super::timing::{ANNOUNCE_INTERVAL, ANNOUNCE_NUM};
 use super::{Packet, Station};
-use crate::ether::{Engine, MacAddr, Outbox, Pace, Tag};
+use crate::ether::{Agenda, Engine, MacAddr, Outbox, Pace, Repeats, Series, Tag};
 
 /// Frames a second unless another pace is asked for.
 pub const PACE_DEFAULT: u32 = 100;
@@ -87,8 +87,7 @@ pub struct Announcer {
     how: Announcing,
     pub(super) rules: Rules,
     addresses: BTreeMap<Ipv4Addr, Address>,
-    /// When each is due.
-    due: BTreeSet<(Instant, Ipv4Addr)>,
+    agenda: Agenda<Ipv4Addr>,
     pace: Pace,
     outbox: Outbox<Told>,
 }
@@ -97,9 +96,7 @@ pub struct Announcer {
 #[derive(Clone, Copy, Debug)]
 struct Address {
     mac: MacAddr,
-    told: u32,
-    last: Option<Instant>,
-    due: Option<Instant>,
+    series: Series,
 }
 
 impl Announcer {
@@ -111,7 +108,7 @@ impl Announcer {
             how,
             rules: Rules::default(),
             addresses: BTreeMap::new(),
-            due: BTreeSet::new(),
+            agenda: Agenda::default(),
             pace: Pace::per_second(how.pace),
             outbox: Outbox::padding(how.padding),
         }
@@ -119,26 +116,19 @@ impl Announcer {
 
     /// Announces an address from now on; one that is announced already begins anew, at its new holder if that changed.
     pub fn add(&mut self, now: Instant, station: Station) {
-        let before = self.forget(station.ip);
+        let Station { mac, ip } = station;
+        let before = self.addresses.remove(&ip);
         // What was told a moment ago is not told again before its interval is over.
-        let told = before.filter(|before| before.mac == station.mac);
-        let last = told.and_then(|before| before.last);
-        let due = last.map_or(now, |last| (last + self.how.interval).max(now));
-        let address = Address {
-            mac: station.mac,
-            told: 0,
-            last,
-            due: None,
-        };
-        self.addresses.insert(station.ip, address);
-        if self.how.count > 0 || self.how.period.is_some() {
-            self.schedule(station.ip, due);
-        }
+        let told = before.filter(|before| before.mac == mac);
+        let mut series = told.map_or_else(Series::default, |before| before.series);
+        self.agenda.put(ip, series.begin(now, self.repeats()));
+        self.addresses.insert(ip, Address { mac, series });
     }
 
     /// Announces an address no more.
     pub fn remove(&mut self, ip: Ipv4Addr) {
-        self.forget(ip);
+        self.agenda.put(ip, None);
+        self.addresses.remove(&ip);
     }
 
     /// Announces all addresses anew: the link is up again.
@@ -158,41 +148,33 @@ impl Announcer {
         self.addresses.iter().map(station)
     }
 
-    fn forget(&mut self, ip: Ipv4Addr) -> Option<Address> {
-        let address = self.addresses.remove(&ip)?;
-        if let Some(due) = address.due {
-            self.due.remove(&(due, ip));
-        }
-        Some(address)
-    }
-
-    fn schedule(&mut self, ip: Ipv4Addr, due: Instant) {
-        if let Some(address) = self.addresses.get_mut(&ip) {
-            address.due = Some(due);
-            self.due.insert((due, ip));
+    fn repeats(&self) -> Repeats {
+        let Announcing {
+            count,
+            interval,
+            period,
+            ..
+        } = self.how;
+        Repeats {
+            count: match self.rules.hold(Rule::AnnounceAgain) {
+                true => count,
+                false => count.min(1),
+            },
+            interval,
+            least: interval,
+            period,
         }
     }
 
     fn announce(&mut self, now: Instant, ip: Ipv4Addr) {
+        let repeats = self.repeats();
         let Some(address) = self.addresses.get_mut(&ip) else {
             return;
         };
-        address.told = address.told.saturating_add(1);
-        (address.last, address.due) = (Some(now), None);
-        let (told, mac) = (address.told, address.mac);
-        self.send(Station { mac, ip }, told);
-        let count = match self.rules.hold(Rule::AnnounceAgain) {
-            true => self.how.count,
-            false => 1,
-        };
-        let pause = if told < count {
-            Some(self.how.interval)
-        } else {
-            self.how.period
-        };
-        if let Some(pause) = pause {
-            self.schedule(ip, now + pause);
-        }
+        let due = address.series.tell(now, repeats);
+        let (mac, number) = (address.mac, address.series.number());
+        self.agenda.put(ip, due);
+        self.send(Station { mac, ip }, number);
     }
 
     fn send(&mut self, station: Station, number: u32) {
@@ -224,25 +206,24 @@ impl Engine for Announcer {
 
     fn handle_timeout(&mut self, now: Instant) {
         let mut any = false;
-        while let Some(&(due, ip)) = self.due.first() {
-            if due > now || self.outbox.is_full() || !self.pace.take(now) {
+        while let Some(ip) = self.agenda.due(now) {
+            if self.outbox.is_full() || !self.pace.take(now) {
                 break;
             }
             if self.how.form == Form::Both {
                 self.pace.spend(now);
             }
-            self.due.pop_first();
             self.announce(now, ip);
             any = true;
         }
-        if any && self.due.is_empty() {
+        if any && self.agenda.earliest().is_none() {
             self.outbox.tell(Told::Done);
         }
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        let (due, _) = self.due.first()?;
-        Some(self.pace.not_before(*due))
+        let earliest = self.agenda.earliest()?;
+        Some(self.pace.not_before(earliest))
     }
 
     fn poll_transmit(&mut self) -> Option<Vec<u8>> {

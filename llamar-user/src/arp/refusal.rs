@@ -5,6 +5,7 @@ use std::net::Ipv4Addr;
 
 use super::Station;
 use crate::ether::MacAddr;
+use crate::ether::refusal::{self, NoStation, OwnElsewhere};
 
 /// An address of this host on the interface, and the length of its prefix.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -50,22 +51,17 @@ pub enum Refusal {
     /// This host has it.
     #[error("{0} is our own address already")]
     OwnAlready(Ipv4Addr),
-    /// It would send everybody elsewhere with what is for us.
-    #[error(
-        "{0} is our own address, and {1} is not the interface's hardware address: we would be cut off"
-    )]
-    OwnElsewhere(Ipv4Addr, MacAddr),
+    /// This host has it, and not there.
+    #[error(transparent)]
+    OwnElsewhere(#[from] OwnElsewhere),
     /// It would tell everybody of an address, not ask for it.
     #[error(
         "to ask for {0} as {0} tells everybody that it is here: `llamar arp announce` is for that"
     )]
     Itself(Ipv4Addr),
-    /// A source that names many.
-    #[error("{0} is a group of stations: no frame comes from one, and no host has it")]
-    GroupMac(MacAddr),
-    /// All zeros.
-    #[error("00:00:00:00:00:00 is no station's hardware address")]
-    ZeroMac,
+    /// A hardware address that no host has.
+    #[error(transparent)]
+    Mac(#[from] NoStation),
 }
 
 /// A prefix.
@@ -112,9 +108,9 @@ pub fn asking(sender: Ipv4Addr, targets: &[Ipv4Addr], own: &[Own]) -> Result<(),
 /// Whether it may be told that a station has an address; `mac` is the interface's.
 pub fn announced(station: Station, mac: MacAddr, own: &[Own]) -> Result<(), Refusal> {
     host(station.ip, own)?;
-    source(station.mac)?;
-    if is_own(station.ip, own) && station.mac != mac {
-        return Err(Refusal::OwnElsewhere(station.ip, station.mac));
+    refusal::station(station.mac)?;
+    if is_own(station.ip, own) {
+        refusal::own_address(station.ip.into(), station.mac, mac)?;
     }
     Ok(())
 }
@@ -131,23 +127,6 @@ pub fn claimed(ip: Ipv4Addr, own: &[Own]) -> Result<(), Refusal> {
         return Err(Refusal::ReservedLinkLocal(ip));
     }
     Ok(())
-}
-
-/// Whether a hardware address may be a source, in a frame or in a packet (C13).
-pub fn source(mac: MacAddr) -> Result<(), Refusal> {
-    match () {
-        () if mac.is_group() => Err(Refusal::GroupMac(mac)),
-        () if mac == MacAddr::ZERO => Err(Refusal::ZeroMac),
-        () => Ok(()),
-    }
-}
-
-/// Whether a frame may be sent to a hardware address; groups may be.
-pub fn destination(mac: MacAddr) -> Result<(), Refusal> {
-    match mac == MacAddr::ZERO {
-        true => Err(Refusal::ZeroMac),
-        false => Ok(()),
-    }
 }
 
 /// Whether an address can be that of a host on a link.
@@ -307,8 +286,10 @@ mod tests {
         let other = MacAddr([2, 0, 0, 0, 0, 9]);
         let station = |mac| Station { mac, ip };
         assert_eq!(announced(station(MAC), MAC, &OWN), Ok(()));
-        let elsewhere = Err(Refusal::OwnElsewhere(ip, other));
-        assert_eq!(announced(station(other), MAC, &OWN), elsewhere);
+        let elsewhere = refused(announced(station(other), MAC, &OWN));
+        assert!(elsewhere.ends_with("we would be cut off"), "{elsewhere}");
+        let nobody = refused(announced(station(MacAddr::ZERO), MAC, &OWN));
+        assert!(nobody.contains("no station's"), "{nobody}");
     }
 
     // RFC 3927 2.1: C21
@@ -325,18 +306,6 @@ mod tests {
             assert_eq!(target(ip, &[]), Ok(()));
         }
         assert_eq!(claimed(Ipv4Addr::new(169, 254, 254, 255), &[]), Ok(()));
-    }
-
-    // RFC 5227 2.1.1: C13
-    #[test]
-    fn no_frame_comes_from_a_group_or_from_nobody() {
-        assert_eq!(source(MAC), Ok(()));
-        let group = MacAddr([0x33, 0x33, 0, 0, 0, 1]);
-        assert_eq!(source(group), Err(Refusal::GroupMac(group)));
-        assert!(source(MacAddr::BROADCAST).is_err());
-        assert_eq!(source(MacAddr::ZERO), Err(Refusal::ZeroMac));
-        assert_eq!(destination(MacAddr::BROADCAST), Ok(()));
-        assert_eq!(destination(MacAddr::ZERO), Err(Refusal::ZeroMac));
     }
 
     proptest! {

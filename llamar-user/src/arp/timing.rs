@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::ether::Repeats;
+
 /// Longest random delay before the first probe.
 pub const PROBE_WAIT: Duration = Duration::from_secs(1);
 /// Number of probes.
@@ -16,6 +18,13 @@ pub const ANNOUNCE_WAIT: Duration = Duration::from_secs(2);
 pub const ANNOUNCE_NUM: u32 = 2;
 /// Time between two announcements.
 pub const ANNOUNCE_INTERVAL: Duration = Duration::from_secs(2);
+/// The announcements of an address (2.3). Nothing keeps those of another cause waiting.
+pub const ANNOUNCEMENTS: Repeats = Repeats {
+    count: ANNOUNCE_NUM,
+    interval: ANNOUNCE_INTERVAL,
+    least: Duration::ZERO,
+    period: None,
+};
 /// From this many conflicts on new attempts are rare.
 pub const MAX_CONFLICTS: u32 = 10;
 /// Time between two attempts from then on.

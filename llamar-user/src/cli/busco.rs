@@ -39,7 +39,7 @@ struct Busco {
 
 /// Runs the command line of busco. Its exit code is 0 whether or not there was an answer.
 pub fn main() -> ExitCode {
-    let args = Busco::parse();
+    let args: Busco = super::parse();
     super::log::start(0);
     match run(&args) {
         Ok(()) => ExitCode::SUCCESS,

@@ -30,6 +30,27 @@ pub async fn drive<E: Engine, T>(
     }
 }
 
+/// Drives an engine that tells others something: until all is told, or, where that has no end, until a signal comes, and
+/// anew whenever the interface is up again. `heed` breaks with what went wrong.
+pub async fn tell<E: Restart>(
+    raw: &Raw,
+    engine: &mut E,
+    is_endless: bool,
+    mut heed: impl FnMut(E::Event) -> ControlFlow<anyhow::Result<()>>,
+) -> anyhow::Result<()> {
+    if !is_endless {
+        return drive(raw, engine, heed).await?.unwrap_or(Ok(()));
+    }
+    let heed = |happened: Happened<E::Event>| match happened {
+        Happened::Event(event) => heed(event),
+        Happened::LinkDown | Happened::LinkUp => ControlFlow::Continue(()),
+    };
+    match Keeper::new(raw).await?.keep(engine, None, heed).await? {
+        Ended::With(result) => result,
+        Ended::Interrupted | Ended::Over => Ok(()),
+    }
+}
+
 /// What `heed` says, with what went wrong in its place.
 pub fn flow<T>(result: anyhow::Result<ControlFlow<T>>) -> ControlFlow<anyhow::Result<T>> {
     match result {
@@ -149,10 +170,12 @@ impl<'r> Keeper<'r> {
     }
 }
 
-/// Ctrl-C, and what a service manager sends.
+/// Ctrl-C, what a service manager sends, and the end of the terminal.
 pub struct Signals {
     interrupt: Signal,
     terminate: Signal,
+    /// None under `nohup`: what is ignored has to stay so.
+    hangup: Option<Signal>,
 }
 
 impl Signals {
@@ -162,6 +185,10 @@ impl Signals {
         Ok(Self {
             interrupt: open(SignalKind::interrupt()).context("listen for signals")?,
             terminate: open(SignalKind::terminate()).context("listen for signals")?,
+            hangup: match is_ignored(SignalKind::hangup()) {
+                true => None,
+                false => Some(open(SignalKind::hangup()).context("listen for signals")?),
+            },
         })
     }
 
@@ -170,8 +197,18 @@ impl Signals {
         tokio::select! {
             _ = self.interrupt.recv() => {}
             _ = self.terminate.recv() => {}
+            Some(_) = async { self.hangup.as_mut()?.recv().await } => {}
         }
     }
+}
+
+/// Whether whoever started this process has it ignore a signal; where that cannot be read it is left as it is.
+fn is_ignored(signal: SignalKind) -> bool {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let mut lines = status.lines();
+    let mask = lines.find_map(|line| line.strip_prefix("SigIgn:"));
+    let mask = mask.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());
+    mask.is_none_or(|mask| mask >> (signal.as_raw_value() - 1) & 1 != 0)
 }
 
 /// An engine whose frames are logged.
@@ -204,7 +241,8 @@ impl<E: Engine> Engine for Logged<'_, E> {
     }
 }
 
-fn log(what: &str, bytes: &[u8]) {
+/// Logs a frame that was sent or received.
+pub fn log(what: &str, bytes: &[u8]) {
     let Some(frame) = Frame::read(bytes) else {
         return debug!("{what} {} bytes that are no frame", bytes.len());
     };

@@ -15,7 +15,7 @@ use crate::ask::tap::{BUFFER, Heard, Tap};
 use crate::cli::drive::Signals;
 use crate::cli::output;
 use crate::ether::echo::EXPERIMENTAL;
-use crate::ether::{Frame, MacAddr};
+use crate::ether::{Frame, MacAddr, refusal};
 use crate::net::{all_filter, until};
 
 /// Time from one frame to the next.
@@ -55,7 +55,7 @@ struct Eterm {
 
 /// Runs the command line of eterm.
 pub fn main() -> ExitCode {
-    let args = Eterm::parse();
+    let args: Eterm = super::parse();
     super::log::start(0);
     match block_on(eterm(&args)) {
         Ok(()) => ExitCode::SUCCESS,
@@ -118,8 +118,10 @@ fn addresses(args: &Eterm) -> anyhow::Result<(Option<MacAddr>, MacAddr)> {
 
 /// The frame that is sent again and again.
 fn frame(args: &Eterm, source: MacAddr, destination: MacAddr) -> Vec<u8> {
-    if source.is_group() && !args.receive_only {
-        warn!("{source} is a group, which sends nothing: switches drop such frames");
+    if let Err(refusal) = refusal::station(source)
+        && !args.receive_only
+    {
+        warn!("{refusal}");
     }
     let frame = Frame {
         destination,

@@ -2,6 +2,7 @@
 //! lines. Exit codes: 0 done, 1 failure, 2 usage or configuration; of commands that ask others: 0 answered, 1 no
 //! answer, 2 usage or failure. Under the names of older programs the binary is those programs.
 
+use std::io::{IsTerminal as _, Write as _};
 use std::path::Path;
 use std::process::ExitCode;
 
@@ -21,6 +22,7 @@ mod drive;
 mod eterm;
 mod ether;
 mod family;
+mod force;
 mod host;
 mod links;
 mod log;
@@ -120,6 +122,24 @@ pub fn main() -> ExitCode {
     }
 }
 
+/// Reads the arguments, or ends with what is to be said of them: what is wrong in the form in which all errors are told.
+fn parse<P: Parser>() -> P {
+    let error = match P::try_parse() {
+        Ok(arguments) => return arguments,
+        Err(error) => error,
+    };
+    if !error.to_string().starts_with("error:") {
+        error.exit();
+    }
+    let rendered = error.render();
+    // Nobody to tell is no reason for another exit code.
+    let _ = match std::io::stderr().is_terminal() {
+        true => write!(std::io::stderr(), "llamar: {}", rendered.ansi()),
+        false => write!(std::io::stderr(), "llamar: {rendered}"),
+    };
+    std::process::exit(error.exit_code())
+}
+
 /// The program that this is by the name under which it was called.
 fn linked() -> Option<Main> {
     let called = std::env::args_os().next()?;
@@ -129,7 +149,7 @@ fn linked() -> Option<Main> {
 }
 
 fn llamar() -> ExitCode {
-    let cli = Cli::parse();
+    let cli: Cli = parse();
     log::start(cli.verbose);
     let result = match cli.command {
         Command::Run(args) => run::run(args),

@@ -36,7 +36,7 @@ struct Pyng {
 
 /// Runs the command line of pyng.
 pub fn main() -> ExitCode {
-    let args = Pyng::parse();
+    let args: Pyng = super::parse();
     super::log::start(0);
     match block_on(pyng(&args)) {
         Ok(()) => ExitCode::SUCCESS,

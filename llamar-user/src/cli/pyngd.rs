@@ -35,7 +35,7 @@ struct Pyngd {
 
 /// Runs the command line of pyngd.
 pub fn main() -> ExitCode {
-    let args = Pyngd::parse();
+    let args: Pyngd = super::parse();
     super::log::start(0);
     match block_on(pyngd(&args)) {
         Ok(()) => ExitCode::SUCCESS,

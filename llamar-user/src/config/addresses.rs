@@ -5,14 +5,16 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use llamar_common::abi::{ADDRESSES_MAX, Host, NameState};
 
+use super::Few;
+
 /// The addresses of one name on one link, each once; routable ones come first, link-local ones behind them, both in
 /// the order in which they were given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Addresses {
     /// IPv4 addresses.
-    pub a: Vec<Ipv4Addr>,
+    pub a: Few<Ipv4Addr>,
     /// IPv6 addresses.
-    pub aaaa: Vec<Ipv6Addr>,
+    pub aaaa: Few<Ipv6Addr>,
     /// TTL of every record in seconds.
     pub ttl: u32,
     /// State of the name.
@@ -22,19 +24,11 @@ pub struct Addresses {
 impl Addresses {
     /// The addresses of a unique name.
     pub fn new(addresses: impl IntoIterator<Item = IpAddr>, ttl: u32) -> Self {
-        // Most names have one address: an exact place for it halves what a million of them take.
-        let mut a = Vec::new();
-        let mut aaaa = Vec::new();
+        let (mut a, mut aaaa) = (Vec::new(), Vec::new());
         for address in addresses {
             match address {
-                IpAddr::V4(address) => {
-                    a.reserve_exact(usize::from(a.is_empty()));
-                    a.push(address);
-                }
-                IpAddr::V6(address) => {
-                    aaaa.reserve_exact(usize::from(aaaa.is_empty()));
-                    aaaa.push(address);
-                }
+                IpAddr::V4(address) => a.push(address),
+                IpAddr::V6(address) => aaaa.push(address),
             }
         }
         Self {
@@ -42,6 +36,28 @@ impl Addresses {
             aaaa: arrange(aaaa, is_link_local6),
             ttl,
             state: NameState::Unique,
+        }
+    }
+
+    /// The one address of a unique name.
+    pub fn one(address: IpAddr, ttl: u32) -> Self {
+        let (a, aaaa) = match address {
+            IpAddr::V4(address) => (Few::one(address), Few::default()),
+            IpAddr::V6(address) => (Few::default(), Few::one(address)),
+        };
+        Self {
+            a,
+            aaaa,
+            ttl,
+            state: NameState::Unique,
+        }
+    }
+
+    /// The same with another TTL.
+    pub fn with_ttl(&self, ttl: u32) -> Self {
+        Self {
+            ttl,
+            ..self.clone()
         }
     }
 
@@ -158,14 +174,13 @@ impl Unusable {
 fn arrange<T: Copy + Eq + std::hash::Hash>(
     mut addresses: Vec<T>,
     link_local: impl Fn(&T) -> bool,
-) -> Vec<T> {
+) -> Few<T> {
     if addresses.len() > 1 {
         let mut seen = HashSet::new();
         addresses.retain(|address| seen.insert(*address));
         addresses.sort_by_key(link_local);
-        addresses.shrink_to_fit();
     }
-    addresses
+    addresses.into()
 }
 
 fn byte(count: usize) -> u8 {
@@ -197,6 +212,15 @@ mod tests {
         assert_eq!(host.a[2], [169, 254, 7, 7]);
         assert_eq!(host.a[3], [0; 4]);
         assert_eq!((host.ttl, host.state), (30, NameState::Unique as u8));
+    }
+
+    #[test]
+    fn one_address_is_a_list_of_one() {
+        for address in ips("10.0.0.1 fd00::1") {
+            let one = Addresses::one(address, 30);
+            assert_eq!(one, Addresses::new([address, address], 30));
+            assert_eq!(one.iter().collect::<Vec<_>>(), [address]);
+        }
     }
 
     #[test]

@@ -28,6 +28,24 @@ impl ConfigError {
         }
     }
 
+    /// Adds what is wrong with further lines of a file, of which so many are above them.
+    pub(super) fn append(&mut self, mut other: Self, above: usize) {
+        other.shift(1 + above, 1);
+        for problem in other.problems {
+            self.push(problem.place, problem.message);
+        }
+        self.left_out += other.left_out;
+    }
+
+    /// Makes the line that counted as number `from` count as number `to`, and all others with it.
+    pub(super) fn shift(&mut self, to: usize, from: usize) {
+        for problem in &mut self.problems {
+            if let Place::At(_, line, _) = &mut problem.place {
+                *line = (*line + to).saturating_sub(from);
+            }
+        }
+    }
+
     pub(super) fn push(&mut self, place: Place, message: String) {
         if self.problems.len() < PROBLEMS_MAX {
             self.problems.push(Problem { place, message });

@@ -10,42 +10,92 @@ use std::sync::Arc;
 use llamar_common::abi::NAMES_MAX_DEFAULT;
 
 use super::file::{File, InterfaceTable, VlanTable};
-use super::hosts::Entries;
+use super::hosts::{Kept, News};
 use super::{
     Config, ConfigError, Defaults, Flags, Interface, LIMIT_DEFAULT, MDNS_ON_CONFLICT_DEFAULT,
-    Place, TTL_DEFAULT, Vlan, hosts, ini, offers, presence, toml, value,
+    Place, TTL_DEFAULT, Vlan, ini, offers, presence, toml, value,
 };
 use crate::dns::Name;
 use crate::dnssd;
 
-/// The configuration for running: that of [`judge`], but without an interface it is an error.
-pub fn load(flags: &Flags, defaults: &Defaults) -> Result<Config, ConfigError> {
-    let config = judge(flags, defaults)?;
-    if config.interfaces.is_empty() {
-        let place = config.file.map_or(Place::Nowhere, Place::File);
-        let message = "no interface is named, expected [interface.NAME] here or --iface NAME";
-        let mut error = ConfigError::default();
-        error.push(place, message.to_owned());
-        return Err(error);
-    }
-    Ok(config)
+/// Reads configurations, one after the other. What it keeps of the hosts file makes the next time cheap.
+#[derive(Debug, Default)]
+pub struct Loader {
+    hosts: Option<Kept>,
 }
 
 /// The configuration that files and flags make, for one who wants to know whether it is right.
 pub fn judge(flags: &Flags, defaults: &Defaults) -> Result<Config, ConfigError> {
-    let mut error = ConfigError::default();
-    let (path, mut file) = read(flags.config.as_deref(), defaults, &mut error);
-    let entries = host_entries(&mut file, &mut error);
-    offers::read_directory(&mut file, &mut error);
-    overlay(flags, &mut file, &mut error);
-    name_by_host(&defaults.hostname, &mut file, &mut error);
-    judge_for_mdns(&mut file, &mut error);
-    let tables = std::mem::take(&mut file.services);
-    let mut config = complete(path, file, entries);
-    offers::spread(&tables, &mut config, &mut error);
-    config.notes.extend(presence::notes(&config));
-    error.check()?;
-    Ok(config)
+    Loader::default().judge(flags, defaults)
+}
+
+impl Loader {
+    /// The configuration for running: that of [`judge`], but without an interface it is an error.
+    pub fn load(&mut self, flags: &Flags, defaults: &Defaults) -> Result<Config, ConfigError> {
+        let config = self.judge(flags, defaults)?;
+        if config.interfaces.is_empty() {
+            let place = config.file.map_or(Place::Nowhere, Place::File);
+            let message = "no interface is named, expected [interface.NAME] here or --iface NAME";
+            let mut error = ConfigError::default();
+            error.push(place, message.to_owned());
+            return Err(error);
+        }
+        Ok(config)
+    }
+
+    fn judge(&mut self, flags: &Flags, defaults: &Defaults) -> Result<Config, ConfigError> {
+        let mut error = ConfigError::default();
+        let (path, mut file) = read(flags.config.as_deref(), defaults, &mut error);
+        let news = self.host_news(&mut file, &mut error);
+        offers::read_directory(&mut file, &mut error);
+        overlay(flags, &mut file, &mut error);
+        name_by_host(&defaults.hostname, &mut file, &mut error);
+        judge_for_mdns(&mut file, &mut error);
+        let tables = std::mem::take(&mut file.services);
+        let ttl = file.ttl.unwrap_or(TTL_DEFAULT);
+        let mut config = complete(path, file);
+        offers::spread(&tables, &mut config, &mut error);
+        config.notes.extend(presence::notes(&config));
+        error.check()?;
+        self.share(news, ttl, &mut config);
+        Ok(config)
+    }
+
+    /// What is new in the hosts file, and where that is; nothing if there is no such file or something is wrong with it.
+    fn host_news(&self, file: &mut File, error: &mut ConfigError) -> Option<(PathBuf, News)> {
+        let (place, path) = file.hosts_file.take()?;
+        match News::read(&path, self.hosts.as_ref(), error) {
+            Ok(news) => {
+                let news = news?;
+                file.notes.extend(news.note(&path, self.hosts.as_ref()));
+                Some((path, news))
+            }
+            Err(cause) => {
+                let message = format!("cannot read the hosts file {}: {cause}", path.display());
+                error.push(place, message);
+                None
+            }
+        }
+    }
+
+    /// Gives every interface the names of the hosts file with its TTL: one table for all that have the same. Where no
+    /// interface is meant, `ttl` counts.
+    fn share(&mut self, news: Option<(PathBuf, News)>, ttl: u32, config: &mut Config) {
+        let Some((path, news)) = news else {
+            self.hosts = None;
+            return;
+        };
+        let known = self.hosts.take().unwrap_or_default();
+        let mut hosts = known.with(news, &path, ttl);
+        let mut ttls = BTreeSet::from([ttl]);
+        config.hosts = hosts.table(ttl);
+        for interface in config.interfaces.values_mut() {
+            ttls.insert(interface.ttl);
+            interface.shared = hosts.table(interface.ttl);
+        }
+        hosts.retain(&ttls);
+        self.hosts = Some(hosts);
+    }
 }
 
 /// The file that is asked for, or else the first of the default ones that exists.
@@ -120,25 +170,6 @@ fn judge_for_mdns(file: &mut File, error: &mut ConfigError) {
             error.push(place, message);
         }
     }
-}
-
-/// The names of the hosts file.
-fn host_entries(file: &mut File, error: &mut ConfigError) -> Entries {
-    let mut entries = Entries::default();
-    let Some((place, path)) = file.hosts_file.take() else {
-        return entries;
-    };
-    match std::fs::read(&path) {
-        Ok(bytes) => {
-            let note = hosts::parse(&path, &bytes, &mut entries, error);
-            file.notes.extend(note);
-        }
-        Err(cause) => {
-            let message = format!("cannot read the hosts file {}: {cause}", path.display());
-            error.push(place, message);
-        }
-    }
-    entries
 }
 
 /// Puts what the command line says in the place of what the file says.
@@ -250,25 +281,20 @@ fn name_by_host(hostname: &str, file: &mut File, error: &mut ConfigError) {
     }
 }
 
-/// Everything that the file leaves open filled in.
-fn complete(path: Option<PathBuf>, file: File, entries: Entries) -> Config {
+/// Everything that the file leaves open filled in, but for the names of the hosts file.
+fn complete(path: Option<PathBuf>, file: File) -> Config {
     let ttl = file.ttl.unwrap_or(TTL_DEFAULT);
     let limit = file.limit.unwrap_or(LIMIT_DEFAULT);
     let on_conflict = file.on_conflict.unwrap_or_default();
     let mdns_on_conflict = file.mdns_on_conflict.unwrap_or(MDNS_ON_CONFLICT_DEFAULT);
-    let shared = Arc::new(entries.table(ttl));
-    let mut by_ttl = BTreeMap::from([(ttl, shared.clone())]);
+    let shared = Arc::default();
     let mut interfaces = BTreeMap::new();
     for (name, table) in file.interfaces {
-        let ttl = table.ttl.unwrap_or(ttl);
-        let shared = by_ttl
-            .entry(ttl)
-            .or_insert_with(|| Arc::new(shared.with_ttl(ttl)));
         let names = or_default(table.names, &file.names);
         let interface = Interface {
             vlans: vlans(table.vlans, &names, &file.hosts),
             names,
-            ttl,
+            ttl: table.ttl.unwrap_or(ttl),
             xdp: table.xdp.or(file.xdp).unwrap_or_default(),
             limit: table.limit.unwrap_or(limit),
             on_conflict: table.on_conflict.unwrap_or(on_conflict),
@@ -277,7 +303,7 @@ fn complete(path: Option<PathBuf>, file: File, entries: Entries) -> Config {
             presence: presence::complete(table.presence, file.presence),
             services: Vec::new(),
             hosts: with_everywhere(table.hosts, &file.hosts),
-            shared: shared.clone(),
+            shared: Arc::clone(&shared),
             hidden: BTreeSet::new(),
             proxy_arp: table.proxy_arp,
         };
@@ -371,7 +397,7 @@ mod tests {
         }
 
         fn load(&self, flags: &Flags) -> Result<Config, ConfigError> {
-            load(flags, &self.defaults)
+            Loader::default().load(flags, &self.defaults)
         }
 
         /// What is wrong, without the directory's name.

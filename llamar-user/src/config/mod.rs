@@ -5,6 +5,7 @@
 
 mod addresses;
 mod error;
+mod few;
 mod file;
 mod hosts;
 mod ini;
@@ -31,11 +32,12 @@ use crate::dns::Name;
 
 pub use addresses::{Addresses, Unusable, is_link_local, share_prefix};
 pub use error::{ConfigError, Place, Problem};
-pub use load::{judge, load};
+pub use few::Few;
+pub use load::{Loader, judge};
 pub use overlay::{Overlay, judge_addition, judge_removal};
 pub use presence::{ANNOUNCE_EVERY_MAX, ANNOUNCE_EVERY_MIN, OnAddressConflict, Presence};
 pub use service::{Provider, Service, ServiceName};
-pub use table::Hosts;
+pub use table::{Hosts, join};
 
 /// TTL of LLMNR answers in seconds unless another is asked for (RFC 4795 2.8).
 pub const TTL_DEFAULT: u32 = 30;

@@ -214,7 +214,7 @@ impl Judge {
 mod tests {
     use std::fs;
 
-    use super::super::{Defaults, Flags, OnConflict, judge, load};
+    use super::super::{Defaults, Flags, Loader, OnConflict, judge};
     use super::*;
 
     const WEB: &str = "[[service]]\ntype = \"_http._tcp\"\nport = 80\n";
@@ -245,7 +245,7 @@ mod tests {
         let config = config.map_err(|error| error.to_string().replace(&prefix, ""));
         if let Ok(config) = &config {
             assert_eq!(
-                load(&flags, &defaults).is_ok(),
+                Loader::default().load(&flags, &defaults).is_ok(),
                 !config.interfaces.is_empty()
             );
         }

@@ -284,8 +284,7 @@ mod tests {
     /// `printer` on all by the hosts file.
     fn config() -> Config {
         let printer = Addresses::new(ips("10.0.0.9"), 30);
-        let shared: Arc<Hosts> =
-            Arc::new([(name("printer"), Arc::new(printer))].into_iter().collect());
+        let shared: Arc<Hosts> = Arc::new([(name("printer"), printer)].into_iter().collect());
         let interface = |own: &str| Interface {
             names: vec![name(own)],
             ttl: 30,

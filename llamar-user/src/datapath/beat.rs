@@ -4,14 +4,14 @@
 
 use std::io;
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use aya::programs::{ProgramError, TestRun, TestRunOptions, Xdp};
 use llamar_common::abi::{Control, LEASE_SECONDS, SEEDS, SENDER_SECONDS};
 
 use super::table::Maps;
 
-/// Distance of the two beats.
+/// Least distance of the two beats.
 const APART: Duration = Duration::from_millis(60);
 /// Jiffies per second that kernels are built with.
 const USUAL: [u64; 4] = [100, 250, 300, 1000];
@@ -27,28 +27,44 @@ pub fn stamp(program: &Xdp) -> Result<(), ProgramError> {
     program.test_run(options).map(drop)
 }
 
-/// Sets the leases and the seeds. Takes [`APART`], except where a former agent has found out already how long a jiffy is; then
-/// the former beat stays as it is. A path which has fallen silent stays silent in both cases.
-pub fn set_leases(program: &Xdp, maps: &Maps, seeds: [u64; SEEDS]) -> io::Result<()> {
-    let found = maps.control()?;
-    let control = match known_hz(&found) {
-        Some(hz) => leases(found, hz),
-        None => {
-            // No answers until the leases are set.
-            maps.set_control(&Control::default())?;
-            let first = stamped(program, maps)?;
-            thread::sleep(APART);
-            let second = stamped(program, maps)?;
-            let hz = hz_between(first, second).ok_or_else(|| {
-                io::Error::other("the heartbeat program does not read the kernel's clocks")
-            })?;
-            // The measuring beats are no sign of life: the maps may not be true yet. They go before the leases
-            // come, as nobody promises in which order one write reaches a reader.
-            maps.set_control(&Control::default())?;
-            leases(Control::default(), hz)
+/// What is known of the kernel's clock, or the first of two beats that tell.
+pub enum Clock {
+    /// A former agent has found out how long a jiffy is.
+    Known(Control, u64),
+    /// The first beat, and when it was.
+    Begun(Control, Instant),
+}
+
+impl Clock {
+    /// Begins to find out how long a jiffy is, unless a former agent has: then its beat stays as it is.
+    pub fn begin(program: &Xdp, maps: &Maps) -> io::Result<Self> {
+        let found = maps.control()?;
+        if let Some(hz) = known_hz(&found) {
+            return Ok(Self::Known(found, hz));
         }
-    };
-    maps.set_control(&Control { seeds, ..control })
+        // No answers until the leases are set.
+        maps.set_control(&Control::default())?;
+        Ok(Self::Begun(stamped(program, maps)?, Instant::now()))
+    }
+
+    /// Sets the leases and the seeds. Waits until the beats are [`APART`]. A path which has fallen silent stays silent.
+    pub fn set_leases(self, program: &Xdp, maps: &Maps, seeds: [u64; SEEDS]) -> io::Result<()> {
+        let control = match self {
+            Self::Known(found, hz) => leases(found, hz),
+            Self::Begun(first, then) => {
+                thread::sleep(APART.saturating_sub(then.elapsed()));
+                let second = stamped(program, maps)?;
+                let hz = hz_between(first, second).ok_or_else(|| {
+                    io::Error::other("the heartbeat program does not read the kernel's clocks")
+                })?;
+                // The measuring beats are no sign of life: the maps may not be true yet. They go before the leases
+                // come, as nobody promises in which order one write reaches a reader.
+                maps.set_control(&Control::default())?;
+                leases(Control::default(), hz)
+            }
+        };
+        maps.set_control(&Control { seeds, ..control })
+    }
 }
 
 fn stamped(program: &Xdp, maps: &Maps) -> io::Result<Control> {

@@ -10,47 +10,8 @@ use std::collections::hash_map::RandomState;
 use std::hash::{BuildHasher, Hash};
 use std::marker::PhantomData;
 
+use super::entries::{BATCH, Refusal, Table};
 use super::wanted::{Change, Wanted};
-
-/// Entries that are collected before a table is written.
-const BATCH: usize = 4096;
-
-/// A map of the kernel path.
-pub trait Table<K, V> {
-    /// Where reading goes on.
-    type Cursor;
-
-    /// How many entries it can hold.
-    fn capacity(&self) -> usize;
-
-    /// Appends some entries to `entries`, none of them twice in one walk, and says where to go on; `None` behind the
-    /// last. Entries may be changed and removed while one walks.
-    fn read(
-        &mut self,
-        cursor: Option<Self::Cursor>,
-        entries: &mut Vec<(K, V)>,
-    ) -> Result<Option<Self::Cursor>, String>;
-
-    /// Inserts or replaces entries; gives back which were not written, and why.
-    fn write(&mut self, entries: &[(K, V)]) -> Vec<(K, Refusal)>;
-
-    /// The same for entries that are not there, as far as is known.
-    fn insert(&mut self, entries: &[(K, V)]) -> Vec<(K, Refusal)> {
-        self.write(entries)
-    }
-
-    /// Removes entries, of which some may be absent; gives back which are still there, and why.
-    fn remove(&mut self, keys: &[K]) -> Vec<(K, Refusal)>;
-}
-
-/// Why a table did not take an entry.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Refusal {
-    /// It is full.
-    Full,
-    /// Anything else, for people.
-    Failed(String),
-}
 
 /// What is known of a table between two passes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -100,10 +61,10 @@ pub struct Pass<'a, K, V, W, T> {
     /// Hashes of the wanted entries that the table does not hold as they are wanted, if it had to be read: a
     /// twentieth of what the entries themselves would take.
     missing: HashSet<u64>,
-    /// Whether the table was found to hold nothing, so that everything is missing.
+    /// Whether the table was found to hold nothing, or nothing could be read, so that everything is missing.
     empty: bool,
     hasher: RandomState,
-    /// Entries to come.
+    /// Entries to come; somewhat more, maybe, where everything is missing.
     new: usize,
     /// Entries that nobody can reach.
     stale: usize,
@@ -137,54 +98,67 @@ where
         }
     }
 
-    /// Removes what is lost and replaces what has changed. Calls `new` with the key of each entry to come.
-    pub fn lose(&mut self, mut new: impl FnMut(&K)) {
+    /// Removes what is lost and replaces what has changed. Calls `new`, if anybody wants to know, with the key of each
+    /// entry to come.
+    pub fn lose(&mut self, new: Option<&mut dyn FnMut(&K)>) {
         match self.before {
-            Some(before) => self.lose_since(before, &mut new),
+            Some(before) => self.lose_since(before, new),
             None => {
                 self.hasten();
-                self.lose_of_table(&mut new);
+                self.lose_of_table(new);
             }
         }
     }
 
     /// Inserts what is new, as far as there is room.
     pub fn add(&mut self) {
-        let room = self.table.capacity().saturating_sub(self.known.held);
-        if self.new > room {
+        if self.new > self.room() {
             self.sweep();
         }
         if self.new == 0 {
             return;
         }
-        let mut room = self.table.capacity().saturating_sub(self.known.held);
-        let (wanted, before) = (self.wanted, self.before);
-        let mut batch = Vec::with_capacity(BATCH.min(self.new));
-        let mut insert = |this: &mut Self, key, value| {
-            if room == 0 {
-                this.done.left_out += 1;
-                return;
-            }
-            room -= 1;
-            batch.push((key, value));
-            if batch.len() == BATCH {
-                this.insert(&mut batch);
-            }
+        let room = self.room();
+        self.table.expect(self.new.min(room));
+        let mut came = 0;
+        let Self {
+            wanted,
+            before,
+            table,
+            ..
+        } = self;
+        let lacking = Lacking {
+            empty: self.empty,
+            missing: &self.missing,
+            hasher: &self.hasher,
         };
-        match before {
-            Some(before) => wanted.changes(before, &mut |change| {
-                if let Change::New(key, value) = change {
-                    insert(self, key, value);
+        let refused = table.insert(&mut |insert| {
+            let mut insert = |key, value| {
+                came += 1;
+                if came <= room {
+                    insert(key, value);
                 }
-            }),
-            None => wanted.each(&mut |key, value| {
-                if self.lacks(key, &value) {
-                    insert(self, key, value);
-                }
-            }),
-        }
-        self.insert(&mut batch);
+            };
+            match before {
+                Some(before) => wanted.changes(before, &mut |change| {
+                    if let Change::New(key, value) = change {
+                        insert(key, value);
+                    }
+                }),
+                None => wanted.each(&mut |key, value| {
+                    if lacking.has(key, &value) {
+                        insert(key, value);
+                    }
+                }),
+            }
+        });
         self.new = 0;
+        self.empty = false;
+        self.done.left_out += came.saturating_sub(room);
+        let written = came.min(room) - refused.len();
+        self.done.written += written;
+        self.known.held += written;
+        self.fail(refused);
     }
 
     /// Removes what nobody can reach any more.
@@ -206,7 +180,7 @@ where
                     }
                 });
             }
-            None => self.walk(|this, entries| {
+            None => self.walk(None, |this, entries| {
                 batch.extend(
                     entries
                         .drain(..)
@@ -249,7 +223,7 @@ where
         }
     }
 
-    fn lose_since(&mut self, before: &W, new: &mut dyn FnMut(&K)) {
+    fn lose_since(&mut self, before: &W, mut new: Option<&mut dyn FnMut(&K)>) {
         let mut lost = Vec::new();
         let mut changed = Vec::new();
         self.wanted.changes(before, &mut |change| match change {
@@ -267,7 +241,9 @@ where
             }
             Change::New(key, _) => {
                 self.new += 1;
-                new(&key);
+                if let Some(new) = &mut new {
+                    new(&key);
+                }
             }
             Change::Stale(_) => self.stale += 1,
         });
@@ -275,75 +251,87 @@ where
         self.replace(&mut changed);
     }
 
-    fn lose_of_table(&mut self, new: &mut dyn FnMut(&K)) {
+    fn lose_of_table(&mut self, mut new: Option<&mut dyn FnMut(&K)>) {
         let wanted = self.wanted;
-        let mut lost = Vec::new();
-        let mut changed = Vec::new();
         self.known.held = 0;
-        let mut first = Vec::new();
-        if matches!(self.table.read(None, &mut first), Ok(None)) && first.is_empty() {
+        let first = self.read(None);
+        if first.as_ref().is_none_or(Read::is_all_of_nothing) {
             self.empty = true;
-            wanted.each(&mut |key, _| {
-                self.new += 1;
-                new(&key);
-            });
+            self.new = wanted.count();
+            if let Some(new) = &mut new {
+                wanted.each(&mut |key, _| new(&key));
+            }
             return;
         }
         wanted.each(&mut |key, value| {
             self.missing.insert(self.hasher.hash_one((key, value)));
         });
-        self.walk(|this, entries| {
-            this.known.held += entries.len();
-            for (key, value) in entries.drain(..) {
-                if this.missing.remove(&this.hasher.hash_one((key, &value))) {
-                    continue;
-                }
-                match wanted.value(&key) {
-                    Some(goal) => {
-                        this.missing.remove(&this.hasher.hash_one((key, &goal)));
-                        if goal != value {
-                            changed.push((key, goal));
-                        }
-                    }
-                    None if wanted.serves(&key) => lost.push(key),
-                    None => this.stale += 1,
-                }
-            }
-            this.remove(&mut lost);
-            this.replace(&mut changed);
-        });
+        self.walk(first, Self::compare);
         if self.missing.is_empty() {
             return;
         }
         wanted.each(&mut |key, value| {
-            if self.lacks(key, &value) {
+            if self.missing.contains(&self.hasher.hash_one((key, value))) {
                 self.new += 1;
-                new(&key);
+                if let Some(new) = &mut new {
+                    new(&key);
+                }
             }
         });
     }
 
-    /// Whether the table, which had to be read, does not hold a wanted entry.
-    fn lacks(&self, key: K, value: &V) -> bool {
-        self.empty || self.missing.contains(&self.hasher.hash_one((key, value)))
+    /// Removes and replaces what is not as it is wanted of what was read.
+    fn compare(&mut self, entries: &mut Vec<(K, V)>) {
+        let (mut lost, mut changed) = (Vec::new(), Vec::new());
+        self.known.held += entries.len();
+        for (key, value) in entries.drain(..) {
+            if self.missing.remove(&self.hasher.hash_one((key, &value))) {
+                continue;
+            }
+            match self.wanted.value(&key) {
+                Some(goal) => {
+                    self.missing.remove(&self.hasher.hash_one((key, &goal)));
+                    if goal != value {
+                        changed.push((key, goal));
+                    }
+                }
+                None if self.wanted.serves(&key) => lost.push(key),
+                None => self.stale += 1,
+            }
+        }
+        self.remove(&mut lost);
+        self.replace(&mut changed);
     }
 
-    /// Reads the whole table, and lets `visit` change it between two readings.
-    fn walk(&mut self, mut visit: impl FnMut(&mut Self, &mut Vec<(K, V)>)) {
+    /// How many entries more there is room for.
+    fn room(&self) -> usize {
+        self.table.capacity().saturating_sub(self.known.held)
+    }
+
+    /// Reads the whole table, of which some may be read already, and lets `visit` change it between two readings.
+    fn walk(
+        &mut self,
+        first: Option<Read<K, V, T::Cursor>>,
+        mut visit: impl FnMut(&mut Self, &mut Vec<(K, V)>),
+    ) {
+        let mut next = first.or_else(|| self.read(None));
+        while let Some(mut read) = next {
+            visit(self, &mut read.entries);
+            next = match read.next {
+                Some(cursor) => self.read(Some(cursor)),
+                None => return,
+            };
+        }
+    }
+
+    /// Reads some of the table; `None` if that fails.
+    fn read(&mut self, cursor: Option<T::Cursor>) -> Option<Read<K, V, T::Cursor>> {
         let mut entries = Vec::new();
-        let mut cursor = None;
-        loop {
-            entries.clear();
-            match self.table.read(cursor, &mut entries) {
-                Ok(next) => cursor = next,
-                Err(error) => {
-                    self.done.unread = Some(error);
-                    return;
-                }
-            }
-            visit(self, &mut entries);
-            if cursor.is_none() {
-                return;
+        match self.table.read(cursor, BATCH, &mut entries) {
+            Ok(next) => Some(Read { entries, next }),
+            Err(error) => {
+                self.done.unread = Some(error);
+                None
             }
         }
     }
@@ -365,20 +353,6 @@ where
             return;
         }
         let failed = self.table.write(entries);
-        self.written(entries, failed);
-    }
-
-    fn insert(&mut self, entries: &mut Vec<(K, V)>) {
-        if entries.is_empty() {
-            return;
-        }
-        let before = self.done.written;
-        let failed = self.table.insert(entries);
-        self.written(entries, failed);
-        self.known.held += self.done.written - before;
-    }
-
-    fn written(&mut self, entries: &mut Vec<(K, V)>, failed: Vec<(K, Refusal)>) {
         self.done.written += entries.len() - failed.len();
         self.fail(failed);
         entries.clear();
@@ -394,131 +368,42 @@ where
     }
 }
 
+/// Some entries of a table.
+struct Read<K, V, C> {
+    entries: Vec<(K, V)>,
+    /// Where reading goes on, if that was not all.
+    next: Option<C>,
+}
+
+impl<K, V, C> Read<K, V, C> {
+    fn is_all_of_nothing(&self) -> bool {
+        self.entries.is_empty() && self.next.is_none()
+    }
+}
+
+/// What a table, which had to be read, does not hold.
+struct Lacking<'a> {
+    empty: bool,
+    missing: &'a HashSet<u64>,
+    hasher: &'a RandomState,
+}
+
+impl Lacking<'_> {
+    fn has<K: Hash, V: Hash>(&self, key: K, value: &V) -> bool {
+        self.empty || self.missing.contains(&self.hasher.hash_one((key, value)))
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use std::collections::{BTreeMap, BTreeSet};
 
-    use llamar_common::abi::{ArpKey, LinkKey};
+    use llamar_common::abi::ArpKey;
     use proptest::prelude::*;
 
+    use super::super::fake::{Fake, Op, entries, key, wanted};
     use super::super::wanted::Entries;
     use super::*;
-
-    #[derive(Clone, Debug, PartialEq, Eq)]
-    enum Op {
-        Write(u8, u8, u32),
-        Remove(u8, u8),
-    }
-
-    /// A table in memory that remembers what was done to it and may refuse a key.
-    #[derive(Clone, Default)]
-    struct Fake {
-        buckets: Vec<BTreeMap<ArpKey, u32>>,
-        capacity: usize,
-        broken: Option<ArpKey>,
-        ops: Vec<Op>,
-    }
-
-    impl Fake {
-        fn new(capacity: usize, entries: &[(ArpKey, u32)]) -> Self {
-            let mut fake = Self {
-                buckets: vec![BTreeMap::new(); 4],
-                capacity,
-                ..Self::default()
-            };
-            for &(key, value) in entries {
-                fake.bucket(&key).insert(key, value);
-            }
-            fake
-        }
-
-        fn bucket(&mut self, key: &ArpKey) -> &mut BTreeMap<ArpKey, u32> {
-            &mut self.buckets[usize::from(key.address[3]) % 4]
-        }
-
-        fn all(&self) -> BTreeMap<ArpKey, u32> {
-            self.buckets
-                .iter()
-                .flatten()
-                .map(|(&key, &value)| (key, value))
-                .collect()
-        }
-
-        fn refuses(&self, key: &ArpKey) -> Option<(ArpKey, Refusal)> {
-            let refused = (*key, Refusal::Failed("broken".to_owned()));
-            (self.broken == Some(*key)).then_some(refused)
-        }
-    }
-
-    impl Table<ArpKey, u32> for Fake {
-        type Cursor = usize;
-
-        fn capacity(&self) -> usize {
-            self.capacity
-        }
-
-        fn read(
-            &mut self,
-            cursor: Option<usize>,
-            entries: &mut Vec<(ArpKey, u32)>,
-        ) -> Result<Option<usize>, String> {
-            let bucket = cursor.unwrap_or(0);
-            entries.extend(
-                self.buckets[bucket]
-                    .iter()
-                    .map(|(&key, &value)| (key, value)),
-            );
-            Ok(Some(bucket + 1).filter(|&next| next < self.buckets.len()))
-        }
-
-        fn write(&mut self, entries: &[(ArpKey, u32)]) -> Vec<(ArpKey, Refusal)> {
-            let mut refused = Vec::new();
-            for (key, value) in entries {
-                let new = !self.all().contains_key(key);
-                if let Some(broken) = self.refuses(key) {
-                    refused.push(broken);
-                } else if new && self.all().len() >= self.capacity {
-                    refused.push((*key, Refusal::Full));
-                } else {
-                    self.ops
-                        .push(Op::Write(key.ifindex as u8, key.address[3], *value));
-                    self.bucket(key).insert(*key, *value);
-                }
-            }
-            refused
-        }
-
-        fn remove(&mut self, keys: &[ArpKey]) -> Vec<(ArpKey, Refusal)> {
-            let mut refused = Vec::new();
-            for key in keys {
-                match self.refuses(key) {
-                    Some(broken) => refused.push(broken),
-                    None => {
-                        self.ops.push(Op::Remove(key.ifindex as u8, key.address[3]));
-                        self.bucket(key).remove(key);
-                    }
-                }
-            }
-            refused
-        }
-    }
-
-    fn key(link: u8, number: u8) -> ArpKey {
-        ArpKey::new(LinkKey::new(link.into(), 0), [10, 0, 0, number])
-    }
-
-    fn wanted(links: &[u8], entries: &[(u8, u8, u32)]) -> Entries<ArpKey, u32> {
-        Entries {
-            links: links
-                .iter()
-                .map(|&link| LinkKey::new(link.into(), 0))
-                .collect(),
-            entries: entries
-                .iter()
-                .map(|&(link, number, value)| (key(link, number), value))
-                .collect(),
-        }
-    }
 
     fn pass(
         wanted: &Entries<ArpKey, u32>,
@@ -528,9 +413,9 @@ mod tests {
     ) -> (Known, Done<ArpKey>, BTreeSet<ArpKey>) {
         let mut new = BTreeSet::new();
         let mut pass = Pass::new(wanted, before, known, table);
-        pass.lose(|key| {
+        pass.lose(Some(&mut |key| {
             new.insert(*key);
-        });
+        }));
         pass.add();
         pass.sweep();
         let (known, done) = pass.finish();
@@ -641,21 +526,6 @@ mod tests {
         pass(&same, None, Known::default(), &mut table);
         pass(&same, Some(&same), EXACT(2), &mut table);
         assert_eq!(table.ops, vec![]);
-    }
-
-    fn entries() -> impl Strategy<Value = Entries<ArpKey, u32>> {
-        let links = prop::collection::btree_set(1u8..4, 0..4);
-        let entry = ((1u8..4, 0u8..12), 0u32..3);
-        (links, prop::collection::btree_map(entry.0, entry.1, 0..20)).prop_map(
-            |(links, entries)| {
-                let links: Vec<u8> = links.into_iter().collect();
-                let entries: Vec<_> = entries
-                    .into_iter()
-                    .map(|((link, number), value)| (link, number, value))
-                    .collect();
-                wanted(&links, &entries)
-            },
-        )
     }
 
     proptest! {

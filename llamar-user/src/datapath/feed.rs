@@ -9,10 +9,13 @@ use llamar_common::abi::{ArpHost, ArpKey, Link, LinkKey, NameKey};
 use llamar_common::respond::sender_slot;
 
 use super::beat;
+use super::bpf::Cursor;
+use super::check::{STEP, Walk};
 use super::diff::{Done, Known, Pass};
+use super::front::IndexWalk;
 use super::places::{Placement, Places, shown};
 use super::table::Maps;
-use super::wanted::{Entries, KernelNames};
+use super::wanted::{Entries, KernelNames, Wanted as _};
 use crate::state::Desired;
 
 /// The maps and what is known of them.
@@ -20,8 +23,28 @@ pub struct Feed {
     maps: Maps,
     places: Places,
     applied: Option<Applied>,
+    check: Option<Check>,
     /// Jiffies per second.
     hz: u64,
+}
+
+/// A check of the maps that is under way: of the one after the other.
+struct Check {
+    arp: Walk<Cursor>,
+    names: Walk<Cursor>,
+    index: IndexWalk,
+}
+
+/// How a check of the maps stands.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Checked {
+    /// Entries that this step has put right.
+    pub mended: usize,
+    /// Whether there is more to be checked.
+    pub goes_on: bool,
+    /// Whether a map lacks something, or cannot be trusted for another reason. The next
+    /// [`apply`](super::Datapath::apply) reads it and puts it right.
+    pub distrusted: bool,
 }
 
 /// What the maps were last made to hold.
@@ -59,6 +82,7 @@ impl Feed {
             maps,
             places,
             applied: None,
+            check: None,
             hz,
         })
     }
@@ -73,15 +97,72 @@ impl Feed {
         self.applied.is_some()
     }
 
-    /// Makes the next [`apply`](Self::apply) read the maps.
-    pub fn distrust(&mut self) {
-        if let Some(applied) = &mut self.applied {
-            applied.names_known.exact = false;
-            applied.arp_known.exact = false;
-        }
+    /// Reads the links' map again, so that the next [`apply`](Self::apply) puts it right.
+    pub fn reread_links(&mut self) {
         if let Ok(places) = Places::read(&self.maps.links) {
             self.places = places;
         }
+    }
+
+    /// Begins a check of the maps of names and addresses, unless one is under way; tells about how many steps are left of
+    /// a new one.
+    pub fn begin_check(&mut self) -> Option<usize> {
+        let applied = self.applied.as_ref()?;
+        if self.check.is_some() {
+            return None;
+        }
+        self.check = Some(Check {
+            arp: Walk::new(),
+            names: Walk::new(),
+            index: IndexWalk::default(),
+        });
+        let steps = |known: Known| known.held / STEP + 1;
+        let index = self.maps.names.index_steps();
+        Some(steps(applied.arp_known) + steps(applied.names_known) + index)
+    }
+
+    /// Goes on with the check of the maps by one step.
+    pub fn check(&mut self) -> Checked {
+        let mut checked = Checked {
+            mended: 0,
+            goes_on: false,
+            distrusted: false,
+        };
+        let (Some(check), Some(applied)) = (&mut self.check, &mut self.applied) else {
+            return checked;
+        };
+        let Applied {
+            names,
+            names_known,
+            arp,
+            arp_known,
+        } = applied;
+        // A map which does not hold what is wanted is not compared with it: the next pass reads it anyway.
+        if arp_known.exact && !check.arp.is_over() {
+            checked.mended = check.arp.step(arp, arp_known, &mut self.maps.arp);
+            checked.distrusted = !arp_known.exact;
+        } else if names_known.exact && !check.names.is_over() {
+            checked.mended = check.names.step(names, names_known, &mut self.maps.names);
+            checked.distrusted = !names_known.exact;
+        } else if names_known.exact {
+            let host = |key: &NameKey| names.value(key);
+            let (mended, trusted) = self.maps.names.check_index(&mut check.index, &host);
+            names_known.exact = trusted;
+            checked.mended = mended;
+            checked.distrusted = !trusted;
+        }
+        let goes_on =
+            arp_known.exact && !check.arp.is_over() || names_known.exact && !check.index.is_over();
+        checked.goes_on = goes_on && !checked.distrusted;
+        if !checked.goes_on {
+            self.check = None;
+        }
+        checked
+    }
+
+    /// Gives back the memory that a check took.
+    pub fn rest(&mut self) {
+        self.maps.names.rest();
     }
 
     /// How many names the map holds as far as is known: 0 before the first [`apply`](Self::apply).
@@ -150,10 +231,10 @@ impl Feed {
         let mut arp_pass = Pass::new(&arp, arp_before, known, &mut self.maps.arp);
 
         let mut senders = BTreeSet::new();
-        arp_pass.lose(|key: &ArpKey| {
+        arp_pass.lose(Some(&mut |key: &ArpKey| {
             senders.insert(sender_slot(key.link(), key.address));
-        });
-        names_pass.lose(|_| ());
+        }));
+        names_pass.lose(None);
         arp_pass.add();
         names_pass.add();
         arp_pass.sweep();
@@ -163,6 +244,9 @@ impl Feed {
         report.full = report.take(done, shown_name);
         let (arp_known, done) = arp_pass.finish();
         report.arp_full = report.take(done, shown_address);
+        if let Some(check) = self.check.as_mut().filter(|_| report.changed_something()) {
+            check.disturb();
+        }
 
         // RFC 5227 2.4: who used an address before it was ours is met anew, so that the conflict is noticed.
         if let Err(error) = self.maps.forget_senders(&senders) {
@@ -177,7 +261,19 @@ impl Feed {
     }
 }
 
+impl Check {
+    fn disturb(&mut self) {
+        self.arp.disturb();
+        self.names.disturb();
+        self.index.disturb();
+    }
+}
+
 impl Report {
+    fn changed_something(&self) -> bool {
+        self.written + self.removed > 0 || !self.errors.is_empty()
+    }
+
     /// Adds what was done to a map; gives back how many entries found no room, if any did not.
     fn take<K>(&mut self, done: Done<K>, shown: impl Fn(&K) -> String) -> Option<usize> {
         self.written += done.written;

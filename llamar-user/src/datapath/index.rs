@@ -2,18 +2,29 @@
 //! writes by which a reader in the kernel never takes half an entry for a whole one. Pure: the index is words in
 //! memory, which the kernel may read at any time.
 
+mod compare;
+
 use std::collections::{HashMap, HashSet};
+use std::hint::black_box;
 use std::sync::atomic::{AtomicU64, Ordering, fence};
 
 use llamar_common::abi::{
-    BUCKET, Control, ELSEWHERE, Entry, GENERATION, Host, INDEX_SEEDS, NameKey, Short, WRITING,
+    Control, ELSEWHERE, GENERATION, Host, INDEX_SEEDS, INDEX_TTLS, KINDS, NameKey, ONE_AAAA, SLOTS,
+    Short, Slot, TAG, TTL_SHIFT, is_long,
 };
 
-/// Words of an entry, and of its IPv6 address.
-const ENTRY: usize = 4;
+/// Words of a slot: its label, and all else.
+const SLOT: usize = 2;
+/// Words of an IPv6 address.
 const ADDRESS: usize = 2;
 /// Fewest buckets.
 const BUCKETS_MIN: u32 = 64;
+/// Of so many slots this many are taken at most: with more of them ever more names have to be looked for twice.
+const FULL: (usize, usize) = (4, 3);
+/// Of so many names one may be without room before there is to be more of it.
+const HOMELESS: usize = 64;
+/// What is taken of so many slots where it can be chosen: fewer lines of cache on the one hand, fewer second looks on the other.
+const GOOD: (usize, usize) = (5, 3);
 
 /// The index as it lies in memory.
 pub struct Shelves<'a> {
@@ -26,30 +37,50 @@ pub struct Shelves<'a> {
 /// What is known of the index beside itself.
 #[derive(Debug)]
 pub struct Index {
-    /// How it hashes.
+    /// How it hashes, and which TTLs it knows.
     control: Control,
+    tally: Tally,
     /// How many names each bucket has sent elsewhere, if any.
     elsewhere: HashMap<u32, u32>,
     /// Names for which there was no room at all.
     homeless: HashSet<Short>,
 }
 
-/// Buckets for so many names: between 0.6 and 1.2 of them for each bucket of two when all of them are there.
+/// How much there is in an index.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Tally {
+    /// How many slots are taken.
+    taken: usize,
+    /// How many entries tell of each TTL.
+    ttls: [usize; INDEX_TTLS],
+}
+
+/// Buckets that have room for so many names, even if all of them are long.
 pub fn buckets_for(names: u32) -> u32 {
-    let least = (u64::from(names) * 6).div_ceil(10).next_power_of_two();
-    u32::try_from(least).unwrap_or(1 << 31).max(BUCKETS_MIN)
+    buckets(2 * names as usize, FULL)
+}
+
+/// Buckets that are to be used where so many slots will be taken.
+pub fn buckets_of(slots: usize) -> u32 {
+    buckets(slots, GOOD)
+}
+
+fn buckets(slots: usize, (of, taken): (usize, usize)) -> u32 {
+    let buckets = slots.saturating_mul(of).div_ceil(taken * SLOTS);
+    u32::try_from(buckets).unwrap_or(u32::MAX).max(BUCKETS_MIN)
 }
 
 impl Index {
-    /// An empty index of so many buckets, a power of two.
+    /// An empty index that uses so many buckets.
     pub fn new(buckets: u32, seeds: [u64; INDEX_SEEDS]) -> Self {
         Self {
             control: Control {
-                index_shift: u64::from(u64::BITS - buckets.ilog2()),
+                index_slots: u64::from(buckets) * SLOTS as u64,
                 // An even factor would lose the upper bit of what it is multiplied with.
                 index_seeds: seeds.map(|seed| seed | 1),
                 ..Control::default()
             },
+            tally: Tally::default(),
             elsewhere: HashMap::new(),
             homeless: HashSet::new(),
         }
@@ -58,10 +89,52 @@ impl Index {
     /// The same control with this index opened.
     pub fn opened(&self, control: Control) -> Control {
         Control {
-            index_shift: self.control.index_shift,
+            index_slots: self.control.index_slots,
             index_seeds: self.control.index_seeds,
+            index_ttls: self.control.index_ttls,
             ..control
         }
+    }
+
+    /// How many buckets it uses.
+    pub fn buckets(&self) -> u32 {
+        (self.control.index_slots / SLOTS as u64) as u32
+    }
+
+    /// How many slots its names take, or would take if there was room.
+    pub fn wanted(&self) -> usize {
+        self.tally.taken + self.homeless.iter().map(slots_of).sum::<usize>()
+    }
+
+    /// Whether more slots are taken than is good for who looks for a name, or names of two slots find too few pairs.
+    pub fn is_crowded(&self) -> bool {
+        let (of, taken) = FULL;
+        self.wanted() * of > self.control.index_slots as usize * taken
+            || self.homeless.len() * HOMELESS > self.tally.taken
+    }
+
+    /// Makes room for a host's TTL, if there is any; whether [`opened`](Self::opened) has to be told to the kernel path
+    /// before such a host is inserted.
+    pub fn learn(&mut self, host: &Host) -> bool {
+        let ttl = host.ttl.to_be_bytes();
+        if self.ttl(ttl).is_some() {
+            return false;
+        }
+        // Whoever has read an entry of the former TTL finds it changed.
+        let free = (0..INDEX_TTLS).find(|&place| self.tally.ttls[place] == 0);
+        if let Some(place) = free {
+            self.control.index_ttls[place] = ttl;
+        }
+        free.is_some()
+    }
+
+    /// Reads where names are looked for first, so that they are at hand: many come sooner at once than one by one.
+    pub fn fetch<'k>(&self, shelves: &Shelves<'_>, keys: impl Iterator<Item = &'k NameKey>) {
+        let words = keys.filter_map(Short::of).map(|name| {
+            let [first, _] = self.homes(&name);
+            shelves.load(first.word())
+        });
+        black_box(words.fold(0, |all, word| all ^ word));
     }
 
     /// Puts a name into its place, or changes it there. The map holds it already.
@@ -70,42 +143,41 @@ impl Index {
         if self.homeless.contains(&name) {
             return;
         }
-        let (entry, aaaa) = Entry::new(&name, host);
+        let (slot, aaaa) = Slot::new(&name, host, self.ttl(host.ttl.to_be_bytes()));
         if let Some(place) = self.find(shelves, &name) {
-            shelves.write(place, &entry, aaaa);
+            self.write(shelves, place, slot.word, aaaa);
             return;
         }
-        for bucket in self.buckets(&name) {
-            if let Some(free) = shelves.free(bucket) {
-                shelves.write(free, &entry, aaaa);
+        for home in self.homes(&name) {
+            if let Some(free) = shelves.free(home, name.is_long()) {
+                self.tally.taken += slots_of(&name);
+                shelves.spell(free, &name);
+                self.write(shelves, free, slot.word, aaaa);
                 return;
             }
-            *self.elsewhere.entry(bucket).or_default() += 1;
-            shelves.set_elsewhere(bucket, true);
+            *self.elsewhere.entry(home.bucket).or_default() += 1;
+            shelves.set_elsewhere(home.bucket, true);
         }
         self.homeless.insert(name);
     }
 
     /// Makes a name's entry say that the map has to be asked, before that is changed.
-    pub fn mute(&self, shelves: &Shelves<'_>, key: &NameKey) {
+    pub fn mute(&mut self, shelves: &Shelves<'_>, key: &NameKey) {
         let Some(name) = Short::of(key) else { return };
         if let Some(place) = self.find(shelves, &name) {
-            let mute = Entry {
-                ifindex: name.ifindex,
-                label: name.label,
-                ..Entry::default()
-            };
-            shelves.write(place, &mute, [0; ADDRESS]);
+            self.write(shelves, place, name.tag, [0; ADDRESS]);
         }
     }
 
     /// Removes a name, if it is there. The map may hold it still.
     pub fn remove(&mut self, shelves: &Shelves<'_>, key: &NameKey) {
         let Some(name) = Short::of(key) else { return };
-        let [first, second] = self.buckets(&name);
+        let [first, second] = self.homes(&name).map(|home| home.bucket);
         match self.find(shelves, &name) {
             Some(place) => {
-                shelves.write(place, &Entry::default(), [0; ADDRESS]);
+                // Somebody else may have put it there.
+                self.tally.taken = self.tally.taken.saturating_sub(slots_of(&name));
+                self.write(shelves, place, 0, [0; ADDRESS]);
                 if place.bucket != first {
                     self.returned(shelves, first);
                 }
@@ -116,6 +188,31 @@ impl Index {
             }
             None => {}
         }
+    }
+
+    /// How much there is to be in it.
+    pub fn tally(&self) -> Tally {
+        self.tally
+    }
+
+    /// Writes a slot, and counts who tells of which TTL.
+    fn write(&mut self, shelves: &Shelves<'_>, place: Place, word: u64, aaaa: [u64; ADDRESS]) {
+        let before = shelves.load(place.word());
+        let ttls = &mut self.tally.ttls;
+        if before & KINDS != 0 {
+            // Somebody else may have written it.
+            ttls[ttl_of(before)] = ttls[ttl_of(before)].saturating_sub(1);
+        }
+        if word & KINDS != 0 {
+            ttls[ttl_of(word)] += 1;
+        }
+        shelves.write(place, word, aaaa);
+    }
+
+    /// The place of a TTL.
+    fn ttl(&self, ttl: [u8; 4]) -> Option<usize> {
+        let known = self.control.index_ttls.iter();
+        known.clone().position(|known| *known == ttl)
     }
 
     /// One name less that a bucket has sent elsewhere.
@@ -129,123 +226,172 @@ impl Index {
         }
     }
 
-    fn buckets(&self, name: &Short) -> [u32; 2] {
+    /// Where a name is looked for, first and then.
+    fn homes(&self, name: &Short) -> [Place; 2] {
         let hash = name.hash(&self.control);
         [
             Short::first(hash, &self.control),
             Short::second(hash, &self.control),
         ]
+        .map(Place::of)
     }
 
     /// The place of a name. One that is in its second bucket was sent there by the first, which says so.
     fn find(&self, shelves: &Shelves<'_>, name: &Short) -> Option<Place> {
-        let [first, second] = self.buckets(name);
-        let holds = |place: &Place| shelves.holds(*place, name);
-        places_of(first).find(holds).or_else(|| {
-            let sent = self.elsewhere.contains_key(&first);
-            sent.then(|| places_of(second).find(holds)).flatten()
+        let [first, second] = self.homes(name);
+        let held = |home: Place| {
+            let mut places = home.neighbours(name.is_long());
+            places.find(|place| shelves.holds(*place, name))
+        };
+        held(first).or_else(|| {
+            let sent = self.elsewhere.contains_key(&first.bucket);
+            sent.then(|| held(second)).flatten()
         })
     }
 }
 
-/// The place of an entry.
+fn slots_of(name: &Short) -> usize {
+    1 + usize::from(name.is_long())
+}
+
+fn ttl_of(word: u64) -> usize {
+    (word >> TTL_SHIFT) as usize % INDEX_TTLS
+}
+
+/// The place of a slot.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Place {
     bucket: u32,
-    entry: usize,
-}
-
-fn places_of(bucket: u32) -> impl Iterator<Item = Place> {
-    (0..BUCKET).map(move |entry| Place { bucket, entry })
+    slot: usize,
 }
 
 impl Place {
-    /// Number of its first word among those of the buckets.
-    fn word(self) -> usize {
-        (self.bucket as usize * BUCKET + self.entry) * ENTRY
+    /// The place with this number.
+    fn of(slot: u32) -> Self {
+        Self {
+            bucket: slot / SLOTS as u32,
+            slot: slot as usize % SLOTS,
+        }
     }
 
-    /// The same among those of the addresses.
+    /// Where in its bucket a name may be whose home is here, in the order in which it is looked for.
+    fn neighbours(self, long: bool) -> impl Iterator<Item = Self> {
+        let (home, step) = if long {
+            (self.slot & !1, 2)
+        } else {
+            (self.slot, 1)
+        };
+        let bucket = self.bucket;
+        let slots = (0..SLOTS).step_by(step).map(move |other| home ^ other);
+        slots.map(move |slot| Self { bucket, slot })
+    }
+
+    /// Number of its label among the words of the buckets.
+    fn label(self) -> usize {
+        (self.bucket as usize * SLOTS + self.slot) * SLOT
+    }
+
+    /// The same of the word behind that.
+    fn word(self) -> usize {
+        self.label() + 1
+    }
+
+    /// Number of its first word among those of the addresses.
     fn address(self) -> usize {
-        (self.bucket as usize * BUCKET + self.entry) * ADDRESS
+        (self.bucket as usize * SLOTS + self.slot) * ADDRESS
     }
 }
 
 impl Shelves<'_> {
     /// Empties the index, which is closed. Generations go on, for readers that have begun before.
     pub fn clear(&self) {
-        let words = self.buckets.len() / (BUCKET * ENTRY);
-        for bucket in 0..words as u32 {
-            for place in places_of(bucket) {
-                if self.load(place.word()) != 0 {
-                    self.write(place, &Entry::default(), [0; ADDRESS]);
+        let buckets = self.buckets.len() / (SLOTS * SLOT);
+        for bucket in 0..buckets as u32 {
+            for slot in 0..SLOTS {
+                let place = Place { bucket, slot };
+                if self.load(place.word()) & TAG != 0 {
+                    self.write(place, 0, [0; ADDRESS]);
                 }
             }
-            if self.load(places_of(bucket).next().map_or(0, Place::word)) != 0 {
+            if self.load(Place { bucket, slot: 0 }.word()) & ELSEWHERE != 0 {
                 self.set_elsewhere(bucket, false);
             }
         }
     }
 
     fn holds(&self, place: Place, name: &Short) -> bool {
-        let at = place.word();
-        (self.load(at) >> 32) as u32 == name.ifindex
-            && [self.load(at + 1), self.load(at + 2)] == name.label
+        let [first, second] = name.label;
+        self.load(place.word()) & TAG == name.tag
+            && self.load(place.label()) == first
+            && (!name.is_long() || self.load(place.label() + SLOT) == second)
     }
 
-    fn free(&self, bucket: u32) -> Option<Place> {
-        places_of(bucket).find(|place| self.load(place.word()) >> 32 == 0)
+    /// What a slot's word tells beside its generation.
+    fn held(&self, place: Place) -> u64 {
+        self.load(place.word()) & (GENERATION - 1) & !ELSEWHERE
     }
 
-    /// Replaces an entry: its generation says so before anything changes, and is another one when all has changed. An
-    /// entry that is so already is left alone.
-    fn write(&self, place: Place, entry: &Entry, aaaa: [u64; ADDRESS]) {
-        let (at, address) = (place.word(), place.address());
-        let rest =
-            u64::from(u32::from_le_bytes(entry.ttl)) | u64::from(u32::from_le_bytes(entry.a)) << 32;
-        let contents = [
-            (at + 1, entry.label[0]),
-            (at + 2, entry.label[1]),
-            (at + 3, rest),
-        ];
-        let found = self.load(at);
-        let kinds = entry.generation & (GENERATION - 1) & !(WRITING | ELSEWHERE);
-        let state = (kinds | found as u32 & ELSEWHERE, entry.ifindex);
-        let same = (found as u32 & (GENERATION - 1), (found >> 32) as u32) == state
-            && contents.iter().all(|(at, word)| self.load(*at) == *word)
-            && (0..ADDRESS).all(|half| {
-                self.addresses
-                    .get(address + half)
-                    .map(|word| word.load(Ordering::Relaxed))
-                    == Some(aaaa[half])
-            });
-        if same {
-            return;
+    /// A free place for a name, one behind which another one is free if it is `long`.
+    fn free(&self, home: Place, long: bool) -> Option<Place> {
+        home.neighbours(long).find(|place| {
+            let behind = Place {
+                slot: place.slot | 1,
+                ..*place
+            };
+            self.is_free(*place) && (!long || self.is_free(behind))
+        })
+    }
+
+    fn is_free(&self, place: Place) -> bool {
+        let before = Place {
+            slot: place.slot & !1,
+            ..place
+        };
+        self.load(place.word()) & TAG == 0
+            && (before == place || !is_long(self.load(before.word())))
+    }
+
+    /// Writes the label of a name into a free place.
+    fn spell(&self, place: Place, name: &Short) {
+        // Nobody takes it for a name's before the word says so; who took it for another's finds that word changed.
+        self.store(place.label(), name.label[0]);
+        if name.is_long() {
+            self.store(place.label() + SLOT, name.label[1]);
         }
-        self.store(at, found | u64::from(WRITING));
+    }
+
+    /// Replaces all but the label of a slot: its word says that the map has to be asked before anything changes, and
+    /// has another generation when all has changed. A slot that is so already is left alone; tells whether it was not.
+    fn write(&self, place: Place, word: u64, aaaa: [u64; ADDRESS]) -> bool {
+        let (at, address) = (place.word(), place.address());
+        let found = self.load(at);
+        let told = |half: &usize| self.addresses.get(address + half);
+        let same = |half| told(&half).map(|word| word.load(Ordering::Relaxed)) == Some(aaaa[half]);
+        // Nobody reads an address that the word does not tell of, and of a million there are few.
+        let halves = if word & ONE_AAAA == 0 { 0 } else { ADDRESS };
+        if self.held(place) == word && (0..halves).all(same) {
+            return false;
+        }
+        let next = found.wrapping_add(GENERATION) & !(GENERATION - 1) | found & ELSEWHERE;
+        self.store(at, next | word & !KINDS);
         // What follows is written after this.
         fence(Ordering::Release);
-        for (at, word) in contents {
-            self.store(at, word);
-        }
-        for (half, word) in aaaa.into_iter().enumerate() {
-            if let Some(to) = self.addresses.get(address + half) {
-                to.store(word, Ordering::Relaxed);
+        for (half, half_address) in aaaa.into_iter().enumerate().take(halves) {
+            if let Some(to) = told(&half) {
+                to.store(half_address, Ordering::Relaxed);
             }
         }
-        let generation = (found as u32 & !(GENERATION - 1)).wrapping_add(GENERATION) | state.0;
-        let word = u64::from(generation) | u64::from(entry.ifindex) << 32;
         // What precedes is written before this.
         fence(Ordering::Release);
-        self.store(at, word);
+        self.store(at, next | word);
+        true
     }
 
     /// Says whether a bucket has sent names elsewhere.
     fn set_elsewhere(&self, bucket: u32, elsewhere: bool) {
-        let at = Place { bucket, entry: 0 }.word();
-        let others = self.load(at) & !u64::from(ELSEWHERE);
-        let flag = if elsewhere { u64::from(ELSEWHERE) } else { 0 };
-        self.store(at, others | flag);
+        let at = Place { bucket, slot: 0 }.word();
+        let others = self.load(at) & !ELSEWHERE;
+        self.store(at, others | if elsewhere { ELSEWHERE } else { 0 });
     }
 
     fn load(&self, at: usize) -> u64 {
@@ -266,44 +412,41 @@ mod tests {
     use std::collections::BTreeMap;
     use std::net::{IpAddr, Ipv4Addr};
 
-    use llamar_common::abi::LinkKey;
+    use llamar_common::abi::{LinkKey, ONE_A};
     use llamar_common::testing::host;
     use proptest::prelude::*;
 
     use super::*;
 
-    const BUCKETS: u32 = 8;
+    pub const BUCKETS: u32 = 8;
 
     /// An index in memory.
-    struct Shelf {
-        index: Index,
-        buckets: Vec<AtomicU64>,
-        addresses: Vec<AtomicU64>,
+    pub struct Shelf {
+        pub index: Index,
+        pub buckets: Vec<AtomicU64>,
+        pub addresses: Vec<AtomicU64>,
     }
 
     /// What a reader in the kernel finds.
     #[derive(Debug, PartialEq, Eq)]
-    enum Seen {
+    pub enum Seen {
         Address(u32),
         AskTheMap,
         Foreign,
     }
 
     impl Shelf {
-        fn new() -> Self {
+        pub fn new() -> Self {
             let words = |count: usize| (0..count).map(|_| AtomicU64::new(0)).collect();
-            let entries = BUCKETS as usize * BUCKET;
+            let slots = BUCKETS as usize * SLOTS;
             Self {
-                index: Index::new(
-                    BUCKETS,
-                    [3, 5, 0x9e37_79b9_7f4a_7c15, 0xd6e8_feb8_6659_fd93],
-                ),
-                buckets: words(entries * ENTRY),
-                addresses: words(entries * ADDRESS),
+                index: Index::new(BUCKETS, [0x9e37_79b9_7f4a_7c15, 5, 0xd6e8_feb8_6659_fd93]),
+                buckets: words(slots * SLOT),
+                addresses: words(slots * ADDRESS),
             }
         }
 
-        fn change(&mut self, change: impl FnOnce(&mut Index, &Shelves<'_>)) {
+        pub fn change(&mut self, change: impl FnOnce(&mut Index, &Shelves<'_>)) {
             let shelves = Shelves {
                 buckets: &self.buckets,
                 addresses: &self.addresses,
@@ -311,31 +454,34 @@ mod tests {
             change(&mut self.index, &shelves);
         }
 
-        fn insert(&mut self, number: u8, last: u8) {
-            self.change(|index, shelves| index.insert(shelves, &key(number), &of(last)));
+        pub fn insert(&mut self, number: u8, last: u8) {
+            self.change(|index, shelves| {
+                index.learn(&of(last));
+                index.insert(shelves, &key(number), &of(last));
+            });
         }
 
-        fn remove(&mut self, number: u8) {
+        pub fn remove(&mut self, number: u8) {
             self.change(|index, shelves| index.remove(shelves, &key(number)));
         }
 
-        fn seen(&self, number: u8) -> Seen {
+        pub fn seen(&self, number: u8) -> Seen {
             let name = Short::of(&key(number)).unwrap();
             let word = |at: usize| self.buckets[at].load(Ordering::Relaxed);
-            for bucket in self.index.buckets(&name) {
-                for place in places_of(bucket) {
-                    let at = place.word();
-                    let here = (word(at) >> 32) as u32 == name.ifindex;
-                    if here && [word(at + 1), word(at + 2)] == name.label {
-                        assert_eq!(word(at) as u32 & WRITING, 0);
-                        return match word(at) as u32 & llamar_common::abi::ONE_A {
-                            0 => Seen::AskTheMap,
-                            _ => Seen::Address((word(at + 3) >> 32) as u32),
-                        };
+            for home in self.index.homes(&name) {
+                for place in home.neighbours(name.is_long()) {
+                    let [first, second] = [0, SLOT].map(|half| place.label() + half);
+                    let long = |at: usize| name.is_long() && word(at) != name.label[1];
+                    let held = word(place.word());
+                    if held & TAG != name.tag || word(first) != name.label[0] || long(second) {
+                        continue;
                     }
+                    return match held & ONE_A {
+                        0 => Seen::AskTheMap,
+                        _ => Seen::Address(held as u32),
+                    };
                 }
-                let first = Place { bucket, entry: 0 };
-                if word(first.word()) as u32 & ELSEWHERE == 0 {
+                if word(Place { slot: 0, ..home }.word()) & ELSEWHERE == 0 {
                     return Seen::Foreign;
                 }
             }
@@ -343,25 +489,31 @@ mod tests {
         }
     }
 
-    fn key(number: u8) -> NameKey {
-        NameKey::new(LinkKey::new(7, 0), format!("name{number}").as_bytes()).unwrap()
+    /// Names of one slot, and of two.
+    pub fn key(number: u8) -> NameKey {
+        let name = match number % 3 {
+            0 => format!("longer-{number}"),
+            _ => format!("n{number}"),
+        };
+        NameKey::new(LinkKey::new(7, 0), name.as_bytes()).unwrap()
     }
 
     fn address(last: u8) -> IpAddr {
         Ipv4Addr::new(10, 0, 0, last).into()
     }
 
-    fn of(last: u8) -> Host {
+    pub fn of(last: u8) -> Host {
         host(30, &[address(last)])
     }
 
     #[test]
-    fn long_names_and_those_of_tagged_links_are_not_in_the_index() {
+    fn long_names_and_those_of_tagged_or_far_links_are_not_in_the_index() {
         let mut shelf = Shelf::new();
         let link = LinkKey::new(7, 0);
         for key in [
             NameKey::new(link, &[b'a'; 16]).unwrap(),
             NameKey::new(LinkKey::new(7, 1), b"name").unwrap(),
+            NameKey::new(LinkKey::new(1 << 15, 0), b"name").unwrap(),
         ] {
             shelf.change(|index, shelves| index.insert(shelves, &key, &of(1)));
         }
@@ -403,27 +555,51 @@ mod tests {
         for last in 1..=3 {
             shelf.insert(1, last);
             shelf.insert(1, last);
-            let entry = shelf.buckets.iter().step_by(ENTRY);
-            generations.extend(entry.map(|word| word.load(Ordering::Relaxed) as u32).max());
+            let words = shelf.buckets.iter().skip(1).step_by(SLOT);
+            generations.extend(
+                words
+                    .map(|word| word.load(Ordering::Relaxed) / GENERATION)
+                    .max(),
+            );
             shelf.change(|_, shelves| shelves.clear());
             shelf.index = Shelf::new().index;
         }
         // Written once, cleared, written again; what is the same already is not written.
-        let step = |times: u32| (GENERATION * times) | llamar_common::abi::ONE_A;
-        assert_eq!(generations, [step(1), step(3), step(5)]);
+        assert_eq!(generations, [1, 3, 5]);
     }
 
     #[test]
-    fn there_are_more_places_than_names() {
-        for names in [0, 1, 100, 10_000, 65_536, 1_001_000, u32::MAX] {
-            let buckets = buckets_for(names);
-            assert!(buckets.is_power_of_two());
-            assert!(
-                u64::from(buckets) * 2 > u64::from(names),
-                "{names}: {buckets}"
-            );
+    fn there_is_room_for_names_that_are_all_long() {
+        for names in [0, 1, 100, 10_000, 65_536, 1_001_000] {
+            let slots = buckets_for(names) as usize * SLOTS;
+            assert!(slots > 2 * names as usize, "{names}: {slots}");
+            assert!(buckets_of(names as usize) <= buckets_for(names));
         }
-        assert_eq!(buckets_for(1_001_000), 1 << 20);
+        assert_eq!(buckets_for(1_001_000), 667_334);
+    }
+
+    #[test]
+    fn hosts_of_more_ttls_than_the_index_knows_are_left_to_the_map_until_one_is_free() {
+        let mut shelf = Shelf::new();
+        let insert = |shelf: &mut Shelf, number, ttl| {
+            shelf.change(|index, shelves| {
+                index.learn(&host(ttl, &[address(1)]));
+                index.insert(shelves, &key(number), &host(ttl, &[address(1)]));
+            });
+            shelf.seen(number)
+        };
+        let told = Seen::Address(u32::from_le_bytes([10, 0, 0, 1]));
+        for number in 0..4 {
+            assert_eq!(insert(&mut shelf, number, number.into()), told);
+        }
+        assert_eq!(insert(&mut shelf, 4, 4), Seen::AskTheMap);
+        shelf.remove(2);
+        assert_eq!(insert(&mut shelf, 4, 4), told);
+        assert_eq!(insert(&mut shelf, 3, 4), told);
+        assert_eq!(insert(&mut shelf, 5, 5), told, "nobody has the TTL of 3");
+        let control = shelf.index.opened(Control::default());
+        let ttls = control.index_ttls.map(u32::from_be_bytes);
+        assert_eq!(ttls, [0, 1, 4, 5]);
     }
 
     proptest! {
@@ -455,8 +631,9 @@ mod tests {
             for number in 0..60 {
                 shelf.remove(number);
             }
-            let flags = |word: &AtomicU64| word.load(Ordering::Relaxed) as u32 & (GENERATION - 1);
-            prop_assert!(shelf.buckets.iter().step_by(ENTRY).all(|word| flags(word) == 0));
+            let flags = |word: &AtomicU64| word.load(Ordering::Relaxed) & (GENERATION - 1);
+            prop_assert!(shelf.buckets.iter().skip(1).step_by(SLOT).all(|word| flags(word) == 0));
+            prop_assert_eq!(shelf.index.tally(), Tally::default());
             prop_assert!(shelf.index.elsewhere.is_empty() && shelf.index.homeless.is_empty());
         }
     }

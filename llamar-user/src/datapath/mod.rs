@@ -8,11 +8,18 @@ mod attach;
 mod beat;
 mod bpf;
 mod cells;
+mod check;
 mod diff;
+mod entries;
 mod error;
+#[cfg(test)]
+mod fake;
 mod feed;
+mod fill;
+mod front;
 mod globals;
 mod index;
+mod inherit;
 mod instance;
 mod names;
 mod pins;
@@ -27,21 +34,19 @@ mod tests;
 mod trace;
 mod wanted;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use aya::EbpfLoader;
-use llamar_common::abi::{
-    Counters, Host, INDEX_SEEDS, LinkKey, NameKey, NameState, SEEDS, map, program,
-};
+use llamar_common::abi::{Counters, Host, INDEX_SEEDS, LinkKey, NameKey, SEEDS, map, program};
 use rand::rngs::{StdRng, SysRng};
 use rand::{RngExt as _, SeedableRng as _};
 
 pub use attach::Attached;
 pub use bpf::XdpKind;
 pub use error::{AttachError, DatapathError};
-pub use feed::Report;
+pub use feed::{Checked, Report};
 pub use instance::{Instance, InstanceError, Lock};
 pub use pins::Removed;
 pub use query::{Running, running};
@@ -50,8 +55,9 @@ use crate::config::XdpMode;
 use crate::link::Link;
 use crate::state::Desired;
 use attach::Programs;
+use beat::Clock;
 use bpf::{Access, XdpLink};
-use diff::Table as _;
+use entries::Table as _;
 use feed::Feed;
 use globals::Globals;
 use pins::{Found, Pins, remove_file};
@@ -125,9 +131,13 @@ impl Datapath {
         let seeds = seeds()?;
         let maps = Maps::open(&pins, Access::Write, Some(seeds.index))?;
         let mut programs = Programs(&mut ebpf);
+        let clock = Clock::begin(programs.load(program::BEAT)?, &maps)
+            .map_err(|error| failed("read the kernel's clock", error))?;
+        // The verifier takes its time, and meanwhile the clock goes on.
         programs.load(program::XDP)?;
         let beat = programs.load(program::BEAT)?;
-        beat::set_leases(beat, &maps, seeds.buckets)
+        clock
+            .set_leases(beat, &maps, seeds.buckets)
             .map_err(|error| failed("set the lease", error))?;
         let feed = Feed::new(maps).map_err(|error| failed("read the links' map", error))?;
         let held = held(&pins)?;
@@ -152,14 +162,14 @@ impl Datapath {
     pub fn attach(&mut self, link: &Link, mode: XdpMode) -> Result<Attached, AttachError> {
         let pin = self.pins.link(link.index);
         let held = self.held.remove(&link.index);
-        let programs = &mut Programs(&mut self.ebpf);
         // It may be run in another way from then on, and a wrong word is worse than none.
         let anew = || self.feed.forget_mode(link.index);
-        let (held, result) = match attach::attach(programs, link, mode, &pin, held, anew) {
-            Ok((link, attached)) => (Some(Held::new(link)), Ok(attached)),
-            // What is pinned still is, and the next attempt goes on from there.
-            Err(error) => (XdpLink::open(&pin).ok().map(Held::new), Err(error)),
-        };
+        let (held, result) =
+            match attach::attach(&mut Programs(&mut self.ebpf), link, mode, &pin, held, anew) {
+                Ok((link, attached)) => (Some(Held::new(link)), Ok(attached)),
+                // What is pinned still is, and the next attempt goes on from there.
+                Err(error) => (XdpLink::open(&pin).ok().map(Held::new), Err(error)),
+            };
         if let Some(mut held) = held {
             held.attached = result.as_ref().ok().cloned();
             self.held.insert(link.index, held);
@@ -184,11 +194,10 @@ impl Datapath {
     /// Looks whether the links are still on their interfaces: one that was detached by somebody, or whose interface is
     /// gone or was made anew, is forgotten, so that [`attach`](Self::attach) puts the program there again.
     pub fn recheck(&mut self) {
-        let pins = &self.pins;
         self.held.retain(|&ifindex, held| {
             let info = held.link.info();
             let lost = matches!(&info, Ok(info) if info.ifindex == 0);
-            if lost && remove_file(&pins.link(ifindex)).is_ok() {
+            if lost && remove_file(&self.pins.link(ifindex)).is_ok() {
                 return false;
             }
             let program = held.attached.as_ref().map(|attached| attached.program);
@@ -233,9 +242,25 @@ impl Datapath {
             .collect()
     }
 
-    /// Makes the next [`apply`](Self::apply) compare with what the maps hold instead of what was applied last.
-    pub fn distrust(&mut self) {
-        self.feed.distrust();
+    /// Reads the links' map again, so that the next [`apply`](Self::apply) puts right what somebody else has changed.
+    pub fn reread_links(&mut self) {
+        self.feed.reread_links();
+    }
+
+    /// Begins to look whether the maps of names and addresses still hold what they were made to hold, unless that is
+    /// under way; tells about how many steps it takes.
+    pub fn begin_check(&mut self) -> Option<usize> {
+        self.feed.begin_check()
+    }
+
+    /// Goes on with the check by one step, which takes some milliseconds: what somebody else has changed is put right.
+    pub fn check(&mut self) -> Checked {
+        self.feed.check()
+    }
+
+    /// Gives back the memory that a check took, until it goes on.
+    pub fn rest(&mut self) {
+        self.feed.rest();
     }
 
     /// How many names the kernel path has room for.
@@ -264,39 +289,6 @@ impl Datapath {
     pub fn names(&self) -> Result<Vec<(NameKey, Host)>, DatapathError> {
         let names = self.feed.maps().names.all();
         names.map_err(|error| failed("read the names' map", error))
-    }
-
-    /// The names that a former agent had verified to be unique and that its program still answers for, within the
-    /// lease of its last heartbeat: nobody else can have taken them since. Empty after the first
-    /// [`apply`](Self::apply), when the map tells of this agent's names.
-    pub fn inherited_names(&self) -> Result<BTreeSet<NameKey>, DatapathError> {
-        if !self.inherits()? {
-            return Ok(BTreeSet::new());
-        }
-        let names = self.names()?.into_iter().filter(|(key, host)| {
-            let unique = NameState::from_byte(host.state) == NameState::Unique;
-            unique && self.held.contains_key(&key.ifindex) && self.placed(&key.link())
-        });
-        Ok(names.map(|(key, _)| key).collect())
-    }
-
-    /// Those of some links on which a former agent's program answers still, within the lease of its last heartbeat. None
-    /// after the first [`apply`](Self::apply).
-    pub fn inherited_links(
-        &self,
-        keys: impl Iterator<Item = LinkKey>,
-    ) -> Result<BTreeSet<LinkKey>, DatapathError> {
-        let inherits = self.inherits()?;
-        let is_held =
-            |key: &LinkKey| inherits && self.held.contains_key(&key.ifindex) && self.placed(key);
-        Ok(keys.filter(is_held).collect())
-    }
-
-    /// Whether the maps are a former agent's, whose lease is not over.
-    fn inherits(&self) -> Result<bool, DatapathError> {
-        let control = self.feed.maps().control();
-        let control = control.map_err(|error| failed("read the heartbeat", error))?;
-        Ok(!self.feed.has_applied() && read::is_fresh(&control))
     }
 
     /// Takes the program off all interfaces and removes pins, maps and empty directories.

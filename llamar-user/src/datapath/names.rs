@@ -1,36 +1,23 @@
 //! The map of names with the index in front of it, as one table: what is written to the one is written to the other,
 //! in the order that the index asks for.
 
-use std::collections::HashSet;
 use std::io;
 
-use llamar_common::abi::{BUCKET, Control, Entry, Host, INDEX_SEEDS, NameKey, Plain, map};
+use llamar_common::abi::{Host, INDEX_SEEDS, NameKey};
 
-use super::bpf::{Access, Cursor, Map, Words};
-use super::diff::{Refusal, Table};
+use super::bpf::Cursor;
+use super::entries::{Each, Refusal, Table};
 use super::error::DatapathError;
-use super::index::{Index, Shelves};
+use super::fill::fill;
+use super::front::{Front, IndexWalk};
 use super::pins::Pins;
-use super::table::{Hash, read_element};
+use super::table::Hash;
 
 /// The names.
 #[derive(Debug)]
 pub struct Names {
     map: Hash<NameKey, Host>,
     index: Option<Front>,
-}
-
-/// The index and what it takes to write it.
-#[derive(Debug)]
-struct Front {
-    buckets: Map,
-    addresses: Map,
-    control: Map,
-    seeds: [u64; INDEX_SEEDS],
-    /// What is known of the index; nothing before the map was read, while a former agent's index may be open.
-    known: Option<Index>,
-    /// The index as memory, from the first write of a pass to its end.
-    mapped: Option<(Words, Words)>,
 }
 
 impl Names {
@@ -40,24 +27,8 @@ impl Names {
         map: Hash<NameKey, Host>,
         seeds: Option<[u64; INDEX_SEEDS]>,
     ) -> Result<Self, DatapathError> {
-        let open = |name| {
-            let pin = pins.map(name);
-            Map::open(&pin, Access::Write).map_err(DatapathError::io("open the pinned map", &pin))
-        };
-        let front = |seeds| {
-            Ok::<_, DatapathError>(Front {
-                buckets: open(map::INDEX)?,
-                addresses: open(map::INDEX6)?,
-                control: open(map::CONTROL)?,
-                seeds,
-                known: None,
-                mapped: None,
-            })
-        };
-        Ok(Self {
-            map,
-            index: seeds.map(front).transpose()?,
-        })
+        let index = seeds.map(|seeds| Front::of(pins, seeds)).transpose()?;
+        Ok(Self { map, index })
     }
 
     /// Every entry, in no order.
@@ -65,75 +36,35 @@ impl Names {
         self.map.all()
     }
 
+    /// The host of a name, if it is there.
+    pub fn host(&self, key: &NameKey) -> io::Result<Option<Host>> {
+        self.map.value(key)
+    }
+
+    /// Goes on with a check of the index; see [`Front::check`].
+    pub fn check_index(
+        &mut self,
+        walk: &mut IndexWalk,
+        host: &dyn Fn(&NameKey) -> Option<Host>,
+    ) -> (usize, bool) {
+        match &mut self.index {
+            Some(index) => index.check(walk, host),
+            None => walk.end(),
+        }
+    }
+
+    /// In about how many steps the index is checked.
+    pub fn index_steps(&self) -> usize {
+        self.index.as_ref().map_or(0, Front::steps)
+    }
+
     /// Gives back the memory that writing took.
     pub fn rest(&mut self) {
-        if let Some(front) = &mut self.index {
-            front.mapped = None;
-        }
-    }
-
-    /// Changes the index, if it is known. One that cannot be changed is closed: then the map is asked.
-    fn change(&mut self, change: impl FnOnce(&mut Index, &Shelves<'_>)) {
-        let Some(front) = &mut self.index else { return };
-        let Some(mut index) = front.known.take() else {
-            return;
-        };
-        front.known = match front.shelves() {
-            Ok(shelves) => {
-                change(&mut index, &shelves);
-                Some(index)
-            }
-            Err(_) => None,
-        };
-        if front.known.is_none() {
-            // Where even that fails, so does every other write of the pass.
-            let _ = front.close();
+        if let Some(index) = &mut self.index {
+            index.rest();
         }
     }
 }
-
-impl Front {
-    fn shelves(&mut self) -> io::Result<Shelves<'_>> {
-        if self.mapped.is_none() {
-            self.mapped = Some((self.buckets.words()?, self.addresses.words()?));
-        }
-        let (buckets, addresses) = self.mapped.as_ref().ok_or(io::ErrorKind::NotFound)?;
-        Ok(Shelves { buckets, addresses })
-    }
-
-    /// Has the kernel path ask the map.
-    fn close(&self) -> io::Result<()> {
-        self.set(|control| Control {
-            index_shift: 0,
-            ..control
-        })
-    }
-
-    /// Closes the index and empties it.
-    fn begin(&mut self) -> io::Result<()> {
-        self.known = None;
-        self.close()?;
-        self.shelves()?.clear();
-        self.known = Some(Index::new(self.buckets.shape().entries, self.seeds));
-        Ok(())
-    }
-
-    /// Opens the index, if it holds what the map holds.
-    fn open(&self) -> io::Result<()> {
-        let Some(index) = &self.known else {
-            return Ok(());
-        };
-        self.set(|control| index.opened(control))
-    }
-
-    fn set(&self, change: impl FnOnce(Control) -> Control) -> io::Result<()> {
-        let control = change(read_element(&self.control, 0)?);
-        self.control.update(&0u32.to_ne_bytes(), control.bytes())
-    }
-}
-
-// A bucket of either array is as many words as `index.rs` counts.
-const _: () = assert!(size_of::<Entry>() == 4 * size_of::<u64>() && BUCKET == 2);
 
 impl Table<NameKey, Host> for Names {
     type Cursor = Cursor;
@@ -146,51 +77,84 @@ impl Table<NameKey, Host> for Names {
     fn read(
         &mut self,
         cursor: Option<Cursor>,
+        at_most: usize,
         entries: &mut Vec<(NameKey, Host)>,
     ) -> Result<Option<Cursor>, String> {
         let start = entries.len();
-        if let (None, Some(front)) = (&cursor, &mut self.index) {
-            front.begin().map_err(|error| error.to_string())?;
+        if let (None, Some(index)) = (&cursor, &mut self.index) {
+            index.begin().map_err(|error| error.to_string())?;
         }
-        let next = self.map.batch(cursor, entries)?;
-        self.change(|index, shelves| {
-            for (key, host) in entries.get(start..).unwrap_or_default() {
-                index.insert(shelves, key, host);
-            }
-        });
-        if let (None, Some(front)) = (&next, &self.index) {
-            front.open().map_err(|error| error.to_string())?;
+        let next = self.map.batch(cursor, at_most, entries)?;
+        let Some(index) = &mut self.index else {
+            return Ok(next);
+        };
+        index.insert(entries.get(start..).unwrap_or_default(), &[]);
+        if next.is_none() {
+            index.open().map_err(|error| error.to_string())?;
+            index.widen_if_crowded(&self.map);
         }
         Ok(next)
     }
 
-    fn write(&mut self, entries: &[(NameKey, Host)]) -> Vec<(NameKey, Refusal)> {
-        self.change(|index, shelves| {
-            for (key, _) in entries {
-                index.mute(shelves, key);
-            }
-        });
-        self.insert(entries)
+    /// Leaves the index as it is.
+    fn look(
+        &mut self,
+        cursor: Option<Cursor>,
+        at_most: usize,
+        entries: &mut Vec<(NameKey, Host)>,
+    ) -> Result<Option<Cursor>, String> {
+        self.map.batch(cursor, at_most, entries)
     }
 
-    /// Spares the look for what is to be changed.
-    fn insert(&mut self, entries: &[(NameKey, Host)]) -> Vec<(NameKey, Refusal)> {
-        let refused = self.map.write(entries);
-        self.change(|index, shelves| {
-            let refused: HashSet<&NameKey> = refused.iter().map(|(key, _)| key).collect();
-            for (key, host) in entries.iter().filter(|(key, _)| !refused.contains(key)) {
-                index.insert(shelves, key, host);
-            }
-        });
+    fn expect(&mut self, entries: usize) {
+        if let Some(index) = &mut self.index {
+            index.expect(entries, &self.map);
+        }
+    }
+
+    fn write(&mut self, entries: &[(NameKey, Host)]) -> Vec<(NameKey, Refusal)> {
+        if let Some(index) = &mut self.index {
+            index.change(|index, shelves| {
+                for (key, _) in entries {
+                    index.mute(shelves, key);
+                }
+            });
+        }
+        let refused = self.map.put(entries);
+        if let Some(index) = &mut self.index {
+            index.insert(entries, &refused);
+        }
         refused
     }
 
+    /// Spares the look for what is to be changed.
+    fn insert(&mut self, each: &mut Each<'_, NameKey, Host>) -> Vec<(NameKey, Refusal)> {
+        let Self { map, index } = self;
+        let mut all = Vec::new();
+        fill(
+            each,
+            |entries| map.put(entries),
+            |entries, refused| {
+                if let Some(index) = index {
+                    index.insert(entries, &refused);
+                }
+                all.extend(refused);
+            },
+        );
+        if let Some(index) = index {
+            index.widen_if_crowded(map);
+        }
+        all
+    }
+
     fn remove(&mut self, keys: &[NameKey]) -> Vec<(NameKey, Refusal)> {
-        self.change(|index, shelves| {
-            for key in keys {
-                index.remove(shelves, key);
-            }
-        });
+        if let Some(index) = &mut self.index {
+            index.change(|index, shelves| {
+                for key in keys {
+                    index.remove(shelves, key);
+                }
+            });
+        }
         self.map.remove(keys)
     }
 }

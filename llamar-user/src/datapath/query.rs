@@ -1,15 +1,11 @@
 //! Which XDP program an interface runs, by whomever it was attached: rtnetlink says it, bpf(2) does not.
 
 use std::io;
-use std::os::fd::AsRawFd;
 
-use nix::sys::socket::{
-    AddressFamily, MsgFlags, SockFlag, SockProtocol, SockType, recv, send, setsockopt, socket,
-    sockopt,
-};
-use nix::sys::time::{TimeVal, TimeValLike};
+use nix::sys::socket::SockProtocol;
 
 use super::bpf::XdpKind;
+use crate::net::netlink::{self, Reply};
 
 const NLMSG_ERROR: u16 = 2;
 const RTM_NEWLINK: u16 = 16;
@@ -39,29 +35,12 @@ pub struct Running {
 
 /// The XDP program that an interface of this network namespace runs.
 pub fn running(ifindex: u32) -> io::Result<Option<Running>> {
-    let socket = socket(
-        AddressFamily::Netlink,
-        SockType::Raw,
-        SockFlag::SOCK_CLOEXEC,
-        SockProtocol::NetlinkRoute,
-    )?;
-    setsockopt(&socket, sockopt::ReceiveTimeout, &TimeVal::seconds(2))?;
-    send(socket.as_raw_fd(), &request(ifindex), MsgFlags::empty())?;
-    let mut answer = vec![0; 64 * 1024];
-    let length = recv(socket.as_raw_fd(), &mut answer, MsgFlags::empty())?;
-    parse(&answer[..length])
-}
-
-fn request(ifindex: u32) -> Vec<u8> {
-    let mut message = Vec::with_capacity(MESSAGE_HEADER + LINK_HEADER);
-    message.extend(((MESSAGE_HEADER + LINK_HEADER) as u32).to_ne_bytes());
-    message.extend(RTM_GETLINK.to_ne_bytes());
-    message.extend(NLM_F_REQUEST.to_ne_bytes());
-    message.extend([0; 8]);
-    message.extend([0; 4]);
-    message.extend(ifindex.to_ne_bytes());
-    message.extend([0; 8]);
-    message
+    // A `struct ifinfomsg`.
+    let asked = [&[0; 4], &ifindex.to_ne_bytes()[..], &[0; 8]].concat();
+    let request = netlink::request(RTM_GETLINK, NLM_F_REQUEST, &asked);
+    let reply = Reply::to(SockProtocol::NetlinkRoute, &request)?;
+    let mut buffer = vec![0; 64 * 1024];
+    parse(reply.next(&mut buffer)?.unwrap_or_default())
 }
 
 fn parse(message: &[u8]) -> io::Result<Option<Running>> {
@@ -147,15 +126,7 @@ fn u32_at(bytes: &[u8], at: usize) -> Option<u32> {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
-        let mut bytes = Vec::new();
-        bytes.extend((value.len() as u16 + 4).to_ne_bytes());
-        bytes.extend(kind.to_ne_bytes());
-        bytes.extend(value);
-        bytes.resize(bytes.len().next_multiple_of(4), 0);
-        bytes
-    }
+    use crate::net::netlink::nla as attribute;
 
     fn answer(xdp: &[Vec<u8>]) -> Vec<u8> {
         let mut message = vec![0; MESSAGE_HEADER + LINK_HEADER];

@@ -9,7 +9,7 @@ use llamar_common::abi::{
 use nix::time::{ClockId, clock_gettime};
 
 use super::bpf::{Access, XdpKind, XdpLink};
-use super::diff::Table as _;
+use super::entries::Table as _;
 use super::error::DatapathError;
 use super::instance::Instance;
 use super::pins::Pins;

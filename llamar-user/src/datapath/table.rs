@@ -11,14 +11,11 @@ use llamar_common::abi::{
 
 use super::bpf::{Access, Cursor, Map};
 use super::cells::Cells;
-use super::diff::{Refusal, Table};
+use super::entries::{BATCH, Refusal, Table};
 use super::error::DatapathError;
 use super::names::Names;
 use super::pins::Pins;
 use super::places::LinkTable;
-
-/// Entries in one call.
-const BATCH: usize = 4096;
 
 /// All maps of the kernel path.
 #[derive(Debug)]
@@ -102,7 +99,7 @@ impl<K: Plain, V: Plain> Hash<K, V> {
         let mut entries = Vec::new();
         let mut cursor = None;
         loop {
-            cursor = self.batch(cursor, &mut entries)?;
+            cursor = self.batch(cursor, BATCH, &mut entries)?;
             if cursor.is_none() {
                 return Ok(entries);
             }
@@ -116,16 +113,17 @@ impl<K: Plain, V: Plain> Hash<K, V> {
         self.map.shape().entries as usize
     }
 
-    /// Appends some entries to `entries` and says where to go on.
+    /// Appends about `at_most` entries to `entries` and says where to go on.
     pub fn batch(
         &self,
         cursor: Option<Cursor>,
+        at_most: usize,
         entries: &mut Vec<(K, V)>,
     ) -> Result<Option<Cursor>, String> {
         let (mut keys, mut values) = (Vec::new(), Vec::new());
         let next = self
             .map
-            .lookup_batch(cursor, BATCH, &mut keys, &mut values)
+            .lookup_batch(cursor, at_most, &mut keys, &mut values)
             .map_err(|error| error.to_string())?;
         let keys = keys.chunks_exact(size_of::<K>()).filter_map(K::from_bytes);
         let values = values
@@ -134,24 +132,16 @@ impl<K: Plain, V: Plain> Hash<K, V> {
         entries.extend(keys.zip(values));
         Ok(next)
     }
-}
 
-impl<K: Plain, V: Plain> Table<K, V> for Hash<K, V> {
-    type Cursor = Cursor;
-
-    fn capacity(&self) -> usize {
-        Self::capacity(self)
+    /// The value of a key, if it is there.
+    pub fn value(&self, key: &K) -> io::Result<Option<V>> {
+        let mut value = vec![0; size_of::<V>()];
+        let found = self.map.lookup(key.bytes(), &mut value)?;
+        Ok(found.then(|| V::from_bytes(&value)).flatten())
     }
 
-    fn read(
-        &mut self,
-        cursor: Option<Cursor>,
-        entries: &mut Vec<(K, V)>,
-    ) -> Result<Option<Cursor>, String> {
-        self.batch(cursor, entries)
-    }
-
-    fn write(&mut self, entries: &[(K, V)]) -> Vec<(K, Refusal)> {
+    /// Inserts or replaces entries, which several threads may do; gives back which were not written, and why.
+    pub fn put(&self, entries: &[(K, V)]) -> Vec<(K, Refusal)> {
         let keys = bytes(entries.iter().map(|(key, _)| key));
         let values = bytes(entries.iter().map(|(_, value)| value));
         in_batches(
@@ -170,6 +160,27 @@ impl<K: Plain, V: Plain> Table<K, V> for Hash<K, V> {
             },
         )
     }
+}
+
+impl<K: Plain, V: Plain> Table<K, V> for Hash<K, V> {
+    type Cursor = Cursor;
+
+    fn capacity(&self) -> usize {
+        Self::capacity(self)
+    }
+
+    fn read(
+        &mut self,
+        cursor: Option<Cursor>,
+        at_most: usize,
+        entries: &mut Vec<(K, V)>,
+    ) -> Result<Option<Cursor>, String> {
+        self.batch(cursor, at_most, entries)
+    }
+
+    fn write(&mut self, entries: &[(K, V)]) -> Vec<(K, Refusal)> {
+        self.put(entries)
+    }
 
     fn remove(&mut self, keys: &[K]) -> Vec<(K, Refusal)> {
         let bytes = bytes(keys.iter());
@@ -186,8 +197,9 @@ impl<K: Plain, V: Plain> Table<K, V> for Hash<K, V> {
 }
 
 /// The bytes of values, one behind the other.
-fn bytes<'a, P: Plain>(values: impl Iterator<Item = &'a P>) -> Vec<u8> {
-    values.fold(Vec::new(), |mut bytes, value| {
+fn bytes<'a, P: Plain>(values: impl ExactSizeIterator<Item = &'a P>) -> Vec<u8> {
+    let room = Vec::with_capacity(values.len() * size_of::<P>());
+    values.fold(room, |mut bytes, value| {
         bytes.extend_from_slice(value.bytes());
         bytes
     })

@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use aya::programs::{TestRun, TestRunOptions, Xdp, XdpMode as AyaMode};
 use llamar_common::abi::{
-    ARP_ASSIGNED, ArpHost, Bucket, Control, Entry, LAYOUT_VERSION, LINK_GENERIC, LINK_NATIVE,
-    Link as LinkEntry, NO_LINK, ONE_A, Outcome, Plain, Sender, Short, WRITING,
+    ARP_ASSIGNED, ArpHost, ArpKey, Bucket, Control, LAYOUT_VERSION, LINK_GENERIC, LINK_NATIVE,
+    Link as LinkEntry, NO_LINK, ONE_A, Outcome, Plain, SLOTS, Sender, Short, Slot, TAG, is_long,
 };
 use llamar_common::respond::sender_slot;
 use llamar_common::testing::skip;
@@ -120,10 +120,10 @@ fn files(directory: &Path) -> Vec<String> {
 /// One link with these names and its ARP address 10.0.0.`host`.
 fn desired(ifindex: u32, names: &[&str], host: u8) -> Arc<Desired> {
     let address = Ipv4Addr::new(10, 0, 0, host);
-    let addresses = Arc::new(Addresses::new([IpAddr::V4(address)], 30));
+    let addresses = Addresses::one(IpAddr::V4(address), 30);
     let names = names
         .iter()
-        .map(|name| (Name::parse(name).unwrap(), Arc::clone(&addresses)));
+        .map(|name| (Name::parse(name).unwrap(), addresses.clone()));
     let mac = [2, 0, 0, 0, 0, 1];
     let served = Served {
         interface: "va".to_owned(),
@@ -537,8 +537,11 @@ fn a_path_that_fell_silent_stays_silent_until_its_maps_are_true_again() {
 fn names_are_inherited_from_a_former_agent_while_its_lease_runs() {
     on_ground(|ground| {
         let lock = ground.instance().lock().unwrap();
+        let index = ground.link("va").index;
         let inherited = |path: &Datapath| -> Vec<Vec<u8>> {
-            let names = path.inherited_names().unwrap().into_iter();
+            let asked = ["casa", "media", "nobody"]
+                .map(|name| NameKey::new(LinkKey::new(index, 0), name.as_bytes()).unwrap());
+            let names = path.inherited_names(asked.into_iter()).unwrap().into_iter();
             names.map(|key| key.label().collect()).collect()
         };
         let mut path = ground.open(&lock);
@@ -666,6 +669,20 @@ fn map_of(ground: &Ground, name: &str) -> bpf::Map {
     bpf::Map::open(&ground.pins().join(name), Access::Write).unwrap()
 }
 
+/// Checks the maps: how many entries were put right, and whether a pass has to read the maps.
+fn check(path: &mut Datapath) -> (usize, bool) {
+    path.begin_check().unwrap();
+    let mut mended = 0;
+    loop {
+        let checked = path.check();
+        mended += checked.mended;
+        if !checked.goes_on {
+            path.rest();
+            return (mended, checked.distrusted);
+        }
+    }
+}
+
 fn cells_of<V: Plain>(ground: &Ground, name: &str) -> Cells<V> {
     Cells::new(map_of(ground, name), Access::Write).unwrap()
 }
@@ -675,7 +692,7 @@ fn indexed(ground: &Ground) -> Option<Vec<(String, u8)>> {
     let mut bytes = vec![0; size_of::<Control>()];
     let control = map_of(ground, map::CONTROL);
     assert!(control.lookup(&0u32.to_ne_bytes(), &mut bytes).unwrap());
-    if Control::from_bytes(&bytes).unwrap().index_shift == 0 {
+    if Control::from_bytes(&bytes).unwrap().index_slots == 0 {
         return None;
     }
     let index = map_of(ground, map::INDEX);
@@ -683,19 +700,66 @@ fn indexed(ground: &Ground) -> Option<Vec<(String, u8)>> {
     for place in 0..index.shape().entries {
         let mut bytes = vec![0; size_of::<Bucket>()];
         assert!(index.lookup(&place.to_ne_bytes(), &mut bytes).unwrap());
-        let entries = Bucket::from_bytes(&bytes).unwrap().entries.into_iter();
-        for entry in entries.filter(|entry| entry.ifindex != 0) {
-            assert_eq!(entry.generation & (WRITING | ONE_A), ONE_A);
+        let slots = Bucket::from_bytes(&bytes).unwrap().slots;
+        for (at, slot) in slots.into_iter().enumerate() {
+            if slot.word & TAG == 0 {
+                continue;
+            }
+            assert_ne!(slot.word & ONE_A, 0);
+            let second = if is_long(slot.word) {
+                slots[at + 1].label
+            } else {
+                0
+            };
             let name = Short {
-                ifindex: entry.ifindex,
-                label: entry.label,
+                tag: slot.word & TAG,
+                label: [slot.label, second],
             };
             let label = name.key().label().collect();
-            names.push((String::from_utf8(label).unwrap(), entry.a[3]));
+            names.push((String::from_utf8(label).unwrap(), (slot.word >> 24) as u8));
         }
     }
     names.sort();
     Some(names)
+}
+
+#[test]
+fn the_index_grows_with_the_names_and_holds_nearly_all_of_them() {
+    on_ground(|ground| {
+        let lock = ground.instance().lock().unwrap();
+        let mut path = Datapath::open(&lock, 2_000, ground.object).unwrap();
+        let slots = || {
+            let mut bytes = vec![0; size_of::<Control>()];
+            let control = map_of(ground, map::CONTROL);
+            assert!(control.lookup(&0u32.to_ne_bytes(), &mut bytes).unwrap());
+            Control::from_bytes(&bytes).unwrap().index_slots
+        };
+        let mut before = 0;
+        // All at once, some more, and more than twice as many; every third one takes two slots.
+        for count in [10, 300, 320, 1_500] {
+            let names = (0..count).map(|number| match number % 3 {
+                0 => format!("longer-name{number}"),
+                _ => format!("name{number}"),
+            });
+            let names: Vec<String> = names.collect();
+            let borrowed: Vec<&str> = names.iter().map(String::as_str).collect();
+            let report = path.apply(&desired(7, &borrowed, 1));
+            assert_eq!(report.errors, [""; 0]);
+            let held = indexed(ground).unwrap();
+            assert!(held.iter().all(|(name, _)| names.contains(name)));
+            // A name of two slots may find no room in either of its buckets.
+            assert!(
+                held.len() * 100 >= names.len() * 98,
+                "{} {}",
+                held.len(),
+                slots()
+            );
+            let (least, most) = (count * 4 / 3, (count * 5).max(256));
+            assert!((least..=most).contains(&slots()), "{count}: {}", slots());
+            assert!(slots() >= before);
+            before = slots();
+        }
+    });
 }
 
 #[test]
@@ -733,16 +797,23 @@ fn the_index_holds_what_the_map_holds_after_every_change_and_for_a_new_agent() {
 
         // What somebody put into the index alone is not there when nothing is taken for granted.
         let index = map_of(ground, map::INDEX);
-        let (stale, _) = Entry::new(
+        let (stale, _) = Slot::new(
             &Short::of(&NameKey::new(LinkKey::new(7, 0), b"stale").unwrap()).unwrap(),
             &llamar_common::testing::host(30, &[[10, 0, 0, 9].into()]),
+            Some(0),
         );
         let bucket = Bucket {
-            entries: [stale, stale],
+            slots: [stale; SLOTS],
         };
-        index.update(&5u32.to_ne_bytes(), bucket.bytes()).unwrap();
-        path.distrust();
-        path.apply(&desired(7, &["media", "other"], 2));
+        let free = (0..index.shape().entries).find(|place| {
+            let mut bytes = vec![0; size_of::<Bucket>()];
+            assert!(index.lookup(&place.to_ne_bytes(), &mut bytes).unwrap());
+            let slots = Bucket::from_bytes(&bytes).unwrap().slots;
+            slots.iter().all(|slot| slot.word & TAG == 0)
+        });
+        let free = free.expect("a bucket without names").to_ne_bytes();
+        index.update(&free, bucket.bytes()).unwrap();
+        assert_eq!(check(&mut path), (SLOTS, false));
         assert_eq!(indexed(ground), held(&[("media", 2), ("other", 2)]));
         path.apply(&Arc::new(Desired::default()));
         assert_eq!(indexed(ground), held(&[]));
@@ -807,7 +878,7 @@ fn many_names_are_filled_changed_and_emptied_by_batches() {
 }
 
 #[test]
-fn a_map_that_somebody_changed_is_put_right_when_it_is_distrusted() {
+fn what_somebody_removed_is_put_back_after_a_check() {
     on_ground(|ground| {
         let lock = ground.instance().lock().unwrap();
         let mut path = ground.open(&lock);
@@ -819,10 +890,60 @@ fn a_map_that_somebody_changed_is_put_right_when_it_is_distrusted() {
         let links = cells_of::<LinkEntry>(ground, map::LINKS);
         links.set(place, &LinkEntry::EMPTY).unwrap();
         assert_eq!(path.apply(&wanted), Report::default());
-        path.distrust();
+        path.reread_links();
+        assert_eq!(check(&mut path), (0, true));
         assert_eq!(path.apply(&wanted).written, 1);
+        assert_eq!(check(&mut path), (0, false));
         assert_eq!(labels(&path), ["casa", "media"]);
         assert_eq!(path.feed.maps().links.all().unwrap().len(), 1);
+    });
+}
+
+#[test]
+fn what_somebody_changed_or_added_is_put_right_by_a_check_and_the_index_stays_open() {
+    on_ground(|ground| {
+        let lock = ground.instance().lock().unwrap();
+        let mut path = ground.open(&lock);
+        let wanted = desired(7, &["casa", "media", "longer-than-an-index"], 1);
+        path.apply(&wanted);
+        assert_eq!(check(&mut path), (0, false));
+        let as_it_was = (path.names().unwrap().len(), indexed(ground));
+        let names = map_of(ground, map::NAMES);
+        let key = |label: &[u8]| NameKey::new(LinkKey::new(7, 0), label).unwrap();
+        let other = llamar_common::testing::host(30, &[[10, 0, 0, 9].into()]);
+        for label in [&b"casa"[..], b"foreign", b"foreign-and-too-long"] {
+            names.update(key(label).bytes(), other.bytes()).unwrap();
+        }
+        let arp = map_of(ground, map::ARP);
+        let address = ArpKey::new(LinkKey::new(7, 0), [10, 0, 0, 9]);
+        let mac = ArpHost {
+            mac: [2; 6],
+            origin: ARP_ASSIGNED,
+        };
+        arp.update(address.bytes(), mac.bytes()).unwrap();
+        assert_eq!(path.apply(&wanted), Report::default(), "nobody looks");
+        assert_eq!(check(&mut path), (4, false));
+        assert_eq!((path.names().unwrap().len(), indexed(ground)), as_it_was);
+        assert_eq!(path.feed.maps().arp.all().unwrap().len(), 1);
+        let casa = path.feed.maps().names.host(&key(b"casa")).unwrap().unwrap();
+        assert_eq!(casa.a[0], [10, 0, 0, 1]);
+
+        // The index is emptied, and the kernel path is told not to look there.
+        let index = map_of(ground, map::INDEX);
+        for place in 0..index.shape().entries {
+            index
+                .update(&place.to_ne_bytes(), Bucket::default().bytes())
+                .unwrap();
+        }
+        assert_eq!(check(&mut path), (0, true));
+        path.apply(&wanted);
+        let closed = Control {
+            index_slots: 0,
+            ..path.feed.maps().control().unwrap()
+        };
+        path.feed.maps().set_control(&closed).unwrap();
+        assert_eq!(check(&mut path), (0, false));
+        assert_eq!((path.names().unwrap().len(), indexed(ground)), as_it_was);
     });
 }
 

@@ -5,7 +5,7 @@ use std::cmp::Ordering;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use llamar_common::abi::{ArpHost, ArpKey, Host, LinkKey, NameKey};
+use llamar_common::abi::{ArpHost, ArpKey, Host, LABEL_MAX, LinkKey, NameKey};
 
 use crate::dns::Name;
 use crate::state::{Desired, Names, Served};
@@ -33,6 +33,9 @@ pub trait Wanted<K, V> {
 
     /// Every entry.
     fn each(&self, visit: &mut dyn FnMut(K, V));
+
+    /// How many entries there are, or somewhat more: nobody has to go through them for it.
+    fn count(&self) -> usize;
 
     /// How this differs from what was wanted before.
     fn changes(&self, before: &Self, visit: &mut dyn FnMut(Change<K, V>));
@@ -96,6 +99,10 @@ impl<K: OnLink + Copy + Ord, V: Copy + PartialEq> Wanted<K, V> for Entries<K, V>
 
     fn each(&self, visit: &mut dyn FnMut(K, V)) {
         self.iter().for_each(|(key, value)| visit(key, value));
+    }
+
+    fn count(&self) -> usize {
+        self.entries.len()
     }
 
     fn changes(&self, before: &Self, visit: &mut dyn FnMut(Change<K, V>)) {
@@ -181,6 +188,18 @@ impl KernelNames {
     }
 }
 
+/// The name of a key; `None` if no name has that key.
+fn name(of: &NameKey) -> Option<Name> {
+    // RFC 1035 3.1: its length, the label and the root's empty one.
+    let mut wire = [0; LABEL_MAX + 2];
+    *wire.first_mut()? = u8::try_from(of.length).ok()?;
+    for (to, from) in wire.iter_mut().skip(1).zip(of.label()) {
+        *to = from;
+    }
+    let (name, _) = Name::from_wire(&wire)?;
+    (key(of.on(), &name) == Some(*of)).then_some(name)
+}
+
 /// The key of a name of one label.
 fn key(link: LinkKey, name: &Name) -> Option<NameKey> {
     NameKey::new(link, name.single_label()?)
@@ -188,8 +207,7 @@ fn key(link: LinkKey, name: &Name) -> Option<NameKey> {
 
 impl Wanted<NameKey, Host> for KernelNames {
     fn value(&self, key: &NameKey) -> Option<Host> {
-        let label: Vec<u8> = key.label().collect();
-        let name = Name::from_labels([&label[..]]).ok()?;
+        let name = name(key)?;
         let addresses = self.served(&key.on())?.names.get(&name)?;
         Some(addresses.host())
     }
@@ -205,6 +223,11 @@ impl Wanted<NameKey, Host> for KernelNames {
             .for_each(|(key, host)| visit(key, host));
     }
 
+    fn count(&self) -> usize {
+        let served = self.links.iter().filter_map(|link| self.served(link));
+        served.map(|served| served.names.len()).sum()
+    }
+
     fn changes(&self, before: &Self, visit: &mut dyn FnMut(Change<NameKey, Host>)) {
         let links: BTreeSet<LinkKey> = self.links.union(&before.links).copied().collect();
         for link in links {
@@ -216,6 +239,28 @@ impl Wanted<NameKey, Host> for KernelNames {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_key_has_its_name_and_one_that_is_no_names_has_none() {
+        let link = LinkKey::new(7, 0);
+        for label in [&b"casa"[..], b"a", &[b'x'; LABEL_MAX]] {
+            let known = NameKey::new(link, label).unwrap();
+            assert_eq!(name(&known).unwrap().single_label(), Some(label));
+            assert_eq!(key(link, &name(&known).unwrap()), Some(known));
+        }
+        for length in [0, 64, 256, u16::MAX] {
+            let odd = NameKey {
+                length,
+                ..NameKey::new(link, b"casa").unwrap()
+            };
+            assert_eq!(name(&odd), None);
+        }
+        for (place, byte) in [(0, b'C'), (9, b'x')] {
+            let mut odd = NameKey::new(link, b"casa").unwrap();
+            odd.label[place] = byte as i8;
+            assert_eq!(name(&odd), None, "no name is written so");
+        }
+    }
 
     #[test]
     fn merge_tells_every_difference_once() {

@@ -35,21 +35,24 @@ impl fmt::Display for Record {
     }
 }
 
+/// As a master file has it (RFC 1035 5.1); the alternate form is that of people, whose names end without a dot.
 impl fmt::Display for Rdata {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let alternate = f.alternate();
+        let shown = |name| Shown { name, alternate };
         match self {
             Self::A(address) => address.fmt(f),
             Self::Aaaa(address) => address.fmt(f),
             Self::Ptr(name) | Self::Cname(name) | Self::Ns(name) | Self::Dname(name) => {
-                Absolute(name).fmt(f)
+                shown(name).fmt(f)
             }
             Self::Soa(soa) => {
-                write!(f, "{} {}", Absolute(&soa.mname), Absolute(&soa.rname))?;
+                write!(f, "{} {}", shown(&soa.mname), shown(&soa.rname))?;
                 [soa.serial, soa.refresh, soa.retry, soa.expire, soa.minimum]
                     .iter()
                     .try_for_each(|field| write!(f, " {field}"))
             }
-            Self::Mx(mx) => write!(f, "{} {}", mx.preference, Absolute(&mx.exchange)),
+            Self::Mx(mx) => write!(f, "{} {}", mx.preference, shown(&mx.exchange)),
             Self::Txt(txt) => list(f, txt.strings()),
             Self::Srv(srv) => write!(
                 f,
@@ -57,16 +60,16 @@ impl fmt::Display for Rdata {
                 srv.priority,
                 srv.weight,
                 srv.port,
-                Absolute(&srv.target)
+                shown(&srv.target)
             ),
             Self::Nsec(nsec) => {
-                Absolute(&nsec.next).fmt(f)?;
+                shown(&nsec.next).fmt(f)?;
                 nsec.kinds()
                     .try_for_each(|kind| write!(f, " {}", kind_name(kind)))
             }
             Self::Hinfo(hinfo) => list(f, [&hinfo.cpu[..], &hinfo.os[..]]),
             Self::Mixed(parts) => separated(f, parts.iter(), |f, part| match part {
-                Part::Name(name) => Absolute(name).fmt(f),
+                Part::Name(name) => shown(name).fmt(f),
                 Part::Bytes(data) => {
                     f.write_str("0x")?;
                     data.iter().try_for_each(|byte| write!(f, "{byte:02x}"))
@@ -84,6 +87,21 @@ impl fmt::Display for Absolute<'_> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let root = self.0.labels().next().is_none();
         write!(f, "{}{}", self.0, if root { "" } else { "." })
+    }
+}
+
+/// A name as the form has it.
+struct Shown<'a> {
+    name: &'a Name,
+    alternate: bool,
+}
+
+impl fmt::Display for Shown<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.alternate {
+            true => self.name.fmt(f),
+            false => Absolute(self.name).fmt(f),
+        }
     }
 }
 

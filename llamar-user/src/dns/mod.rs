@@ -13,6 +13,7 @@ pub mod message;
 pub mod mixed;
 pub mod name;
 pub mod nsec;
+mod octets;
 pub mod parts;
 pub mod rdata;
 mod reader;

@@ -11,6 +11,8 @@ use std::str::FromStr;
 use llamar_common::abi::LABEL_MAX;
 use llamar_common::wire::dns;
 
+use super::octets::Octets;
+
 /// Longest name that people may write, in wire form, with its length octets and the final zero (RFC 1035 2.3.4 as most
 /// implementations read it).
 pub const NAME_MAX: usize = 255;
@@ -24,8 +26,8 @@ const JUMPS_MAX: usize = 127;
 /// A domain name. It keeps its bytes as they came; `Eq`, `Ord` and `Hash` fold the case of ASCII letters.
 #[derive(Clone)]
 pub struct Name {
-    /// Uncompressed wire form with the final zero: one allocation of exactly that size, as there may be a million.
-    wire: Box<[u8]>,
+    /// Uncompressed wire form with the final zero.
+    wire: Octets,
 }
 
 impl Name {
@@ -62,7 +64,22 @@ impl Name {
 
     /// The root: the name without labels.
     pub fn root() -> Self {
-        Self { wire: [0].into() }
+        Self {
+            wire: Octets::from(&[0][..]),
+        }
+    }
+
+    /// The name of one label; `None` if that is empty or too long.
+    pub fn from_label(label: &[u8]) -> Option<Self> {
+        let mut wire = [0; LABEL_MAX + 2];
+        let (length, rest) = wire.split_first_mut()?;
+        rest[..LABEL_MAX]
+            .get_mut(..label.len())?
+            .copy_from_slice(label);
+        *length = label.len() as u8;
+        (!label.is_empty()).then(|| Self {
+            wire: Octets::from(&wire[..label.len() + 2]),
+        })
     }
 
     /// The name of these labels, the host's own first.
@@ -92,7 +109,7 @@ impl Name {
             if length == 0 {
                 return Some((
                     Self {
-                        wire: bytes[..at].into(),
+                        wire: Octets::from(&bytes[..at]),
                     },
                     at,
                 ));
@@ -103,6 +120,10 @@ impl Name {
     /// The name at `offset` of a message, compressed or not, and the offset behind it; `None` if it is cut off, too
     /// long, or has a reserved length octet or a pointer that does not go backwards or goes into the header.
     pub fn from_message(message: &[u8], offset: usize) -> Option<(Self, usize)> {
+        // Most are not compressed.
+        if let Some((name, length)) = Self::from_wire(message.get(offset..)?) {
+            return Some((name, offset + length));
+        }
         let mut wire = Wire::new();
         let mut at = offset;
         let mut limit = offset;
@@ -172,8 +193,13 @@ impl Eq for Name {}
 
 impl Ord for Name {
     fn cmp(&self, other: &Self) -> Ordering {
-        let [mine, theirs] = [self, other].map(|name| name.wire.iter().map(u8::to_ascii_lowercase));
-        mine.cmp(theirs)
+        for (mine, theirs) in self.wire.iter().zip(other.wire.iter()) {
+            match mine.to_ascii_lowercase().cmp(&theirs.to_ascii_lowercase()) {
+                Ordering::Equal => {}
+                order => return order,
+            }
+        }
+        self.wire.len().cmp(&other.wire.len())
     }
 }
 
@@ -311,7 +337,9 @@ impl Wire {
     /// The name, when the last label has ended.
     fn finish(&self) -> Result<Name, Broken> {
         let wire = self.bytes.get(..self.at).ok_or(Broken::TooLong(self.at))?;
-        Ok(Name { wire: wire.into() })
+        Ok(Name {
+            wire: Octets::from(wire),
+        })
     }
 }
 
@@ -407,6 +435,17 @@ mod tests {
         assert_eq!(name("casa.example.").wire(), b"\x04casa\x07example\0");
         assert_eq!(name("größe").wire(), b"\x07gr\xc3\xb6\xc3\x9fe\0");
         assert_eq!(name(r"a\.b\\c\032d").wire(), b"\x07a.b\\c d\0");
+    }
+
+    #[test]
+    fn one_label_is_a_name() {
+        assert_eq!(Name::from_label(b"Casa").unwrap().wire(), b"\x04Casa\0");
+        for length in [1, 21, 22, 63] {
+            let label = vec![b'x'; length];
+            let whole = Name::from_labels([&label[..]]).unwrap();
+            assert_eq!(Name::from_label(&label).unwrap().wire(), whole.wire());
+        }
+        assert!(Name::from_label(b"").is_none() && Name::from_label(&[b'x'; 64]).is_none());
     }
 
     #[test]

@@ -9,6 +9,8 @@ use super::MacAddr;
 pub const FRAME_MIN: usize = 60;
 /// Tag protocols: a customer's (802.1Q) and a provider's (802.1ad).
 const TAGS: [u16; 2] = [ethernet::VLAN, 0x88a8];
+/// How far the priority stands from the VLAN id.
+const PRIORITY_SHIFT: u16 = 13;
 
 /// An 802.1Q tag.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -28,9 +30,17 @@ impl Tag {
         }
     }
 
+    /// The same with a priority, 0 to 7 (IEEE 802.1Q 6.9.3).
+    pub const fn with_priority(self, priority: u16) -> Self {
+        Self {
+            control: self.control & !(7 << PRIORITY_SHIFT) | priority << PRIORITY_SHIFT,
+            ..self
+        }
+    }
+
     /// The priority, 0 to 7 (IEEE 802.1Q 6.9.3).
     pub const fn priority(self) -> u16 {
-        self.control >> 13
+        self.control >> PRIORITY_SHIFT
     }
 
     /// The VLAN id; 0 says that only the priority counts.

@@ -6,6 +6,8 @@ use std::str::FromStr;
 use llamar_common::wire::ethernet::{self, Mac};
 use serde::{Deserialize, Serialize};
 
+use super::refusal;
+
 /// A hardware address of 48 bits (EUI-48), in the order of the wire. Shown as `02:00:00:00:00:01`.
 #[derive(Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 #[serde(try_from = "String", into = "String")]
@@ -32,7 +34,7 @@ impl MacAddr {
 
     /// Whether it is what a station may send from: neither a group's nor all zeros.
     pub fn is_station(self) -> bool {
-        !self.is_group() && self != Self::ZERO
+        refusal::station(self).is_ok()
     }
 
     /// Whether it was chosen by software or by an administrator, not assigned to a vendor (bit U/L).

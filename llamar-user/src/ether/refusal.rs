@@ -1,5 +1,7 @@
 //! What is not sent unless somebody insists: frames that no station may send, and those that stop switches.
 
+use std::net::IpAddr;
+
 use super::{EtherType, Frame, MacAddr};
 
 /// EtherType of MAC control, with which a station stops its neighbour's sending (IEEE 802.3 31, annex 31B).
@@ -12,17 +14,9 @@ const LENGTH_MAX: u16 = 1500;
 /// Why a frame is not sent.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Refusal {
-    /// Its source is a group.
-    #[error(
-        "{0} is a group, which sends nothing: switches drop such frames or learn nonsense from them"
-    )]
-    GroupSource(MacAddr),
-    /// Its source is nobody.
-    #[error("{0} is nobody's address, and so no source")]
-    NoSource(MacAddr),
-    /// Its destination is nobody.
-    #[error("{0} is nobody's address, and so no destination")]
-    NoDestination(MacAddr),
+    /// Its source is no station, or its destination is nobody.
+    #[error(transparent)]
+    Address(#[from] NoStation),
     /// It stops the neighbour.
     #[error("MAC control (0x8808) stops the sending of whoever receives it")]
     MacControl,
@@ -43,26 +37,70 @@ pub enum Refusal {
     },
 }
 
-/// Why a frame should not be sent; `None` if nothing speaks against it.
-pub fn refusal(frame: &Frame<'_>) -> Option<Refusal> {
+/// Why a hardware address is no station's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum NoStation {
+    /// It names many.
+    #[error("{0} is a group of stations: no frame comes from one, and no host has it")]
+    Group(MacAddr),
+    /// It is all zeros.
+    #[error("00:00:00:00:00:00 is no station's hardware address")]
+    Nobody,
+}
+
+/// An address of ours would be told to be elsewhere: everybody would send there what is for us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error(
+    "{address} is our own address, and {mac} is not the interface's hardware address: we would be cut off"
+)]
+pub struct OwnElsewhere {
+    /// The address.
+    pub address: IpAddr,
+    /// Where it would be.
+    pub mac: MacAddr,
+}
+
+/// Whether a hardware address may be a source, or be told as a host's.
+// IEEE 802.3 3.2.3: a source is one station.
+pub fn station(mac: MacAddr) -> Result<(), NoStation> {
+    match mac.is_group() {
+        true => Err(NoStation::Group(mac)),
+        false => destination(mac),
+    }
+}
+
+/// Whether a frame may be sent to a hardware address; groups may be.
+pub fn destination(mac: MacAddr) -> Result<(), NoStation> {
+    match mac == MacAddr::ZERO {
+        true => Err(NoStation::Nobody),
+        false => Ok(()),
+    }
+}
+
+/// Whether an address of ours may be told to be at `mac`; `own` is the interface's hardware address.
+pub fn own_address(address: IpAddr, mac: MacAddr, own: MacAddr) -> Result<(), OwnElsewhere> {
+    match mac == own {
+        true => Ok(()),
+        false => Err(OwnElsewhere { address, mac }),
+    }
+}
+
+/// Whether a frame may be sent.
+pub fn frame(frame: &Frame<'_>) -> Result<(), Refusal> {
+    station(frame.source)?;
+    destination(frame.destination)?;
     let kind = EtherType(frame.ether_type);
     let length = frame.payload.len();
     // Padding may follow what the length counts.
     let fits = frame.ether_type <= LENGTH_MAX && usize::from(frame.ether_type) <= length;
-    if frame.source.is_group() {
-        Some(Refusal::GroupSource(frame.source))
-    } else if !frame.source.is_station() {
-        Some(Refusal::NoSource(frame.source))
-    } else if frame.destination == MacAddr::ZERO {
-        Some(Refusal::NoDestination(frame.destination))
-    } else if frame.ether_type == MAC_CONTROL {
-        Some(Refusal::MacControl)
+    if frame.ether_type == MAC_CONTROL {
+        Err(Refusal::MacControl)
     } else if frame.destination == BRIDGES {
-        Some(Refusal::Bridges)
+        Err(Refusal::Bridges)
     } else if kind.is_length() && !fits {
-        Some(Refusal::Length { kind, length })
+        Err(Refusal::Length { kind, length })
     } else {
-        None
+        Ok(())
     }
 }
 
@@ -82,13 +120,11 @@ mod tests {
     #[test]
     fn what_harms_nobody_is_sent() {
         for ether_type in [0x88b5, 0x0806, 0, 1, 2, 0x0600, 0xffff] {
-            assert_eq!(
-                refusal(&Frame {
-                    ether_type,
-                    ..FRAME
-                }),
-                None
-            );
+            let typed = Frame {
+                ether_type,
+                ..FRAME
+            };
+            assert_eq!(frame(&typed), Ok(()));
         }
     }
 
@@ -103,34 +139,34 @@ mod tests {
             kind: EtherType(kind),
             length: 2,
         };
-        for (frame, expected) in [
+        for (harmful, expected) in [
             (
                 Frame {
                     source: group,
                     ..FRAME
                 },
-                Refusal::GroupSource(group),
+                NoStation::Group(group).into(),
             ),
             (
                 Frame {
                     source: MacAddr::BROADCAST,
                     ..FRAME
                 },
-                Refusal::GroupSource(MacAddr::BROADCAST),
+                NoStation::Group(MacAddr::BROADCAST).into(),
             ),
             (
                 Frame {
                     source: MacAddr::ZERO,
                     ..FRAME
                 },
-                Refusal::NoSource(MacAddr::ZERO),
+                NoStation::Nobody.into(),
             ),
             (
                 Frame {
                     destination: MacAddr::ZERO,
                     ..FRAME
                 },
-                Refusal::NoDestination(MacAddr::ZERO),
+                NoStation::Nobody.into(),
             ),
             (typed(MAC_CONTROL), Refusal::MacControl),
             (
@@ -143,7 +179,20 @@ mod tests {
             (typed(3), length(3)),
             (typed(0x05ff), length(0x05ff)),
         ] {
-            assert_eq!(refusal(&frame), Some(expected));
+            assert_eq!(frame(&harmful), Err(expected));
         }
+    }
+
+    // RFC 5227 2.1.1: C13; RFC 4861 4.6.1
+    #[test]
+    fn no_frame_comes_from_a_group_or_from_nobody() {
+        let mac = FRAME.source;
+        assert!(station(mac).is_ok() && mac.is_station());
+        for group in [MacAddr([0x33, 0x33, 0, 0, 0, 1]), MacAddr::BROADCAST] {
+            assert_eq!(station(group), Err(NoStation::Group(group)));
+            assert_eq!(destination(group), Ok(()));
+        }
+        assert_eq!(station(MacAddr::ZERO), Err(NoStation::Nobody));
+        assert_eq!(destination(MacAddr::ZERO), Err(NoStation::Nobody));
     }
 }

@@ -200,14 +200,7 @@ mod tests {
 
     use super::super::{Link, Links};
     use super::*;
-
-    fn attribute(kind: u16, value: &[u8]) -> Vec<u8> {
-        let mut bytes = (4 + value.len() as u16).to_ne_bytes().to_vec();
-        bytes.extend(kind.to_ne_bytes());
-        bytes.extend(value);
-        bytes.resize(bytes.len().next_multiple_of(4), 0);
-        bytes
-    }
+    use crate::net::netlink::nla as attribute;
 
     fn message(message_type: u16, flags: u16, payload: &[u8]) -> Vec<u8> {
         let mut bytes = (16 + payload.len() as u32).to_ne_bytes().to_vec();

@@ -2,22 +2,21 @@
 
 use std::io;
 use std::net::IpAddr;
-use std::os::fd::AsRawFd;
 use std::time::Duration;
 
 use netlink_packet_core::{
     NLM_F_CREATE, NLM_F_REQUEST, NLMSG_ERROR, NetlinkBuffer, NetlinkHeader, NetlinkMessage,
-    NetlinkPayload, NlasIterator,
+    NetlinkPayload,
 };
 use netlink_packet_route::neighbour::{
     NeighbourAddress, NeighbourAttribute, NeighbourFlags, NeighbourHeader, NeighbourMessage,
     NeighbourState,
 };
 use netlink_packet_route::{AddressFamily, RouteNetlinkMessage};
-use nix::sys::socket::{
-    MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, recv, sendto, socket,
-};
+use nix::sys::socket::SockProtocol;
 use tokio::time::{Instant, sleep};
+
+use crate::net::netlink::{self, Reply};
 
 /// How long the kernel is given to find a neighbour. It asks for it at once, and again after a second.
 const DEADLINE: Duration = Duration::from_secs(1);
@@ -103,39 +102,23 @@ fn request(message: RouteNetlinkMessage, flags: u16) -> Vec<u8> {
     bytes
 }
 
-/// Sends a request; the reply, if there is one. The kernel does what it is asked, and replies, before sending returns:
-/// nothing is waited for.
+/// Sends a request; the reply, if there is one: a request that changes something is replied to only if it fails.
 fn ask(request: &[u8]) -> io::Result<Option<Vec<u8>>> {
-    let socket = socket(
-        nix::sys::socket::AddressFamily::Netlink,
-        SockType::Raw,
-        SockFlag::SOCK_CLOEXEC | SockFlag::SOCK_NONBLOCK,
-        SockProtocol::NetlinkRoute,
-    )?;
-    let kernel = NetlinkAddr::new(0, 0);
-    sendto(socket.as_raw_fd(), request, &kernel, MsgFlags::empty())?;
-    let mut reply = vec![0; DATAGRAM];
-    match recv(socket.as_raw_fd(), &mut reply, MsgFlags::empty()) {
-        Ok(length) => {
-            reply.truncate(length);
-            refusal(&reply).map_or(Ok(Some(reply)), Err)
-        }
-        // A request that changes something is replied to only if it fails.
-        Err(nix::errno::Errno::EAGAIN) => Ok(None),
-        Err(errno) => Err(errno.into()),
-    }
+    let reply = Reply::to(SockProtocol::NetlinkRoute, request)?;
+    let mut buffer = [0; DATAGRAM];
+    let Some(reply) = reply.next(&mut buffer)? else {
+        return Ok(None);
+    };
+    refused(reply)?;
+    Ok(Some(reply.to_vec()))
 }
 
 /// Why the kernel did not do what it was asked.
-fn refusal(reply: &[u8]) -> Option<io::Error> {
-    let message = NetlinkBuffer::new_checked(reply).ok()?;
-    if message.message_type() != NLMSG_ERROR {
-        return None;
+fn refused(reply: &[u8]) -> io::Result<()> {
+    match NetlinkBuffer::new_checked(reply) {
+        Ok(message) if message.message_type() == NLMSG_ERROR => netlink::outcome(message.payload()),
+        _ => Ok(()),
     }
-    let code = message.payload().first_chunk::<4>()?;
-    Some(io::Error::from_raw_os_error(
-        i32::from_ne_bytes(*code).saturating_neg(),
-    ))
 }
 
 /// The hardware address in a reply, if the neighbour has one that counts.
@@ -157,10 +140,8 @@ fn hardware_address_in(reply: &[u8]) -> Option<[u8; 6]> {
         .payload()
         .get(NEIGHBOUR_HEADER..)
         .filter(|_| counts)?;
-    NlasIterator::new(attributes)
-        .map_while(Result::ok)
-        .find(|attribute| attribute.kind() == NDA_LLADDR)
-        .and_then(|attribute| attribute.value().try_into().ok())
+    let found = netlink::attribute(attributes, NDA_LLADDR)?;
+    found.value().try_into().ok()
 }
 
 #[cfg(test)]
@@ -270,7 +251,7 @@ mod tests {
             if let (true, Some(head)) = (neighbour, reply.get_mut(..6)) {
                 head.copy_from_slice(&[100, 0, 0, 0, libc::RTM_NEWNEIGH as u8, 0]);
             }
-            let _ = (refusal(&reply), hardware_address_in(&reply));
+            let _ = (refused(&reply), hardware_address_in(&reply));
         }
     }
 }

@@ -6,12 +6,19 @@ use crate::dns::Name;
 
 const V4_DOMAIN: [&[u8]; 2] = [b"in-addr", b"arpa"];
 const V6_DOMAIN: [&[u8]; 2] = [b"ip6", b"arpa"];
+/// The end of either in wire form.
+const END: &[u8; 6] = b"\x04arpa\0";
 /// Digits of an IPv6 address.
 const NIBBLES: usize = 32;
 
 /// The address that a name is for: all of its labels, spelled as they are when made from an address; letters in
 /// either case.
 pub fn address_of(name: &Name) -> Option<IpAddr> {
+    // What any query may ask for is mostly none, which is seen at its end.
+    let end = name.wire().last_chunk::<{ END.len() }>()?;
+    if !end.eq_ignore_ascii_case(END) {
+        return None;
+    }
     let labels: Vec<&[u8]> = name.labels().collect();
     let (host, domain) = labels.split_last_chunk::<2>()?;
     let is = |wanted: [&[u8]; 2]| {

@@ -1,6 +1,6 @@
 //! Tells the link of addresses: unsolicited advertisements (RFC 4861 7.2.6).
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::net::Ipv6Addr;
 use std::time::{Duration, Instant};
 
@@ -9,10 +9,10 @@ use llamar_common::wire::ndp::ALL_NODES;
 use super::datagram::group_mac;
 use super::timing::{MAX_NEIGHBOR_ADVERTISEMENT, RETRANS_TIMER, interval};
 use super::{Advertisement, Message, Packet, Port};
-use crate::ether::{Engine, MacAddr, Outbox};
+use crate::ether::{Agenda, Engine, MacAddr, Outbox, Pace, Repeats, Series};
 
-/// Between two frames, whatever they tell of: 50 a second, however many addresses there are.
-const GAP: Duration = Duration::from_millis(20);
+/// Frames a second at most, however many addresses there are.
+const FRAMES_PER_SECOND: u32 = 50;
 
 /// An address to be told of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -106,47 +106,31 @@ pub enum Event {
 #[derive(Debug)]
 pub struct Announcer {
     port: Port,
-    schedule: Schedule,
+    repeats: Repeats,
     /// As many as the caller added, and those that were told of in the last interval.
     addresses: BTreeMap<Ipv6Addr, Told>,
-    /// What is due when, the next first.
-    due: BTreeSet<(Instant, Ipv6Addr)>,
-    /// Before this nothing is sent.
-    free: Instant,
+    agenda: Agenda<Ipv6Addr>,
+    pace: Pace,
     outbox: Outbox<Event>,
 }
 
 /// What is known of an address.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 struct Told {
     /// `None`: it is told of no more.
     announce: Option<Announce>,
-    times: u32,
-    last: Option<Instant>,
-    due: Option<Instant>,
+    series: Series,
 }
 
 impl Announcer {
     /// One that has nothing to tell yet.
-    pub fn new(now: Instant, port: Port, schedule: Schedule) -> Self {
-        // RFC 4861 7.2.6: MAX_NEIGHBOR_ADVERTISEMENT at most, RetransTimer apart at least.
-        let count = match schedule.hasty {
-            true => schedule.count,
-            false => schedule.count.min(MAX_NEIGHBOR_ADVERTISEMENT),
-        };
-        let interval = interval(schedule.interval, schedule.hasty);
-        let period = schedule.period.map(|period| period.max(interval));
+    pub fn new(port: Port, schedule: Schedule) -> Self {
         Self {
             port,
-            schedule: Schedule {
-                count: count.max(1),
-                interval,
-                period,
-                ..schedule
-            },
+            repeats: schedule.repeats(),
             addresses: BTreeMap::new(),
-            due: BTreeSet::new(),
-            free: now,
+            agenda: Agenda::default(),
+            pace: Pace::per_second(FRAMES_PER_SECOND),
             outbox: Outbox::default(),
         }
     }
@@ -154,31 +138,24 @@ impl Announcer {
     /// Tells of an address from now on. One that is told of already is told anew only if something about it changed.
     pub fn add(&mut self, now: Instant, announce: Announce) {
         let address = announce.address;
-        let known = self.addresses.get(&address);
-        if known.is_some_and(|known| known.announce.as_ref() == Some(&announce)) {
-            return;
+        let told = self.addresses.entry(address).or_default();
+        if told.announce.as_ref() != Some(&announce) {
+            told.announce = Some(announce);
+            self.begin(now, address);
         }
-        let told = Told {
-            announce: Some(announce),
-            times: 0,
-            last: known.and_then(|known| known.last),
-            due: known.and_then(|known| known.due),
-        };
-        self.addresses.insert(address, told);
-        self.begin(now, address);
     }
 
     /// Tells of an address no more.
     pub fn remove(&mut self, now: Instant, address: Ipv6Addr) {
-        self.plan(address, None);
+        self.agenda.put(address, None);
         if let Some(told) = self.addresses.get_mut(&address) {
             told.announce = None;
         }
         // The last time is kept as long as it counts, in case the address comes back.
-        let interval = self.schedule.interval;
+        let repeats = self.repeats;
         self.addresses.retain(|_, told| {
-            let counts = told.last.is_some_and(|last| now < last + interval);
-            told.announce.is_some() || counts
+            let rests_until = told.series.rests_until(repeats);
+            told.announce.is_some() || rests_until.is_some_and(|until| now < until)
         });
     }
 
@@ -198,40 +175,14 @@ impl Announcer {
     }
 
     fn begin(&mut self, now: Instant, address: Ipv6Addr) {
-        let Some(told) = self.addresses.get_mut(&address) else {
-            return;
-        };
-        if told.announce.is_none() {
-            return;
-        }
-        told.times = 0;
-        // RFC 4861 7.2.6: also from the last one that had another cause.
-        let free = told.last.map(|last| last + self.schedule.interval);
-        let due = free.map_or(now, |free| free.max(now));
-        self.plan(address, Some(due));
-    }
-
-    /// Sets when an address is due next.
-    fn plan(&mut self, address: Ipv6Addr, due: Option<Instant>) {
-        let Some(told) = self.addresses.get_mut(&address) else {
-            return;
-        };
-        if let Some(before) = told.due {
-            self.due.remove(&(before, address));
-        }
-        told.due = due;
-        if let Some(due) = due {
-            self.due.insert((due, address));
+        let told = self.addresses.get_mut(&address);
+        if let Some(told) = told.filter(|told| told.announce.is_some()) {
+            let due = told.series.begin(now, self.repeats);
+            self.agenda.put(address, due);
         }
     }
 
     fn tell(&mut self, now: Instant, address: Ipv6Addr) {
-        let Schedule {
-            count,
-            interval,
-            period,
-            ..
-        } = self.schedule;
         let Some(told) = self.addresses.get_mut(&address) else {
             return;
         };
@@ -240,17 +191,30 @@ impl Announcer {
             self.outbox
                 .send(packet.to_frame(self.port.mac, mac, self.port.tag));
         }
-        told.times = told.times.saturating_add(1);
-        told.last = Some(now);
-        let number = told.times;
-        let next = match number < count {
-            true => Some(interval),
-            false => period,
-        };
+        let due = told.series.tell(now, self.repeats);
+        let number = told.series.number();
         self.outbox.tell(Event::Announced { address, number });
-        self.plan(address, next.map(|next| now + next));
-        if self.due.is_empty() {
+        self.agenda.put(address, due);
+        if self.agenda.earliest().is_none() {
             self.outbox.tell(Event::Done);
+        }
+    }
+}
+
+impl Schedule {
+    // RFC 4861 7.2.6: MAX_NEIGHBOR_ADVERTISEMENT at most, RetransTimer apart at least, also from the last one that had
+    // another cause.
+    fn repeats(self) -> Repeats {
+        let count = match self.hasty {
+            true => self.count,
+            false => self.count.min(MAX_NEIGHBOR_ADVERTISEMENT),
+        };
+        let interval = interval(self.interval, self.hasty);
+        Repeats {
+            count: count.max(1),
+            interval,
+            least: interval,
+            period: self.period.map(|period| period.max(interval)),
         }
     }
 }
@@ -262,17 +226,15 @@ impl Engine for Announcer {
     fn handle_frame(&mut self, _now: Instant, _frame: &[u8]) {}
 
     fn handle_timeout(&mut self, now: Instant) {
-        let due = self.due.first().copied();
-        let Some((_, address)) = due.filter(|(due, _)| *due <= now && self.free <= now) else {
-            return;
-        };
         // RFC 4861 7.2.6: a small delay between the advertisements of several addresses.
-        self.free = now + GAP;
-        self.tell(now, address);
+        if let Some(address) = self.agenda.due(now).filter(|_| self.pace.take(now)) {
+            self.tell(now, address);
+        }
     }
 
     fn poll_timeout(&self) -> Option<Instant> {
-        self.due.first().map(|(due, _)| (*due).max(self.free))
+        let earliest = self.agenda.earliest()?;
+        Some(self.pace.not_before(earliest))
     }
 
     fn poll_transmit(&mut self) -> Option<Vec<u8>> {

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv6Addr};
 
 use crate::ether::MacAddr;
+use crate::ether::refusal::{self, OwnElsewhere};
 
 /// Why.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -25,17 +26,9 @@ pub enum Refusal {
     /// One of this host, where another's was wanted.
     #[error("{0} is our own address")]
     Own(Ipv6Addr),
-    /// It would send everybody elsewhere with what is for us.
-    #[error(
-        "{0} is our own address, and {1} is not the interface's hardware address: we would be cut off"
-    )]
-    OwnElsewhere(Ipv6Addr, MacAddr),
-    /// A group's hardware address.
-    #[error("{0} is a group's hardware address: no host sends from it")]
-    GroupMac(MacAddr),
-    /// Zeros.
-    #[error("{0} is nobody's hardware address")]
-    NoMac(MacAddr),
+    /// One of this host, which is not there.
+    #[error(transparent)]
+    OwnElsewhere(#[from] OwnElsewhere),
 }
 
 /// Why a text is no IPv6 address.
@@ -117,22 +110,10 @@ pub fn announced(
     mac: MacAddr,
     own: &[Ipv6Addr],
 ) -> Result<(), Refusal> {
-    match at != mac && own.contains(&address) {
-        true => Err(Refusal::OwnElsewhere(address, at)),
-        false => Ok(()),
+    if own.contains(&address) {
+        refusal::own_address(address.into(), at, mac)?;
     }
-}
-
-/// Whether a hardware address can be told as a host's, or sent from.
-// RFC 4861 4.6.1, IEEE 802.3 3.2.3: a source is one station.
-pub fn hardware(mac: MacAddr) -> Result<(), Refusal> {
-    if mac.is_group() {
-        Err(Refusal::GroupMac(mac))
-    } else if mac == MacAddr::ZERO {
-        Err(Refusal::NoMac(mac))
-    } else {
-        Ok(())
-    }
+    Ok(())
 }
 
 #[cfg(test)]
@@ -203,19 +184,12 @@ mod tests {
         let [here, there] = [1, 2].map(|last| MacAddr([2, 0, 0, 0, 0, last]));
         assert_eq!(announced(own, here, here, &[own]), Ok(()));
         assert_eq!(announced(other, there, here, &[own]), Ok(()));
-        let refused = Err(Refusal::OwnElsewhere(own, there));
-        assert_eq!(announced(own, there, here, &[own]), refused);
-    }
-
-    #[test]
-    fn nobody_sends_from_a_group_or_from_nobody() {
-        let group: MacAddr = "33:33:00:00:00:01".parse().unwrap();
-        assert_eq!(hardware(group), Err(Refusal::GroupMac(group)));
-        let broadcast = MacAddr::BROADCAST;
-        assert_eq!(hardware(broadcast), Err(Refusal::GroupMac(broadcast)));
-        let zero = MacAddr::ZERO;
-        assert_eq!(hardware(zero), Err(Refusal::NoMac(zero)));
-        assert_eq!(hardware("02:00:00:00:00:01".parse().unwrap()), Ok(()));
+        let refused = announced(own, there, here, &[own]).unwrap_err();
+        assert_eq!(
+            refused.to_string(),
+            "fd00::1 is our own address, and 02:00:00:00:00:02 is not the interface's hardware address: we would be \
+             cut off"
+        );
     }
 
     #[test]

@@ -3,19 +3,14 @@
 
 use std::fs;
 use std::io;
-use std::os::fd::{AsRawFd, OwnedFd};
 use std::path::Path;
 
 use netlink_packet_core::{
-    NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR, NetlinkBuffer, NlaBuffer,
-    NlasIterator,
+    NLM_F_DUMP, NLM_F_DUMP_INTR, NLM_F_REQUEST, NLMSG_DONE, NLMSG_ERROR, NetlinkBuffer,
 };
-use nix::errno::Errno;
-use nix::sys::socket::{
-    AddressFamily, MsgFlags, NetlinkAddr, SockFlag, SockProtocol, SockType, recv, sendto,
-    setsockopt, socket, sockopt,
-};
-use nix::sys::time::{TimeVal, TimeValLike as _};
+use nix::sys::socket::SockProtocol;
+
+use super::netlink::{self, Reply, attribute};
 
 const SUBSYSTEM: u16 = 10 << 8;
 const NEW_TABLE: u16 = SUBSYSTEM;
@@ -156,12 +151,6 @@ fn input_filter(family: u8, attributes: &[u8]) -> Option<(Table, String)> {
     Some(((family, table), description))
 }
 
-fn attribute(attributes: &[u8], kind: u16) -> Option<NlaBuffer<&[u8]>> {
-    NlasIterator::new(attributes)
-        .map_while(Result::ok)
-        .find(|attribute| attribute.kind() == kind)
-}
-
 /// A number, in network byte order as all of nftables'.
 fn number(value: &[u8]) -> Option<u32> {
     Some(u32::from_be_bytes(value.try_into().ok()?))
@@ -174,14 +163,13 @@ fn text(value: &[u8]) -> String {
 }
 
 /// What is wanted of the messages of a dump, each given by its type, its family and its attributes.
-fn dump<T>(request: u16, wanted: impl Fn(u16, u8, &[u8]) -> Option<T>) -> io::Result<Vec<T>> {
+fn dump<T>(kind: u16, wanted: impl Fn(u16, u8, &[u8]) -> Option<T>) -> io::Result<Vec<T>> {
+    // A `struct nfgenmsg` of zeros: of all families.
+    let request = netlink::request(kind, NLM_F_REQUEST | NLM_F_DUMP, &[0; FAMILY_HEADER]);
     for _ in 0..TRIES {
-        let socket = open()?;
-        let request = dump_request(request);
-        let kernel = NetlinkAddr::new(0, 0);
-        sendto(socket.as_raw_fd(), &request, &kernel, MsgFlags::empty())?;
+        let reply = Reply::to(SockProtocol::NetlinkNetFilter, &request)?;
         let mut found = Vec::new();
-        let whole = read_dump(&socket, |kind, family, attributes| {
+        let whole = read_dump(&reply, |kind, family, attributes| {
             found.extend(wanted(kind, family, attributes));
         })?;
         if whole {
@@ -191,39 +179,11 @@ fn dump<T>(request: u16, wanted: impl Fn(u16, u8, &[u8]) -> Option<T>) -> io::Re
     Err(io::Error::other("the rules change all the time"))
 }
 
-fn open() -> io::Result<OwnedFd> {
-    let socket = socket(
-        AddressFamily::Netlink,
-        SockType::Raw,
-        SockFlag::SOCK_CLOEXEC,
-        SockProtocol::NetlinkNetFilter,
-    )?;
-    // The kernel replies at once; should it not, nobody waits for ever.
-    setsockopt(&socket, sockopt::ReceiveTimeout, &TimeVal::seconds(1))?;
-    Ok(socket)
-}
-
-/// The request for everything of a kind, of all families.
-fn dump_request(kind: u16) -> Vec<u8> {
-    let mut bytes = 20u32.to_ne_bytes().to_vec();
-    bytes.extend(kind.to_ne_bytes());
-    bytes.extend((NLM_F_REQUEST | NLM_F_DUMP).to_ne_bytes());
-    // Sequence number, port, and a `struct nfgenmsg` of zeros.
-    bytes.extend([0; 12]);
-    bytes
-}
-
 /// Hands on each message of a dump; whether it is of one state of the table.
-fn read_dump(socket: &OwnedFd, mut each: impl FnMut(u16, u8, &[u8])) -> io::Result<bool> {
+fn read_dump(reply: &Reply, mut each: impl FnMut(u16, u8, &[u8])) -> io::Result<bool> {
     let mut buffer = vec![0; DATAGRAM];
     let mut whole = true;
-    loop {
-        let length = match recv(socket.as_raw_fd(), &mut buffer, MsgFlags::empty()) {
-            Ok(length) => length,
-            Err(Errno::EINTR) => continue,
-            Err(errno) => return Err(errno.into()),
-        };
-        let mut rest = buffer.get(..length).unwrap_or_default();
+    while let Some(mut rest) = reply.next(&mut buffer)? {
         while let Ok(message) = NetlinkBuffer::new_checked(rest) {
             whole &= message.flags() & NLM_F_DUMP_INTR == 0;
             let (kind, payload) = (message.message_type(), message.payload());
@@ -241,17 +201,15 @@ fn read_dump(socket: &OwnedFd, mut each: impl FnMut(u16, u8, &[u8])) -> io::Resu
             rest = rest.get(next..).unwrap_or_default();
         }
     }
+    Err(io::Error::other("the kernel's answer is cut off"))
 }
 
 fn ended(payload: &[u8], whole: bool) -> io::Result<bool> {
-    let code = payload
-        .first_chunk::<4>()
-        .map_or(0, |code| i32::from_ne_bytes(*code));
-    match code.saturating_neg() {
+    match netlink::outcome(payload) {
+        Ok(()) => Ok(whole),
         // The table changed, so that the dump could not be ended.
-        libc::EINTR | libc::EAGAIN => Ok(false),
-        error if error > 0 => Err(io::Error::from_raw_os_error(error)),
-        _ => Ok(whole),
+        Err(error) if matches!(error.raw_os_error(), Some(libc::EINTR | libc::EAGAIN)) => Ok(false),
+        Err(error) => Err(error),
     }
 }
 
@@ -277,6 +235,7 @@ mod tests {
 
     use super::*;
     use crate::link::space::in_namespace;
+    use crate::net::netlink::nla;
 
     const NEW_RULE: u16 = SUBSYSTEM | 6;
     const BATCH_BEGIN: u16 = 0x10;
@@ -287,28 +246,13 @@ mod tests {
     const INET: u8 = libc::NFPROTO_INET as u8;
     const IP6: u8 = libc::NFPROTO_IPV6 as u8;
 
-    fn nla(kind: u16, value: &[u8]) -> Vec<u8> {
-        let mut bytes = (4 + value.len() as u16).to_ne_bytes().to_vec();
-        bytes.extend(kind.to_ne_bytes());
-        bytes.extend(value);
-        bytes.resize(bytes.len().next_multiple_of(4), 0);
-        bytes
-    }
-
     fn message(kind: u16, flags: u16, head: [u8; 4], attributes: &[Vec<u8>]) -> Vec<u8> {
-        let attributes = attributes.concat();
-        let mut bytes = (20 + attributes.len() as u32).to_ne_bytes().to_vec();
-        bytes.extend(kind.to_ne_bytes());
-        bytes.extend((NLM_F_REQUEST | flags).to_ne_bytes());
-        bytes.extend([0; 8]);
-        bytes.extend(head);
-        bytes.extend(attributes);
-        bytes
+        let says = [&head[..], &attributes.concat()].concat();
+        netlink::request(kind, NLM_F_REQUEST | flags, &says)
     }
 
     /// Has nftables do something to a family, as `nft` would.
     fn change(kind: u16, family: u8, attributes: &[Vec<u8>]) {
-        let socket = open().unwrap();
         let batch = [0, 0, 0, 10];
         let bytes = [
             message(BATCH_BEGIN, 0, batch, &[]),
@@ -321,11 +265,10 @@ mod tests {
             message(BATCH_END, 0, batch, &[]),
         ]
         .concat();
-        let kernel = NetlinkAddr::new(0, 0);
-        sendto(socket.as_raw_fd(), &bytes, &kernel, MsgFlags::empty()).unwrap();
-        let mut reply = [0; 4096];
-        let length = recv(socket.as_raw_fd(), &mut reply, MsgFlags::empty()).unwrap();
-        let reply = NetlinkBuffer::new_checked(&reply[..length]).unwrap();
+        let reply = Reply::to(SockProtocol::NetlinkNetFilter, &bytes).unwrap();
+        let mut buffer = [0; 4096];
+        let reply = reply.next(&mut buffer).unwrap().expect("a reply");
+        let reply = NetlinkBuffer::new_checked(reply).unwrap();
         assert!(ended(reply.payload(), true).unwrap());
     }
 

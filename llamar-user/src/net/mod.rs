@@ -6,6 +6,7 @@ pub mod filter;
 pub mod firewall;
 pub mod groups;
 pub mod holder;
+pub mod netlink;
 pub mod packet;
 #[cfg(test)]
 pub(crate) mod pair;
@@ -22,7 +23,7 @@ pub use holder::{Holder, Holders};
 pub(crate) use packet::register;
 pub use packet::{Direction, Options, PacketSocket, Received};
 pub use tcp::{ListenError, Listeners, StreamMessage};
-pub use udp::{BindError, Datagram, Groups, MDNS};
+pub use udp::{BindError, Datagram, Groups, Inbox, Letter, MDNS, Outbox};
 
 /// Waits until a deadline; for ever without one.
 pub async fn until(deadline: Option<std::time::Instant>) {

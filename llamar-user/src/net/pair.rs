@@ -1,5 +1,6 @@
 //! Two ends of a veth pair for tests, in one namespace or in two.
 
+use std::fmt::Debug;
 use std::net::Ipv6Addr;
 use std::time::{Duration, Instant};
 
@@ -52,20 +53,27 @@ fn addresses(device: &str, host: u8) {
     }
 }
 
+/// Tries something until it works; the last error if it does not soon. What was closed a moment ago may still be held by
+/// what other tests start, until that has begun to run.
+pub(crate) fn soon<T, E: Debug>(mut attempt: impl FnMut() -> Result<T, E>) -> T {
+    let begin = Instant::now();
+    loop {
+        match attempt() {
+            Ok(done) => return done,
+            Err(error) => assert!(begin.elapsed() < SOON, "{error:?}"),
+        }
+        std::thread::sleep(Duration::from_millis(5));
+    }
+}
+
 /// Waits until the kernel takes in what is sent to a new IPv6 address, which is a little later.
 fn until_heard(address: &str) {
     let octets = address.parse::<Ipv6Addr>().unwrap().octets();
     let digits: String = octets.iter().map(|octet| format!("{octet:02x}")).collect();
-    let begin = Instant::now();
-    while begin.elapsed() < SOON {
+    let wanted = format!("{digits} 80 ");
+    soon(|| {
         let routes = std::fs::read_to_string("/proc/thread-self/net/ipv6_route").unwrap();
-        if routes
-            .lines()
-            .any(|route| route.starts_with(&format!("{digits} 80 ")))
-        {
-            return;
-        }
-        std::thread::sleep(Duration::from_millis(1));
-    }
-    panic!("{address} is not heard");
+        let is_heard = routes.lines().any(|route| route.starts_with(&wanted));
+        is_heard.then_some(()).ok_or((address, "is not heard"))
+    });
 }

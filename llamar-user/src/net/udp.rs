@@ -5,24 +5,31 @@
 //! a group (RFC 4795 2.4, 2.5, RFC 6762 5.5, 6); an answer goes out with the source address and by the interface that
 //! the caller names.
 
+mod inbox;
 mod message;
 mod open;
+mod outbox;
+mod system;
 #[cfg(test)]
 mod tests;
 
+use std::cell::Cell;
+use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd as _, OwnedFd};
+use std::task::Poll;
 
 use socket2::{InterfaceIndexOrAddress, SockRef};
-use tokio::io::Interest;
-use tokio::net::UdpSocket;
+use tokio::io::unix::{AsyncFd, AsyncFdReadyGuard};
 
 use super::holder::{self, Holders};
 
+pub use inbox::Inbox;
 pub(crate) use message::{receive, send_by};
 pub(crate) use open::share;
 pub use open::{BindError, LLMNR, MDNS, Protocol};
+pub use outbox::{Letter, Outbox};
 
 /// LLMNR's port (RFC 4795 2).
 pub const PORT: u16 = LLMNR.port;
@@ -35,9 +42,11 @@ pub const GROUP_V6: Ipv6Addr = LLMNR.group_v6;
 #[derive(Debug)]
 pub struct Groups {
     protocol: Protocol,
-    ipv4: UdpSocket,
+    ipv4: AsyncFd<OwnedFd>,
     /// None where the kernel has no IPv6.
-    ipv6: Option<UdpSocket>,
+    ipv6: Option<AsyncFd<OwnedFd>>,
+    /// Whose turn it is.
+    ipv6_first: Cell<bool>,
 }
 
 /// A datagram that was received.
@@ -71,6 +80,7 @@ impl Groups {
             protocol,
             ipv4: open::ipv4(protocol, shared)?,
             ipv6: open::ipv6(protocol, shared)?,
+            ipv6_first: Cell::new(false),
         })
     }
 
@@ -123,19 +133,34 @@ impl Groups {
     /// 17: 9194 bytes are enough). Nothing is lost if the future is dropped before it is ready.
     pub async fn recv(&self, buffer: &mut [u8]) -> io::Result<Datagram> {
         loop {
-            let socket = self.readable().await?;
-            if let Some(datagram) = take(socket, buffer)? {
-                return Ok(datagram);
+            let mut ready = self.readable().await?;
+            match message::receive(ready.get_inner(), buffer) {
+                Ok(Some(datagram)) => return Ok(datagram),
+                Ok(None) => {}
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => ready.clear_ready(),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
             }
         }
     }
 
-    /// A datagram that is there already, as [`recv`](Self::recv) gives it; none if there is no other. It costs less than
-    /// waiting anew.
-    pub fn try_recv(&self, buffer: &mut [u8]) -> io::Result<Option<Datagram>> {
-        match (take(&self.ipv4, buffer)?, &self.ipv6) {
-            (None, Some(ipv6)) => take(ipv6, buffer),
-            (datagram, _) => Ok(datagram),
+    /// Waits for datagrams of either IP version and takes in those that are there, in place of what is in the inbox.
+    /// What is longer than its room is dropped. Nothing is lost if the future is dropped before it is ready.
+    pub async fn recv_all(&self, inbox: &mut Inbox) -> io::Result<()> {
+        loop {
+            let mut ready = self.readable().await?;
+            match inbox.receive(ready.get_inner().as_fd()) {
+                Ok(()) => {
+                    if !inbox.is_full() {
+                        // It was all, and what comes from now on makes the socket ready anew.
+                        ready.clear_ready();
+                    }
+                    return Ok(());
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => ready.clear_ready(),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => return Err(error),
+            }
         }
     }
 
@@ -147,36 +172,46 @@ impl Groups {
         source: IpAddr,
         device: u32,
     ) -> io::Result<()> {
-        let socket = match (to, &self.ipv6) {
-            (SocketAddr::V4(_), _) => &self.ipv4,
-            (SocketAddr::V6(_), Some(ipv6)) => ipv6,
-            (SocketAddr::V6(_), None) => return Err(io::ErrorKind::Unsupported.into()),
-        };
-        send_by(socket, message, to, source, device)
+        send_by(self.socket(to)?, message, to, source, device)
     }
 
-    async fn readable(&self) -> io::Result<&UdpSocket> {
-        let Some(ipv6) = &self.ipv6 else {
-            self.ipv4.readable().await?;
-            return Ok(&self.ipv4);
-        };
-        tokio::select! {
-            ready = self.ipv4.readable() => ready.map(|()| &self.ipv4),
-            ready = ipv6.readable() => ready.map(|()| ipv6),
-        }
+    /// Sends what is in an outbox, without waiting. `told` gets what became of each: an error says that it is lost, and
+    /// no other with it.
+    pub fn send_all<T>(
+        &self,
+        outbox: &mut Outbox<T>,
+        told: impl FnMut(&Letter<T>, io::Result<()>),
+    ) {
+        outbox.send(|to| Ok(self.socket(to)?.as_fd()), told);
     }
-}
 
-/// A datagram that is there and not to be dropped; none if tokio, or else the kernel, knows of no more.
-fn take(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<Option<Datagram>> {
-    loop {
-        match socket.try_io(Interest::READABLE, || message::receive(socket, buffer)) {
-            Ok(Some(datagram)) => return Ok(Some(datagram)),
-            Ok(None) => {}
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => return Ok(None),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-            Err(error) => return Err(error),
-        }
+    /// The socket that sends to an address.
+    fn socket(&self, to: SocketAddr) -> io::Result<&OwnedFd> {
+        let socket = match to {
+            SocketAddr::V4(_) => Some(&self.ipv4),
+            SocketAddr::V6(_) => self.ipv6.as_ref(),
+        };
+        let socket = socket.ok_or(io::ErrorKind::Unsupported)?;
+        Ok(socket.get_ref())
+    }
+
+    /// Waits until a socket has something to be read. They take turns at being looked at first: neither waits for the end
+    /// of the other's flood.
+    async fn readable(&self) -> io::Result<AsyncFdReadyGuard<'_, OwnedFd>> {
+        let sockets = match &self.ipv6 {
+            Some(ipv6) if self.ipv6_first.get() => [Some(ipv6), Some(&self.ipv4)],
+            ipv6 => [Some(&self.ipv4), ipv6.as_ref()],
+        };
+        self.ipv6_first.set(!self.ipv6_first.get());
+        poll_fn(|context| {
+            let mut polled = sockets.iter().flatten();
+            let ready = polled.find_map(|socket| match socket.poll_read_ready(context) {
+                Poll::Ready(ready) => Some(ready),
+                Poll::Pending => None,
+            });
+            ready.map_or(Poll::Pending, Poll::Ready)
+        })
+        .await
     }
 }
 

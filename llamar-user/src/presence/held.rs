@@ -8,12 +8,12 @@ use rand::rngs::StdRng;
 
 use super::{Origin, Outcome};
 use crate::arp::timing::{
-    ANNOUNCE_INTERVAL, ANNOUNCE_NUM, ANNOUNCE_WAIT, PROBE_MAX, PROBE_MIN, PROBE_NUM, PROBE_WAIT,
-    RATE_LIMIT_INTERVAL,
+    ANNOUNCE_WAIT, ANNOUNCEMENTS, PROBE_MAX, PROBE_MIN, PROBE_NUM, PROBE_WAIT, RATE_LIMIT_INTERVAL,
 };
 use crate::arp::{Defence, Policy, Then};
 use crate::config::OnAddressConflict;
-use crate::ndp::{DUP_ADDR_DETECT_TRANSMITS, MAX_NEIGHBOR_ADVERTISEMENT, RETRANS_TIMER};
+use crate::ether::{Repeats, Series};
+use crate::ndp::{ADVERTISEMENTS, DUP_ADDR_DETECT_TRANSMITS, RETRANS_TIMER};
 
 /// How often the time between two attempts is doubled at most: to about an hour.
 const DOUBLED_MAX: u32 = 6;
@@ -25,10 +25,8 @@ pub(super) struct Held {
     pub phase: Phase,
     /// Whether it may be answered for.
     pub answered: bool,
-    /// When its next frame or step is due.
-    pub due: Option<Instant>,
-    /// When it was announced last.
-    pub announced: Option<Instant>,
+    /// Its announcements.
+    pub announced: Series,
     /// How often it was taken by another host since it was last found free.
     pub failures: u32,
     /// What is done about conflicts; none where they are only told of.
@@ -38,12 +36,10 @@ pub(super) struct Held {
 /// What is going on with an address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
-    /// Nothing, but for what is repeated.
-    Quiet,
+    /// Nobody else is known to have it: it is announced, where that is wanted.
+    Clear,
     /// So many probes were sent; nobody has it so far.
     Probing(u32),
-    /// It is to be announced so many times more.
-    Announcing(u32),
     /// Another host has it. Looked at again when that host was silent for some time.
     Taken,
 }
@@ -52,19 +48,12 @@ impl Held {
     pub fn new(address: IpAddr, origin: Origin, on_conflict: OnAddressConflict) -> Self {
         Self {
             origin,
-            phase: Phase::Quiet,
+            phase: Phase::Clear,
             answered: true,
-            due: None,
-            announced: None,
+            announced: Series::default(),
             failures: 0,
             defence: policy(address, on_conflict).map(Defence::new),
         }
-    }
-
-    /// The earliest time for an announcement.
-    pub fn not_before(&self, now: Instant, schedule: Schedule) -> Instant {
-        self.announced
-            .map_or(now, |announced| now.max(announced + schedule.least))
     }
 
     /// Another host uses an address of ours.
@@ -79,11 +68,7 @@ impl Held {
                 self.lose();
                 Outcome::Withdrawn
             }
-            // RFC 5227 2.4 (c): one announcement within the interval, so none of those that were to follow.
-            Some(Then::Announce) if announces => {
-                self.phase = Phase::Announcing(1);
-                Outcome::Defended
-            }
+            Some(Then::Announce) if announces => Outcome::Defended,
             _ => Outcome::Noted,
         }
     }
@@ -139,28 +124,20 @@ fn policy(address: IpAddr, on_conflict: OnAddressConflict) -> Option<Policy> {
 pub(super) struct Schedule {
     /// Number of probes.
     pub probes: u32,
-    /// Number of announcements.
-    pub announcements: u32,
-    /// Between two announcements of one cause.
-    pub interval: Duration,
-    /// Least time between any two announcements.
-    pub least: Duration,
+    /// The announcements.
+    pub announcements: Repeats,
 }
 
 // RFC 5227 1.1, 2.1.1, 2.3.
 const ARP: Schedule = Schedule {
     probes: PROBE_NUM,
-    announcements: ANNOUNCE_NUM,
-    interval: ANNOUNCE_INTERVAL,
-    least: Duration::ZERO,
+    announcements: ANNOUNCEMENTS,
 };
 
-// RFC 4862 5.1, 5.4.2; RFC 4861 7.2.6: at most MAX_NEIGHBOR_ADVERTISEMENT, RetransTimer apart at least.
+// RFC 4862 5.1, 5.4.2; RFC 4861 7.2.6.
 const ND: Schedule = Schedule {
     probes: DUP_ADDR_DETECT_TRANSMITS,
-    announcements: MAX_NEIGHBOR_ADVERTISEMENT,
-    interval: RETRANS_TIMER,
-    least: RETRANS_TIMER,
+    announcements: ADVERTISEMENTS,
 };
 
 impl Schedule {
@@ -168,6 +145,14 @@ impl Schedule {
         match address {
             IpAddr::V4(_) => ARP,
             IpAddr::V6(_) => ND,
+        }
+    }
+
+    /// The announcements of an address that is announced, or of one that is not.
+    pub fn announcements(&self, announces: bool) -> Repeats {
+        match announces {
+            true => self.announcements,
+            false => self.announcements.times(0),
         }
     }
 

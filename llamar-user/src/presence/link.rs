@@ -12,7 +12,7 @@ use super::records::Records;
 use super::speak::speak;
 use super::{Origin, Outcome, Sent, Wanted};
 use crate::config::OnAddressConflict;
-use crate::ether::{MacAddr, Pace};
+use crate::ether::{MacAddr, Pace, Repeats};
 
 /// Frames that are sent in a second at most, so that many addresses make no storm.
 const FRAMES_PER_SECOND: u32 = 50;
@@ -124,8 +124,10 @@ impl Link {
         match held.phase {
             // What was given up under the old rules may be kept under the new ones.
             Phase::Taken => self.begin(now, address, false, rng),
-            Phase::Quiet => self.put(address, every.map(|every| now + every)),
-            Phase::Probing(_) | Phase::Announcing(_) => {}
+            Phase::Clear if held.announced.is_through() => {
+                self.put(address, every.map(|every| now + every));
+            }
+            Phase::Probing(_) | Phase::Clear => {}
         }
     }
 
@@ -149,14 +151,12 @@ impl Link {
         // RFC 5227 2.1: what was given up is probed for before it is used again.
         let (phase, due) = if !held.answered || (held.origin == Origin::Proxied && announces) {
             (Phase::Probing(0), Some(now + schedule.first(rng)))
-        } else if announces {
-            let count = if inherited { 1 } else { schedule.announcements };
-            (
-                Phase::Announcing(count),
-                Some(held.not_before(now, schedule)),
-            )
         } else {
-            (Phase::Quiet, None)
+            let announcements = match inherited && announces {
+                true => schedule.announcements.times(1),
+                false => schedule.announcements(announces),
+            };
+            (Phase::Clear, held.announced.begin(now, announcements))
         };
         (held.phase, held.defence) = (phase, fresh.defence);
         self.put(address, due.filter(|_| up));
@@ -177,9 +177,8 @@ impl Link {
 
     /// Sets when something is due for an address.
     fn put(&mut self, address: IpAddr, due: Option<Instant>) {
-        if let Some(held) = self.held.get_mut(&address) {
-            self.queue.put(held.origin, address, held.due, due);
-            held.due = due;
+        if let Some(held) = self.held.get(&address) {
+            self.queue.put(held.origin, address, due);
         }
     }
 
@@ -206,7 +205,6 @@ impl Link {
     fn step(&mut self, now: Instant, address: IpAddr, rng: &mut StdRng) -> Option<Step> {
         let schedule = Schedule::of(address);
         let announces = self.announces(address);
-        let every = self.wanted.presence.every.filter(|_| announces);
         let held = self.held.get_mut(&address)?;
         match held.phase {
             Phase::Probing(sent) if sent < schedule.probes => {
@@ -218,35 +216,20 @@ impl Link {
             Phase::Probing(_) => {
                 let news = held.failures > 0;
                 (held.answered, held.failures) = (true, 0);
-                held.phase = if announces {
-                    Phase::Announcing(schedule.announcements)
-                } else {
-                    Phase::Quiet
-                };
-                let due = held.not_before(now, schedule);
-                self.put(address, announces.then_some(due));
+                held.phase = Phase::Clear;
+                let due = held.announced.begin(now, schedule.announcements(announces));
+                self.put(address, due);
                 news.then_some(Step::Free(address))
             }
-            Phase::Announcing(left) => {
-                let more = left.saturating_sub(1);
-                held.phase = if more > 0 {
-                    Phase::Announcing(more)
-                } else {
-                    Phase::Quiet
+            Phase::Clear => {
+                let period = self.wanted.presence.every.filter(|_| announces);
+                let announcements = Repeats {
+                    period,
+                    ..schedule.announcements
                 };
-                held.announced = Some(now);
-                let pause = if more > 0 {
-                    Some(schedule.interval)
-                } else {
-                    every
-                };
-                self.put(address, pause.map(|pause| now + pause));
+                let due = held.announced.tell(now, announcements);
+                self.put(address, due);
                 Some(self.say(now, address, false, rng))
-            }
-            Phase::Quiet => {
-                held.announced = Some(now);
-                self.put(address, every.map(|every| now + every));
-                every.map(|_| self.say(now, address, false, rng))
             }
             Phase::Taken => {
                 held.phase = Phase::Probing(0);
@@ -305,13 +288,19 @@ impl Link {
             Origin::Proxied => held.meet_owner(announces, withdraws),
             Origin::Assigned => held.meet_other(now, announces),
         };
-        let due = match (outcome, held.phase) {
-            _ if !up => held.due,
-            (Outcome::Defended, _) => Some(held.not_before(now, Schedule::of(address))),
-            (_, Phase::Taken) => Some(now + held.quiet()),
-            _ => held.due,
-        };
-        self.put(address, due);
+        match (outcome, held.phase) {
+            // RFC 5227 2.4 (c): one announcement within the interval, so none of those that were to follow.
+            (Outcome::Defended, _) => {
+                let once = Schedule::of(address).announcements.times(1);
+                let due = held.announced.begin(now, once);
+                self.put(address, due);
+            }
+            (_, Phase::Taken) if up => {
+                let due = now + held.quiet();
+                self.put(address, Some(due));
+            }
+            _ => {}
+        }
         let news = self.records.conflict(now, address, culprit, outcome);
         Some((origin, outcome, news))
     }

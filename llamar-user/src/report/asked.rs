@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::json;
 use crate::ask::Asker;
-use crate::dns::{Question, Rdata, Record, kind_name};
+use crate::dns::{Question, Record, kind_name};
 use crate::llmnr::sender::{Answer, Conflict, Outcome, Path, Response, is_scoped};
 
 /// What came of some questions about one name.
@@ -227,18 +227,15 @@ fn record_row(record: &Record, interface: String) -> RecordRow {
 /// What a record says. To a link-local address belongs the interface on whose link it was heard (RFC 4795 4.4).
 pub(super) fn data(record: &Record, interface: &str) -> String {
     match &record.data {
-        Rdata::Ptr(name) | Rdata::Cname(name) | Rdata::Ns(name) | Rdata::Dname(name) => {
-            name.to_string()
-        }
         scoped if is_scoped(scoped) => format!("{scoped}%{interface}"),
-        other => other.to_string(),
+        other => format!("{other:#}"),
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::dns::{Mx, Name};
+    use crate::dns::{Mx, Name, Rdata, Srv};
 
     #[test]
     fn data_is_shown_as_people_write_it() {
@@ -263,8 +260,16 @@ mod tests {
                 preference,
                 exchange
             })),
-            "10 casa.home."
+            "10 casa.home"
         );
+        let srv = Srv {
+            priority: 0,
+            weight: 0,
+            port: 80,
+            target: name(),
+        };
+        assert_eq!(shown(Rdata::Srv(srv)), "0 0 80 casa.home");
+        assert_eq!(shown(Rdata::Ptr(Name::root())), ".");
     }
 
     fn report(records: &[(&str, &str, &str)]) -> AskedReport {

@@ -6,7 +6,7 @@ use std::io::{self, Write};
 use serde::Serialize;
 
 use super::layout::json;
-use crate::ether::{MacAddr, Statistics};
+use crate::ether::{MacAddr, Milliseconds, Statistics};
 
 /// The end of asking.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -29,27 +29,49 @@ impl<A: Serialize> EndRow<A> {
     }
 }
 
-/// What is unusual about an answer, at the end of its line.
+/// A line like `10.0.0.1 is at 02:00:00:00:00:01  0.123 ms`, and what is unusual about it.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Unusual {
+pub(super) struct AnswerLine<'r, A> {
+    /// The address.
+    pub target: A,
+    /// Who has it, or wants it.
+    pub mac: MacAddr,
+    /// Whether it is only wanted.
+    pub is_wanted: bool,
+    /// How long the answer took.
+    pub rtt: Option<Milliseconds>,
+    /// How it was heard of, where that is worth a word.
+    pub how: Option<&'r str>,
     /// Whether the same question was answered by the same host before.
     pub repeated: bool,
     /// Who else has the address.
     pub duplicate_of: Option<MacAddr>,
-    /// From whom the frame was, if that is another one.
-    pub framed_by: Option<MacAddr>,
+    /// From whom the frame was.
+    pub ether_source: MacAddr,
 }
 
-impl fmt::Display for Unusual {
+impl<A: fmt::Display> fmt::Display for AnswerLine<'_, A> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { target, mac, .. } = self;
+        let verb = match self.is_wanted {
+            true => "is wanted by",
+            false => "is at",
+        };
+        write!(f, "{target} {verb} {mac}")?;
+        if let Some(rtt) = self.rtt {
+            write!(f, "  {rtt} ms")?;
+        }
+        if let Some(how) = self.how {
+            write!(f, "  ({how})")?;
+        }
         if self.repeated {
             f.write_str("  (again)")?;
         }
         if let Some(other) = self.duplicate_of {
             write!(f, "  (also at {other})")?;
         }
-        if let Some(source) = self.framed_by {
-            write!(f, "  (in a frame of {source})")?;
+        if self.ether_source != self.mac {
+            write!(f, "  (in a frame of {})", self.ether_source)?;
         }
         Ok(())
     }

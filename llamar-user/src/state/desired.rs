@@ -260,7 +260,7 @@ impl<'c> Wanted<'c> {
             if let Some(shared) = shared.filter(|_| !self.hidden.contains(&name)) {
                 addresses.extend(shared.iter());
             }
-            (name, Arc::new(Addresses::new(addresses, self.ttl)))
+            (name, Addresses::new(addresses, self.ttl))
         };
         Names::new(table.into_iter().map(complete), self.shared.clone())
             .hiding(self.hidden.clone())
@@ -330,7 +330,7 @@ mod tests {
     }
 
     fn shared(name: &str, addresses: &str) -> Arc<Hosts> {
-        let entry = |name| (name, Arc::new(Addresses::new(ips(addresses), 30)));
+        let entry = |name| (name, Addresses::new(ips(addresses), 30));
         Arc::new(names(name).into_iter().map(entry).collect())
     }
 
@@ -571,7 +571,7 @@ mod tests {
         assert_eq!(told(served, "printer"), Some(ips("10.0.0.9 2001:db8::9")));
         assert_eq!(served.names.len(), 3);
         let printer = &names("printer")[0];
-        assert!(Arc::ptr_eq(
+        assert!(std::ptr::eq(
             served.names.get(printer).unwrap(),
             everybody.get(printer).unwrap()
         ));
@@ -641,7 +641,7 @@ mod tests {
         let entry = |number: u32| {
             let address = Ipv4Addr::from_bits(0x0a00_0000 + number);
             let name = Name::parse(&format!("host-{number:06}")).unwrap();
-            (name, Arc::new(Addresses::new([address.into()], 30)))
+            (name, Addresses::one(address.into(), 30))
         };
         let mut wanted = interface("casa");
         wanted.shared = Arc::new((0..count).map(entry).collect());

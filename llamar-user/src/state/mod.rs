@@ -31,15 +31,21 @@ impl Desired {
     /// The names for the kernel path: those of one label. The links' own come first, so that a map that is too small
     /// leaves out names held for others.
     pub fn kernel_names(&self) -> impl Iterator<Item = (NameKey, Host)> {
-        let own = self.links.iter().flat_map(|(key, served)| {
-            let names = served.names.own().iter();
-            names.filter_map(|(name, addresses)| Some((name_key(*key, name)?, addresses.host())))
-        });
         let shared = self.links.iter().flat_map(|(key, served)| {
             let names = served.names.shared();
             names.filter_map(|(name, addresses)| Some((name_key(*key, name)?, addresses.host())))
         });
-        own.chain(shared)
+        let own = self.own_names();
+        own.map(|(key, addresses)| (key, addresses.host()))
+            .chain(shared)
+    }
+
+    /// The links' own names as the kernel path knows them: those of one label.
+    pub fn own_names(&self) -> impl Iterator<Item = (NameKey, &Addresses)> {
+        self.links.iter().flat_map(|(key, served)| {
+            let names = served.names.own().iter();
+            names.filter_map(|(name, addresses)| Some((name_key(*key, name)?, addresses)))
+        })
     }
 
     /// The addresses for which the kernel path answers ARP requests.
@@ -64,7 +70,7 @@ mod tests {
     fn table(names: &[&str]) -> Hosts {
         let entry = |name: &&str| {
             let addresses = Addresses::new([[10, 0, 0, 1].into()], 30);
-            (Name::parse(name).unwrap(), Arc::new(addresses))
+            (Name::parse(name).unwrap(), addresses)
         };
         names.iter().map(entry).collect()
     }

@@ -1,12 +1,10 @@
 //! The names of one link: its own and a table that it shares with all other links.
 
-use std::cmp::Ordering;
 use std::collections::BTreeSet;
-use std::iter::Peekable;
 use std::net::IpAddr;
 use std::sync::Arc;
 
-use crate::config::{Addresses, Hosts};
+use crate::config::{Addresses, Hosts, join};
 use crate::dns::Name;
 
 /// All names of one link. The shared part may hold a million and is never copied; where a name is in both parts,
@@ -23,7 +21,7 @@ pub struct Names {
 
 impl Names {
     /// The names of a link; an entry of `own` hides one of `shared`.
-    pub fn new(own: impl IntoIterator<Item = (Name, Arc<Addresses>)>, shared: Arc<Hosts>) -> Self {
+    pub fn new(own: impl IntoIterator<Item = (Name, Addresses)>, shared: Arc<Hosts>) -> Self {
         Self {
             own: own.into_iter().collect(),
             shared,
@@ -34,7 +32,7 @@ impl Names {
     /// The same shared part with other names in front of it, and without those that are `lost`.
     pub fn with(
         &self,
-        own: impl IntoIterator<Item = (Name, Arc<Addresses>)>,
+        own: impl IntoIterator<Item = (Name, Addresses)>,
         lost: impl IntoIterator<Item = Name>,
     ) -> Self {
         let mut names = self.clone();
@@ -62,7 +60,7 @@ impl Names {
     }
 
     /// The addresses of a name.
-    pub fn get(&self, name: &Name) -> Option<&Arc<Addresses>> {
+    pub fn get(&self, name: &Name) -> Option<&Addresses> {
         let shared = || {
             self.shared
                 .get(name)
@@ -73,7 +71,7 @@ impl Names {
 
     /// The names of an address: this host's in the order of the configuration, then others of this link, then those of
     /// the shared part. There may be very many.
-    pub fn owners(&self, address: IpAddr) -> impl Iterator<Item = (&Name, &Arc<Addresses>)> {
+    pub fn owners(&self, address: IpAddr) -> impl Iterator<Item = (&Name, &Addresses)> {
         let host = self.host.iter().filter_map(|name| self.own.entry(name));
         let host = host.filter(move |(_, addresses)| addresses.iter().any(|one| one == address));
         let held = self.own.owners(address);
@@ -84,7 +82,7 @@ impl Names {
     }
 
     /// All names in their order.
-    pub fn iter(&self) -> impl Iterator<Item = (&Name, &Arc<Addresses>)> {
+    pub fn iter(&self) -> impl Iterator<Item = (&Name, &Addresses)> {
         join(self.own.iter(), self.shared.iter())
             .filter(|(name, own, _)| own.is_some() || !self.hidden.contains(name))
             .filter_map(|(name, own, shared)| Some((name, own.or(shared)?)))
@@ -96,7 +94,7 @@ impl Names {
     }
 
     /// The names of the shared part that are there and that no own entry hides.
-    pub fn shared(&self) -> impl Iterator<Item = (&Name, &Arc<Addresses>)> {
+    pub fn shared(&self) -> impl Iterator<Item = (&Name, &Addresses)> {
         self.shared.iter().filter(|(name, _)| !self.covers(name))
     }
 
@@ -107,7 +105,7 @@ impl Names {
 
     /// Whether both have the very same shared part, so that only their own ones can differ.
     pub fn same_shared(&self, other: &Self) -> bool {
-        Arc::ptr_eq(&self.shared, &other.shared)
+        self.shared.is_same(&other.shared)
     }
 
     /// How many names there are.
@@ -123,26 +121,21 @@ impl Names {
     }
 
     /// The names whose addresses are not what they were `before`, `None` for those that are gone. Where the shared
-    /// part is the same table, its size costs nothing.
-    pub fn changes<'a>(&'a self, before: &'a Self) -> Vec<(&'a Name, Option<&'a Arc<Addresses>>)> {
-        let differs =
-            |now: Option<&Arc<Addresses>>, then: Option<&Arc<Addresses>>| match (now, then) {
-                (Some(now), Some(then)) => !Arc::ptr_eq(now, then) && now != then,
-                _ => now.is_some() != then.is_some(),
-            };
-        if self.same_shared(before) {
-            let names = self.own.keys().chain(&self.hidden);
-            let names = names.chain(before.own.keys()).chain(&before.hidden);
-            let names: BTreeSet<&Name> = names.collect();
-            return names
-                .into_iter()
-                .map(|name| (name, self.get(name), before.get(name)))
-                .filter(|(_, now, then)| differs(*now, *then))
+    /// part is the same table but for some changes, its size costs nothing.
+    pub fn changes<'a>(&'a self, before: &'a Self) -> Vec<(&'a Name, Option<&'a Addresses>)> {
+        let Some(changed) = self.shared.changed(&before.shared) else {
+            return join(self.iter(), before.iter())
+                .filter(|(_, now, then)| now != then)
                 .map(|(name, now, _)| (name, now))
                 .collect();
-        }
-        join(self.iter(), before.iter())
-            .filter(|(_, now, then)| differs(*now, *then))
+        };
+        let names = self.own.keys().chain(&self.hidden);
+        let names = names.chain(before.own.keys()).chain(&before.hidden);
+        let names: BTreeSet<&Name> = names.chain(changed).collect();
+        names
+            .into_iter()
+            .map(|name| (name, self.get(name), before.get(name)))
+            .filter(|(_, now, then)| now != then)
             .map(|(name, now, _)| (name, now))
             .collect()
     }
@@ -158,35 +151,6 @@ impl PartialEq for Names {
 
 impl Eq for Names {}
 
-/// Two ordered sequences side by side: every name once, with what each side has for it.
-fn join<'a, V: 'a>(
-    left: impl Iterator<Item = (&'a Name, &'a V)>,
-    right: impl Iterator<Item = (&'a Name, &'a V)>,
-) -> impl Iterator<Item = (&'a Name, Option<&'a V>, Option<&'a V>)> {
-    let (mut left, mut right) = (left.peekable(), right.peekable());
-    std::iter::from_fn(move || match order(&mut left, &mut right)? {
-        Ordering::Less => left.next().map(|(name, value)| (name, Some(value), None)),
-        Ordering::Greater => right.next().map(|(name, value)| (name, None, Some(value))),
-        Ordering::Equal => {
-            let (name, value) = left.next()?;
-            Some((name, Some(value), right.next().map(|(_, value)| value)))
-        }
-    })
-}
-
-/// Which side's next name comes first; `None` at the end of both.
-fn order<'a, V: 'a>(
-    left: &mut Peekable<impl Iterator<Item = (&'a Name, &'a V)>>,
-    right: &mut Peekable<impl Iterator<Item = (&'a Name, &'a V)>>,
-) -> Option<Ordering> {
-    match (left.peek(), right.peek()) {
-        (Some((left, _)), Some((right, _))) => Some(left.cmp(right)),
-        (Some(_), None) => Some(Ordering::Less),
-        (None, Some(_)) => Some(Ordering::Greater),
-        (None, None) => None,
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -199,13 +163,13 @@ mod tests {
     fn table(entries: &[(&str, u8)]) -> Hosts {
         let entry = |&(text, last): &(&str, u8)| {
             let address = std::net::IpAddr::from([10, 0, 0, last]);
-            (name(text), Arc::new(Addresses::new([address], 30)))
+            (name(text), Addresses::new([address], 30))
         };
         entries.iter().map(entry).collect()
     }
 
     fn changes(after: &Names, before: &Names) -> Vec<(String, Option<u8>)> {
-        let last = |addresses: &Arc<Addresses>| addresses.a[0].octets()[3];
+        let last = |addresses: &Addresses| addresses.a[0].octets()[3];
         let changes = after.changes(before).into_iter();
         changes
             .map(|(name, now)| (name.to_string(), now.map(last)))
@@ -363,7 +327,7 @@ mod tests {
             let table = |entries: Vec<(u8, u8)>| -> Hosts {
                 let entry = |(number, last)| {
                     let addresses = [last, last % 3].map(|last| IpAddr::from([10, 0, 0, last]));
-                    (name(&text(number)), Arc::new(Addresses::new(addresses, 30)))
+                    (name(&text(number)), Addresses::new(addresses, 30))
                 };
                 entries.into_iter().map(entry).collect()
             };
@@ -377,7 +341,7 @@ mod tests {
                 let address = IpAddr::from([10, 0, 0, last]);
                 let mut found: Vec<_> = names.owners(address).collect();
                 found.sort_by_key(|(name, _)| *name);
-                let has = |(_, addresses): &(&Name, &Arc<Addresses>)| {
+                let has = |(_, addresses): &(&Name, &Addresses)| {
                     addresses.iter().any(|one| one == address)
                 };
                 prop_assert_eq!(found, names.iter().filter(has).collect::<Vec<_>>());

@@ -42,7 +42,7 @@ impl Served {
     /// Whether it is still being verified that nobody else has the names (RFC 4795 4.1); that takes an address.
     pub fn is_verifying(&self) -> bool {
         let mut own = self.names.own().values();
-        let tentative = |addresses: &Arc<Addresses>| addresses.state == NameState::Tentative;
+        let tentative = |addresses: &Addresses| addresses.state == NameState::Tentative;
         self.up && !self.own.is_empty() && own.any(tentative)
     }
 

@@ -255,6 +255,18 @@ fn port_that_another_program_does_not_share_is_told_with_its_holder() {
 }
 
 #[test]
+fn that_nothing_was_found_is_said() {
+    let lan = or_skip!(Lan::new(1));
+    let output = llamar(lan.host(1), &["dnssd", "--once"], None);
+    assert_eq!(
+        (output.status.code(), &output.stdout[..]),
+        (Some(1), &b""[..])
+    );
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(said, "llamar: no services found\n");
+}
+
+#[test]
 fn anybody_may_ask() {
     let lan = or_skip!(Lan::new(2));
     let somebody = Somebody::new(lan.host(2), "eth0");

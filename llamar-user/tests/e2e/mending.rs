@@ -1,12 +1,19 @@
 //! What went wrong behind the agent's back, or was left by one before it, is put right.
 
+use std::path::Path as FilePath;
+use std::thread::sleep;
+use std::time::{Duration, Instant};
+
+use llamar_common::abi::{LinkKey, NameKey, Plain};
+use llamar_common::testing::host;
 use nix::sys::signal::Signal;
 
 use crate::lifecycle::{
     assert_nothing_left, assert_says, casa, pins, query, query_on_second, second_link,
 };
 use crate::support::agent::{Agent, config_file, instance, llamar};
-use crate::support::peers::Peer;
+use crate::support::net::run;
+use crate::support::peers::{Peer, bpftool_json};
 use crate::support::scene::{Path, Scene};
 use crate::support::sys::PassAll;
 use crate::support::wait_until;
@@ -120,4 +127,57 @@ fn interface_that_hides_the_tags_of_its_vlans_is_left_to_userspace_and_that_is_s
     }
     assert_eq!(agent.said().matches("eth0 has VLANs").count(), 1);
     scene.wire().ask(&casa());
+}
+
+/// What bpftool takes for bytes.
+fn hex(bytes: &[u8]) -> Vec<String> {
+    let bytes = bytes.iter().map(|byte| format!("{byte:02x}"));
+    ["hex".to_owned()].into_iter().chain(bytes).collect()
+}
+
+/// The labels of a map of names, sorted.
+fn labels(bpftool: &Peer, pin: &FilePath) -> Vec<String> {
+    let pin = pin.to_str().expect("a path");
+    let dump = bpftool_json(bpftool, &["map", "dump", "pinned", pin]);
+    let entries = dump.as_array().expect("entries").iter();
+    let label = |entry: &serde_json::Value| {
+        let entry = entry.get("formatted").unwrap_or(entry);
+        entry["key"]["label"].as_str().expect("a label").to_owned()
+    };
+    let mut labels: Vec<String> = entries.map(label).collect();
+    labels.sort();
+    labels
+}
+
+#[test]
+fn names_that_somebody_removed_and_added_with_bpftool_are_put_right_within_the_minute() {
+    let scene = or_skip!(Scene::new(Path::GenericVeth));
+    let bpftool = or_skip!(Peer::find("bpftool"));
+    let mut agent = Agent::start(
+        &scene.host,
+        &scene.arguments(&["--name", "casa", "--name", "radio"]),
+    );
+    agent.wait_until_verified();
+    let pin = pins(agent.instance()).join("llamar_names");
+    assert_eq!(labels(&bpftool, &pin), ["casa", "radio"]);
+    let on = LinkKey::new(scene.host.index("eth0"), 0);
+    let key = |label: &str| hex(NameKey::new(on, label.as_bytes()).expect("a key").bytes());
+    let value = hex(host(30, &[[10, 7, 0, 9].into()]).bytes());
+    let map = |what: &str, key: Vec<String>| {
+        let mut command = bpftool.command();
+        command.args(["map", what, "pinned", pin.to_str().expect("a path"), "key"]);
+        command.args(key);
+        command
+    };
+    run(&mut map("delete", key("casa")));
+    run(map("update", key("foreign")).arg("value").args(&value));
+    assert_eq!(labels(&bpftool, &pin), ["foreign", "radio"]);
+    let end = Instant::now() + Duration::from_secs(70);
+    while labels(&bpftool, &pin) != ["casa", "radio"] {
+        assert!(Instant::now() < end, "{}", agent.said());
+        sleep(Duration::from_millis(200));
+    }
+    agent.wait_for_words(&["somebody else", "put right: 1"]);
+    agent.wait_for_words(&["written anew"]);
+    agent.asked_in_kernel(&scene.wire(), &casa());
 }

@@ -3,8 +3,7 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
-use std::os::unix::fs::symlink;
-use std::process::{Child, Output, Stdio};
+use std::process::{Child, Stdio};
 use std::sync::mpsc::{Receiver, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
@@ -14,7 +13,8 @@ use llamar_common::wire::dns::{CONFLICT, RESPONSE, TRUNCATED};
 use llamar_user::dns::{Compression, Message, Name, Question, Rdata, Record, kind};
 use serde_json::Value;
 
-use crate::support::agent::{Agent, LLAMAR, config_file, finish, llamar};
+use crate::support::agent::{Agent, config_file, finish, llamar, said};
+use crate::support::links::Links;
 use crate::support::net::{Namespace, Net};
 use crate::support::peers::Peer;
 use crate::support::resolved::Resolved;
@@ -27,14 +27,6 @@ use crate::support::wire::Wire;
 const PORT: u16 = 5355;
 const GROUP: Ipv4Addr = Ipv4Addr::new(224, 0, 0, 252);
 
-/// What a command came to: its exit code, standard output, and standard error.
-#[track_caller]
-fn said(output: &Output) -> (i32, String, String) {
-    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("text");
-    let code = output.status.code().expect("an exit code");
-    (code, text(&output.stdout), text(&output.stderr))
-}
-
 /// Runs `llamar query` in a namespace.
 #[track_caller]
 fn query(from: &Namespace, arguments: &[&str]) -> (i32, String, String) {
@@ -44,12 +36,8 @@ fn query(from: &Namespace, arguments: &[&str]) -> (i32, String, String) {
 /// Runs the binary under the name `busco` in a namespace.
 #[track_caller]
 fn busco(from: &Namespace, arguments: &[&str]) -> (i32, String, String) {
-    let folder = tempfile::tempdir().expect("make a folder");
-    let link = folder.path().join("busco");
-    symlink(LLAMAR, &link).expect("link busco");
-    let mut command = from.service(link.to_str().expect("a path in UTF-8"));
-    command.args(arguments);
-    said(&finish(command))
+    let links = Links::new(&["busco"]);
+    said(&finish(links.command(from, "busco", arguments)))
 }
 
 /// The lines of a text, sorted.

@@ -275,6 +275,37 @@ fn what_was_known_is_not_new_after_a_restart() {
     assert_eq!(lines[1]["holders"].as_array().unwrap().len(), 2);
 }
 
+#[test]
+fn what_is_known_is_kept_when_the_terminal_ends_and_nohup_outlives_that() {
+    let lan = or_skip!(Lan::new(3));
+    let folder = tempfile::tempdir().unwrap();
+    let state = folder.path().join("stations");
+    let state = state.to_str().unwrap();
+    // The tests themselves may run under nohup.
+    let mut command = lan.host(1).service("env");
+    command.args(["--default-signal=HUP", LLAMAR, "arp", "watch", "--json"]);
+    command.args(["-I", "eth0", "--state", state]);
+    let mut live = Process::start("llamar arp watch", command);
+    live.wait_for_words(&["listening on eth0"]);
+    ask(lan.host(2), v4(2), nobody4(201));
+    wait(&mut live, "new", v4(2));
+    ends_well(live, Signal::SIGHUP);
+    let kept = std::fs::read_to_string(state).unwrap();
+    assert!(kept.contains("02:00:00:00:00:02"), "{kept}");
+    let mut command = lan.host(1).service("sh");
+    command.args([
+        "-c",
+        "trap '' HUP; exec \"$0\" arp watch --json -I eth0",
+        LLAMAR,
+    ]);
+    let mut live = Process::start("llamar arp watch under nohup", command);
+    live.wait_for_words(&["listening on eth0"]);
+    live.signal(Signal::SIGHUP);
+    ask(lan.host(3), v4(3), nobody4(202));
+    wait(&mut live, "new", v4(3));
+    ends_well(live, Signal::SIGTERM);
+}
+
 /// The memory that a process holds, in kB.
 fn memory(process: &Process) -> u64 {
     let status = std::fs::read_to_string(format!("/proc/{}/status", process.pid())).unwrap();

@@ -1,26 +1,17 @@
 //! `llamar why`: every reason for which a name is answered for or is not, each brought about for true.
 
 use std::net::{Ipv4Addr, UdpSocket};
-use std::process::Output;
 
 use llamar_common::testing::skip;
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
-use crate::support::agent::{Agent, config_file, instance, llamar};
+use crate::support::agent::{Agent, config_file, instance, llamar, said};
 use crate::support::net::Net;
 use crate::support::nft;
 use crate::support::scene::{HOST_V4, HOST_V6, PEER_V4, Path, Scene};
 use crate::support::tcp::connected;
 use crate::support::wait_until;
-
-/// What a command printed and its exit code.
-#[track_caller]
-fn said(output: &Output) -> (i32, String, String) {
-    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("text");
-    let code = output.status.code().expect("an exit code");
-    (code, text(&output.stdout), text(&output.stderr))
-}
 
 /// The exit code of `llamar why`, and the report it printed as JSON.
 #[track_caller]

@@ -2,7 +2,7 @@
 
 use std::time::Instant;
 
-use llamar_common::abi::{Control, INDEX_SEEDS, Limit, Outcome, program};
+use llamar_common::abi::{Control, INDEX_SEEDS, INDEX_TTLS, Limit, Outcome, program};
 use llamar_common::testing::{FOREVER, SEEDS_FIXED};
 
 use crate::generate::Generator;
@@ -21,8 +21,9 @@ const ALIVE: Control = Control {
     sender_lease: FOREVER,
     seeds: SEEDS_FIXED,
     // The scene's own.
-    index_shift: 0,
+    index_slots: 0,
     index_seeds: [0; INDEX_SEEDS],
+    index_ttls: [[0; 4]; INDEX_TTLS],
 };
 /// Senders that are forgotten at once.
 const FORGETFUL: Control = Control {

@@ -31,7 +31,7 @@ pub struct Kernel {
     program: &'static str,
     names: HashMap<MapData, [u8; 72], [u8; 92]>,
     index: Array<MapData, [u8; 64]>,
-    index6: Array<MapData, [u8; 32]>,
+    index6: Array<MapData, [u8; 64]>,
     arp: HashMap<MapData, [u8; 12], [u8; 8]>,
     links: Array<MapData, Links>,
     /// What is in `links`, which is much for a stack.

@@ -10,6 +10,7 @@ mod pcap;
 mod agreement;
 mod captures;
 mod dice;
+mod endless;
 mod generate;
 mod kernel;
 mod mutate;

@@ -41,8 +41,9 @@ fn one_wrong_bit_anywhere_in_a_frame_is_found() {
                 let mut wrong = host.clone();
                 wrong.bytes[bit / 8] ^= 1 << (bit % 8);
                 assert!(agree(&frame, kernel.clone(), wrong.clone()).is_err());
-                // Both sides wrong in the same way: nobody may touch what is passed.
-                assert_eq!(agree(&frame, wrong.clone(), wrong).is_err(), !answered);
+                // Both sides wrong in the same way: nobody may touch what is passed, and an answer has its sums.
+                let seen = !answered || bit / 8 >= 12;
+                assert_eq!(agree(&frame, wrong.clone(), wrong).is_err(), seen);
             }
             let mut wrong = host;
             wrong.bytes.push(0);

@@ -1,8 +1,12 @@
-//! The links, names and addresses of the generated frames, and the stations that ask.
+//! The links, names and addresses of the generated frames, and the stations that ask: the same ones always, which have
+//! each kind of everything, or what chance draws.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use llamar_common::abi::{ARP_ASSIGNED, ARP_DECLARED, LINK_GENERIC, LinkKey, NameState};
+use llamar_common::abi::{
+    ADDRESS, ARP_ASSIGNED, ARP_DECLARED, ELSEWHERE, GENERATION, KINDS, LINK_GENERIC, LinkKey,
+    NameState, TAG, TTL_SHIFT,
+};
 use llamar_common::testing::{Mac, Station, Tables};
 
 use crate::dice::Dice;
@@ -57,6 +61,93 @@ impl Scene {
             scene.arenas.push(arena(key, mac(key), &few()));
         }
         scene
+    }
+
+    /// Links, names and an index that chance draws. The index is closed at times; at others some of its entries are being
+    /// written, say less than they did, or something else than the map.
+    pub fn drawn([left, right]: Interfaces, dice: &mut Dice) -> Self {
+        let mut scene = Self {
+            tables: Tables::default(),
+            arenas: Vec::new(),
+        };
+        let vlan = 1 + dice.below(4094) as u16;
+        for key in [(left, 0), (right, 0), (left, vlan), (right, vlan)] {
+            let key = LinkKey::new(key.0, key.1);
+            let mut addresses = if dice.percent(70) { few() } else { many() };
+            addresses.retain(|_| dice.percent(85));
+            scene.drawn_link(key, dice, &addresses);
+            let (_, link) = scene.tables.links.last_mut().expect("the link just added");
+            match dice.below(20) {
+                0..=2 => link.mode = LINK_GENERIC,
+                3 => link.mode = 0,
+                4 => link.generation |= 1,
+                _ => {}
+            }
+        }
+        scene.tables.index(INDEX_BUCKETS as usize);
+        match dice.below(10) {
+            0 => scene.tables.control.index_slots = 0,
+            1..=5 => scene.disturb(dice),
+            _ => {}
+        }
+        let key = LinkKey::new(LOOPBACK, 0);
+        scene.arenas.push(arena(key, mac(key), &few()));
+        scene
+    }
+
+    fn drawn_link(&mut self, key: LinkKey, dice: &mut Dice, addresses: &[(IpAddr, u8)]) {
+        let mut arena = arena(key, mac(key), addresses);
+        self.tables.link(key, arena.mac, addresses);
+        for _ in 0..4 + dice.below(40) {
+            let mut label = match arena.labels.last() {
+                Some(last) if dice.percent(30) => last.clone(),
+                _ => {
+                    let most = if dice.percent(70) { 16 } else { 63 };
+                    let length = 1 + dice.below(most);
+                    dice.bytes(length)
+                }
+            };
+            // A neighbour of the last one, in one byte.
+            let place = dice.below(label.len());
+            label[place] = dice.any() as u8;
+            label.make_ascii_lowercase();
+            if !arena.labels.contains(&label) {
+                let number = if dice.percent(50) { 1 } else { dice.below(256) };
+                self.name(key, number, &label);
+                arena.labels.push(label);
+            }
+        }
+        for (address, _) in addresses {
+            if let IpAddr::V4(address) = address {
+                self.tables.address(key, *address, arena.mac, ARP_ASSIGNED);
+                arena.targets.push(*address);
+            }
+        }
+        for _ in 0..dice.below(6) {
+            let address = Ipv4Addr::new(192, 168, 1, 200 + dice.below(50) as u8);
+            if !arena.targets.contains(&address) {
+                self.tables.address(key, address, arena.mac, ARP_DECLARED);
+                arena.targets.push(address);
+            }
+        }
+        self.arenas.push(arena);
+    }
+
+    /// Slots of the index as they are between two states, or as nobody writes them.
+    fn disturb(&mut self, dice: &mut Dice) {
+        let slots = self.tables.index.iter_mut();
+        for slot in slots.flat_map(|bucket| &mut bucket.slots) {
+            match dice.below(12) {
+                0 => slot.word &= !KINDS,
+                1 => slot.word &= !TAG,
+                2 => slot.word = slot.word.wrapping_add(GENERATION),
+                3 => slot.word ^= dice.any() & ADDRESS,
+                4 => slot.word ^= ELSEWHERE,
+                5 => slot.word ^= 1 << TTL_SHIFT,
+                6 => slot.label ^= 1 << dice.below(64),
+                _ => {}
+            }
+        }
     }
 
     fn serve(&mut self, key: LinkKey, dice: &mut Dice, addresses: &[(IpAddr, u8)]) {

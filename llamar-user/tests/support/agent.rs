@@ -369,3 +369,11 @@ pub fn finish(mut command: Command) -> Output {
         .output()
         .unwrap_or_else(|error| panic!("run {command:?}: {error}"))
 }
+
+/// What a command came to: its exit code, standard output, and standard error.
+#[track_caller]
+pub fn said(output: &Output) -> (i32, String, String) {
+    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("text");
+    let code = output.status.code().expect("an exit code");
+    (code, text(&output.stdout), text(&output.stderr))
+}

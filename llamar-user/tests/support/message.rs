@@ -4,6 +4,8 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 use llamar_common::testing::{A, AAAA, SOA, wire_name};
 
+use super::reader::Reader;
+
 /// A message, taken apart. Names are uncompressed wire bytes.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Message {
@@ -50,26 +52,19 @@ pub enum Value {
 impl Message {
     /// Reads a whole message; `None` if it is not one, or something is left over.
     pub fn parse(bytes: &[u8]) -> Option<Self> {
-        let mut reader = Reader { bytes, at: 0 };
-        let [id, flags, questions, answers, authority, additional] = [
-            reader.u16()?,
-            reader.u16()?,
-            reader.u16()?,
-            reader.u16()?,
-            reader.u16()?,
-            reader.u16()?,
-        ];
+        let mut reader = Reader::new(bytes);
+        let [id, flags, questions, answers, authority, additional] = reader.header()?;
         let message = Self {
             id,
             flags,
             questions: (0..questions)
-                .map(|_| Some((reader.name()?, reader.u16()?, reader.u16()?)))
+                .map(|_| Some((name(&mut reader)?, reader.u16()?, reader.u16()?)))
                 .collect::<Option<_>>()?,
-            answers: reader.records(answers)?,
-            authority: reader.records(authority)?,
-            additional: reader.records(additional)?,
+            answers: records(&mut reader, answers)?,
+            authority: records(&mut reader, authority)?,
+            additional: records(&mut reader, additional)?,
         };
-        (reader.at == bytes.len()).then_some(message)
+        reader.is_at_end().then_some(message)
     }
 
     /// The addresses in the answer section, in their order.
@@ -125,89 +120,49 @@ impl Message {
     }
 }
 
-struct Reader<'a> {
-    bytes: &'a [u8],
-    at: usize,
+/// A name as uncompressed wire bytes.
+fn name(reader: &mut Reader<'_>) -> Option<Vec<u8>> {
+    let mut name = Vec::new();
+    for label in reader.labels()? {
+        name.push(label.len() as u8);
+        name.extend(label);
+    }
+    name.push(0);
+    Some(name)
 }
 
-impl<'a> Reader<'a> {
-    fn take(&mut self, length: usize) -> Option<&'a [u8]> {
-        let taken = self.bytes.get(self.at..self.at + length)?;
-        self.at += length;
-        Some(taken)
-    }
+fn records(reader: &mut Reader<'_>, count: u16) -> Option<Vec<Record>> {
+    (0..count).map(|_| record(reader)).collect()
+}
 
-    fn u16(&mut self) -> Option<u16> {
-        Some(u16::from_be_bytes(self.take(2)?.try_into().ok()?))
-    }
-
-    fn u32(&mut self) -> Option<u32> {
-        Some(u32::from_be_bytes(self.take(4)?.try_into().ok()?))
-    }
-
-    /// A name; RFC 1035 4.1.4: pointers lead backwards.
-    fn name(&mut self) -> Option<Vec<u8>> {
-        let mut name = Vec::new();
-        loop {
-            let start = self.at;
-            match self.take(1)?[0] {
-                0 => {
-                    name.push(0);
-                    return Some(name);
-                }
-                length @ 1..=63 => {
-                    name.push(length);
-                    name.extend(self.take(length.into())?);
-                }
-                length if length & 0xc0 == 0xc0 => {
-                    let to = usize::from(length & 0x3f) << 8 | usize::from(self.take(1)?[0]);
-                    let mut target = Reader {
-                        bytes: self.bytes,
-                        at: to,
-                    };
-                    name.extend((to < start).then(|| target.name())??);
-                    return Some(name);
-                }
-                _ => return None,
-            }
+fn record(reader: &mut Reader<'_>) -> Option<Record> {
+    let owner = name(reader)?;
+    let (kind, class, ttl) = (reader.u16()?, reader.u16()?, reader.u32()?);
+    let length = usize::from(reader.u16()?);
+    let end = reader.at() + length;
+    let value = match kind {
+        A => Value::Address(Ipv4Addr::from(<[u8; 4]>::try_from(reader.take(length)?).ok()?).into()),
+        AAAA => {
+            Value::Address(Ipv6Addr::from(<[u8; 16]>::try_from(reader.take(length)?).ok()?).into())
         }
-    }
-
-    fn records(&mut self, count: u16) -> Option<Vec<Record>> {
-        (0..count).map(|_| self.record()).collect()
-    }
-
-    fn record(&mut self) -> Option<Record> {
-        let owner = self.name()?;
-        let (kind, class, ttl) = (self.u16()?, self.u16()?, self.u32()?);
-        let length = usize::from(self.u16()?);
-        let end = self.at + length;
-        let value = match kind {
-            A => {
-                Value::Address(Ipv4Addr::from(<[u8; 4]>::try_from(self.take(length)?).ok()?).into())
-            }
-            AAAA => Value::Address(
-                Ipv6Addr::from(<[u8; 16]>::try_from(self.take(length)?).ok()?).into(),
-            ),
-            SOA => Value::Soa(
-                self.name()?,
-                self.name()?,
-                [
-                    self.u32()?,
-                    self.u32()?,
-                    self.u32()?,
-                    self.u32()?,
-                    self.u32()?,
-                ],
-            ),
-            _ => Value::Other(self.take(length)?.to_vec()),
-        };
-        (self.at == end).then_some(Record {
-            owner,
-            kind,
-            class,
-            ttl,
-            value,
-        })
-    }
+        SOA => Value::Soa(
+            name(reader)?,
+            name(reader)?,
+            [
+                reader.u32()?,
+                reader.u32()?,
+                reader.u32()?,
+                reader.u32()?,
+                reader.u32()?,
+            ],
+        ),
+        _ => Value::Other(reader.take(length)?.to_vec()),
+    };
+    (reader.at() == end).then_some(Record {
+        owner,
+        kind,
+        class,
+        ttl,
+        value,
+    })
 }

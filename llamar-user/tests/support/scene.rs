@@ -91,7 +91,16 @@ impl Scene {
         Self::bare_in(&Net::new()?, path)
     }
 
-    /// The same among others with the same mounts.
+    /// The same without the kernel path, where nobody but a test says anything.
+    pub fn quiet() -> Option<Self> {
+        let scene = Self::bare(Path::Userspace)?;
+        for namespace in [&scene.host, &scene.peer] {
+            namespace.set("net/ipv6/conf/eth0/disable_ipv6", "1");
+        }
+        Some(scene)
+    }
+
+    /// The same as `bare` among others with the same mounts.
     pub fn bare_in(net: &Net, path: Path) -> Option<Self> {
         if path != Path::Userspace && llamar_user::datapath::object().is_none() {
             skip("built without the kernel path: cargo xtask build");

@@ -5,6 +5,8 @@ use std::time::Instant;
 
 use etherparse::{SlicedPacket, TransportSlice};
 use llamar_common::testing::{Query, complete_checksum};
+use nix::sys::socket::setsockopt;
+use nix::sys::socket::sockopt::RcvBufForce;
 
 use super::DEADLINE;
 use super::net::Namespace;
@@ -92,6 +94,24 @@ impl Wire {
     /// Everything that has arrived and was not taken.
     pub fn drain(&self) -> Vec<Vec<u8>> {
         std::iter::from_fn(|| self.receive()).collect()
+    }
+
+    /// Has the kernel hold so many bytes of what arrives until it is taken.
+    pub fn hold(&self, bytes: usize) {
+        setsockopt(&self.socket, RcvBufForce, &bytes).expect("a larger buffer");
+    }
+
+    /// Everything that arrives until a condition holds and nothing comes any more, and when it was taken.
+    pub fn listen(&self, ended: impl Fn() -> bool) -> Vec<(Instant, Vec<u8>)> {
+        let mut heard = Vec::new();
+        loop {
+            let over = ended();
+            match self.receive() {
+                Some(frame) => heard.push((Instant::now(), frame)),
+                None if over => return heard,
+                None => {}
+            }
+        }
     }
 
     /// A frame, if one comes within some milliseconds.

@@ -14,8 +14,43 @@ use super::scene::{INTERFACE, Namespace, Process};
 
 /// The own name of each agent and of each other daemon.
 pub const OWN: &str = "bench";
+/// A name that is too long for the index, and one with two addresses.
+pub const LONG: &str = "a-name-that-is-too-long-for-the-index";
+/// See [`LONG`].
+pub const TWO: &str = "two";
 /// How long an agent may take to be ready.
 const PATIENCE: Duration = Duration::from_secs(60);
+
+/// What an agent is given.
+#[derive(Clone, Copy, Debug)]
+pub struct Setup {
+    /// Names in its hosts file.
+    pub names: u32,
+    /// Where it attaches its program: the value of `xdp`.
+    pub xdp: &'static str,
+    /// Answers that a source may get: the value of `limit`, as it is written in the file.
+    pub limit: &'static str,
+}
+
+impl Setup {
+    /// So many names, and a limit that no source reaches.
+    pub const fn new(names: u32, xdp: &'static str) -> Self {
+        Self {
+            names,
+            xdp,
+            limit: "\"100000000/s\"",
+        }
+    }
+
+    fn text(&self) -> String {
+        let Self { names, xdp, limit } = self;
+        let names = names + 1_000;
+        format!(
+            "names = [\"{OWN}\"]\nmax-names = {names}\nhosts-file = \"hosts\"\nlimit = {limit}\nxdp = \"{xdp}\"\n\
+             [interface.{INTERFACE}]\n"
+        )
+    }
+}
 
 /// A running agent.
 pub struct Agent {
@@ -29,31 +64,31 @@ pub struct Agent {
 }
 
 impl Agent {
-    /// Starts an agent that holds the first `names` names in a hosts file, in a directory for its files.
-    pub fn start(
+    /// Starts an agent, in a directory for its files.
+    pub fn start(program: &Path, at: &Namespace, directory: &Path, setup: &Setup) -> Result<Self> {
+        fs::create_dir_all(directory).with_context(|| format!("create {}", directory.display()))?;
+        write_hosts(&directory.join("hosts"), setup.names)?;
+        Self::with_config(program, at, directory, &setup.text())
+    }
+
+    /// Starts an agent with the text of a configuration.
+    pub fn with_config(
         program: &Path,
-        namespace: &Namespace,
+        at: &Namespace,
         directory: &Path,
-        names: u32,
-        xdp: &str,
+        text: &str,
     ) -> Result<Self> {
         fs::create_dir_all(directory).with_context(|| format!("create {}", directory.display()))?;
-        let (config, hosts) = (directory.join("llamar.toml"), directory.join("hosts"));
-        let text = format!(
-            "names = [\"{OWN}\"]\nmax-names = {}\nhosts-file = \"hosts\"\nlimit = \"100000000/s\"\nxdp = \"{xdp}\"\n[interface.{INTERFACE}]\n",
-            names + 1_000
-        );
+        let (config, log) = (directory.join("llamar.toml"), directory.join("log"));
         fs::write(&config, text).with_context(|| format!("write {}", config.display()))?;
-        write_hosts(&hosts, names)?;
-        let log = directory.join("log");
         let file = fs::File::create(&log).with_context(|| format!("create {}", log.display()))?;
         let mut command = Command::new(program);
         command.args(["run", "--config"]).arg(&config);
         command.stdout(file.try_clone()?).stderr(file);
         Ok(Self {
             started: Instant::now(),
-            process: namespace.spawn(&mut command)?,
-            hosts,
+            process: at.spawn(&mut command)?,
+            hosts: directory.join("hosts"),
             log,
         })
     }
@@ -84,7 +119,7 @@ impl Agent {
     }
 }
 
-/// Writes a hosts file; the first few names have an IPv6 address too.
+/// Writes a hosts file; few names have an IPv6 address too, and two others beside them.
 pub fn write_hosts(path: &Path, names: u32) -> Result<()> {
     let context = || format!("write {}", path.display());
     let mut file = std::io::BufWriter::new(fs::File::create(path).with_context(context)?);
@@ -92,6 +127,11 @@ pub fn write_hosts(path: &Path, names: u32) -> Result<()> {
         writeln!(file, "{} {}", address4(number), name(number)).with_context(context)?;
         if names <= super::FEW {
             writeln!(file, "{} {}", address6(number), name(number)).with_context(context)?;
+        }
+    }
+    if names <= super::FEW {
+        for (number, name) in [(0, LONG), (0, TWO), (1, TWO)] {
+            writeln!(file, "{} {name}", address4(number)).with_context(context)?;
         }
     }
     file.flush().with_context(context)

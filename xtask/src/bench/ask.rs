@@ -89,20 +89,21 @@ impl Asker {
         })
     }
 
-    /// Asks for a name over and over until the first answer, and gives the time of it.
-    pub fn first(&self, name: &str, limit: Duration) -> Result<Instant> {
+    /// Asks for a name over and over, in steps, until the first answer, and gives the time of it.
+    pub fn first(&self, name: &str, limit: Duration, step: Duration) -> Result<Instant> {
         let query = query(name);
         let began = Instant::now();
-        self.socket
-            .set_read_timeout(Some(Duration::from_millis(1)))?;
+        self.socket.set_nonblocking(true)?;
         let mut buffer = [0; 512];
         while began.elapsed() < limit {
             self.send(&query)?;
-            // A late answer to the name before is none.
-            let answered = self.socket.recv(&mut buffer);
-            if answered.is_ok_and(|length| buffer[..length].get(12..query.len()) == query.get(12..))
-            {
-                return Ok(Instant::now());
+            // A wait by the socket would be one of whole ticks, of up to 10 ms.
+            sleep(step);
+            while let Ok(length) = self.socket.recv(&mut buffer) {
+                // A late answer to the name before is none.
+                if buffer[..length].get(12..query.len()) == query.get(12..) {
+                    return Ok(Instant::now());
+                }
             }
         }
         bail!("nobody answers for {name} within {limit:?}")

@@ -189,7 +189,7 @@ pub fn measure(
         sleep(effort.pause);
         Asker::new(&pair.near, *to)
     };
-    asker()?.first(name, PATIENCE)?;
+    asker()?.first(name, PATIENCE, Duration::from_millis(5))?;
     let single = asker()?.answers(name, 1, effort.time)?;
     let many = asker()?.answers(name, WINDOW, effort.time)?;
     // Counting a program's time slows it down, so that it is done apart from what is timed.
@@ -218,7 +218,7 @@ pub fn measure(
 }
 
 /// Nanoseconds of CPU time that a process, and a program in the kernel, have used.
-fn spent(process: u32, program: Option<u32>) -> Result<f64> {
+pub fn spent(process: u32, program: Option<u32>) -> Result<f64> {
     let directory = format!("/proc/{process}/task");
     let mut sum = 0.0;
     for task in fs::read_dir(&directory).with_context(|| format!("read {directory}"))? {

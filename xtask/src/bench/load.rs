@@ -4,13 +4,15 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, ensure};
-use aya::maps::{Array, Map, MapData, PerCpuArray, PerCpuValues};
+use aya::maps::{Array, Map, MapData, PerCpuArray, PerCpuValues, ProgramArray};
 use aya::programs::{
     ProgramInfo, TestRun, TestRunAttrs, TestRunOptions, Xdp, XdpMode, loaded_programs,
 };
 use aya::{Ebpf, EbpfLoader};
 use llamar_common::abi::Plain;
-use llamar_common::bench::{Expect, Load, SAMPLE_EVERY, SAMPLES_MAX, Sample, Tally, map, program};
+use llamar_common::bench::{
+    Canned, Expect, Load, SAMPLE_EVERY, SAMPLES_MAX, Sample, Tally, map, program,
+};
 
 use super::scene::{INTERFACE, Namespace, Pair};
 
@@ -24,6 +26,17 @@ pub struct Programs {
     expect: Array<MapData, [u8; size_of::<Expect>()]>,
     tally: PerCpuArray<MapData, [u8; size_of::<Tally>()]>,
     samples: PerCpuArray<MapData, [u8; size_of::<Sample>()]>,
+    canned: Array<MapData, [u8; size_of::<Canned>()]>,
+    target: ProgramArray<MapData>,
+}
+
+/// What the undo wrapper goes on to.
+#[derive(Clone, Copy, Debug)]
+pub enum Target<'a> {
+    /// A program of the benchmark, by its name.
+    Own(&'static str),
+    /// Another one.
+    Other(&'a Xdp),
 }
 
 /// What came of one run.
@@ -33,6 +46,8 @@ pub struct Run {
     pub frames: u64,
     /// Frames that came back and looked right.
     pub answers: u64,
+    /// Frames that came back and did not.
+    pub others: u64,
     /// By the kernel's own clock.
     pub time: Duration,
     /// By ours, with what the kernel needs to prepare.
@@ -60,6 +75,7 @@ impl Programs {
                 .with_context(|| format!("no map {name}"))
         };
         let (load, expect) = (array(take(map::LOAD)?)?, array(take(map::EXPECT)?)?);
+        let (canned, target) = (array(take(map::CANNED)?)?, take(map::TARGET)?.try_into()?);
         let (tally, samples) = (
             take(map::TALLY)?.try_into()?,
             take(map::SAMPLES)?.try_into()?,
@@ -70,12 +86,17 @@ impl Programs {
             expect,
             tally,
             samples,
+            canned,
+            target,
         };
         for name in [
             program::GENERATE,
             program::REFLECT,
             program::COUNT,
             program::PASS,
+            program::UNDO,
+            program::GROW,
+            program::LIAR,
         ] {
             let loaded = programs.xdp(name)?.load();
             loaded.with_context(|| format!("load the program {name}"))?;
@@ -108,11 +129,11 @@ impl Programs {
         Ok(self.tally.set(0, zeros, 0)?)
     }
 
-    /// Answers counted since, by each CPU.
-    fn answers(&self) -> Result<Vec<u64>> {
+    /// What was counted since, by each CPU.
+    fn tallies(&self) -> Result<Vec<Tally>> {
         let values = self.tally.get(&0, 0)?;
-        let tallies = values.iter().filter_map(|bytes| Tally::from_bytes(bytes));
-        Ok(tallies.map(|tally| tally.answers).collect())
+        let tallies = values.iter().map(|bytes| Tally::from_bytes(bytes));
+        tallies.collect::<Option<_>>().context("a tally's size")
     }
 
     /// Sends frames into a pair from its near end, and counts what comes back.
@@ -128,13 +149,16 @@ impl Programs {
                 attrs: TestRunAttrs::new().xdp_live_frames(BATCH),
                 ..TestRunOptions::new()
             };
-            test_run(generate, &vec![0; length], index, options).context("send live frames")
+            let run = test_run(generate, &vec![0; length], index, options);
+            Ok(run.context("send live frames")?.0)
         })?;
         let wall = began.elapsed();
-        let answers = self.answers()?;
+        let tallies = self.tallies()?;
+        let answers: Vec<u64> = tallies.iter().map(|tally| tally.answers).collect();
         Ok(Run {
             frames: frames.into(),
             answers: answers.iter().sum(),
+            others: tallies.iter().map(|tally| tally.others).sum(),
             time: time.mul_f64(frames.into()),
             wall,
             samples: self.kept(&answers)?,
@@ -159,6 +183,35 @@ impl Programs {
             }
         }
         Ok(samples)
+    }
+
+    /// Tells the responder that lies what to answer, and how to lie.
+    pub fn can(&mut self, canned: &Canned) -> Result<()> {
+        Ok(self.canned.set(0, raw(canned)?, 0)?)
+    }
+
+    /// Nanoseconds that each next frame of a load costs in a target behind the wrapper, and the target's last action.
+    /// To be called inside the namespace of the interface.
+    pub fn undone(
+        &mut self,
+        target: Target<'_>,
+        load: &Load,
+        index: u32,
+        repeat: u32,
+    ) -> Result<(f64, u32)> {
+        let fd = match target {
+            Target::Own(name) => self.xdp(name)?.fd()?.try_clone()?,
+            Target::Other(program) => program.fd()?.try_clone()?,
+        };
+        self.target.set(0, &fd, 0)?;
+        self.load.set(0, raw(load)?, 0)?;
+        let options = TestRunOptions {
+            repeat,
+            ..TestRunOptions::new()
+        };
+        let frame = vec![0; load.length as usize];
+        let (time, action) = test_run(self.xdp(program::UNDO)?, &frame, index, options)?;
+        Ok((time.as_secs_f64() * 1e9, action))
     }
 
     /// Nanoseconds that passing a frame costs by test-run: the control of the costs.
@@ -190,16 +243,16 @@ pub fn nanoseconds(program: &Xdp, frame: &[u8], index: u32, repeat: u32) -> Resu
         repeat,
         ..TestRunOptions::new()
     };
-    Ok(test_run(program, frame, index, options)?.as_secs_f64() * 1e9)
+    Ok(test_run(program, frame, index, options)?.0.as_secs_f64() * 1e9)
 }
 
-/// The kernel's time for one frame, whole nanoseconds, to which the half is added that the kernel cuts off on average.
+/// The kernel's time for one frame, cut off to whole nanoseconds, and the program's last action.
 fn test_run(
     program: &Xdp,
     frame: &[u8],
     index: u32,
     options: TestRunOptions<'_>,
-) -> Result<Duration> {
+) -> Result<(Duration, u32)> {
     // struct xdp_md: data, data_end, data_meta, ingress_ifindex, rx_queue_index, egress_ifindex.
     let mut context = [0; 24];
     context[4..8].copy_from_slice(&(frame.len() as u32).to_ne_bytes());
@@ -210,7 +263,7 @@ fn test_run(
         ..options
     })?;
     ensure!(!result.duration.is_zero(), "the kernel measured no time");
-    Ok(result.duration)
+    Ok((result.duration, result.return_value))
 }
 
 fn array<const N: usize>(map: Map) -> Result<Array<MapData, [u8; N]>> {

@@ -6,18 +6,24 @@
 
 mod agent;
 mod ask;
+mod costs;
 mod daemons;
 mod figure;
+mod lies;
 mod load;
 mod measure;
 mod names;
+mod page;
 mod progress;
 mod question;
 mod report;
+mod responders;
+mod rival;
 mod rounds;
 mod scene;
 mod svg;
 mod tcp;
+mod upkeep;
 
 use std::env;
 use std::fs;
@@ -29,6 +35,7 @@ use anyhow::{Context as _, Result, bail};
 use clap::Args;
 use nix::unistd::Uid;
 
+use self::measure::Cast;
 use crate::bpf::{self, Object};
 use crate::toolchain::Toolchain;
 use crate::workspace::Workspace;
@@ -36,6 +43,9 @@ use crate::{build, peers, sandbox, step};
 
 /// How many names are few.
 const FEW: u32 = 16;
+
+/// Names instead of a million, where the program was built without optimisation.
+const UNOPTIMISED: u32 = 100_000;
 
 /// How much to measure, and where to put it.
 #[derive(Args, Clone, Debug)]
@@ -49,6 +59,12 @@ pub struct Options {
     /// Draw the ratios into a file
     #[arg(long, value_name = "FILE")]
     svg: Option<PathBuf>,
+    /// Write a page with how it is measured, the figures and, beside it, the picture; and a few of them into its README.md
+    #[arg(long, value_name = "FILE")]
+    markdown: Option<PathBuf>,
+    /// Fewer names than a million, for a program that was built without optimisation
+    #[arg(long, hide = true, value_name = "N")]
+    names: Option<u32>,
     /// Measure this program, which was built before; only in a sandbox
     #[arg(long, hide = true, value_name = "PROGRAM")]
     inside: Option<PathBuf>,
@@ -63,8 +79,12 @@ struct Extent {
     rounds: usize,
     /// Repetitions of a test-run.
     repeat: u32,
-    /// Starts of an agent with a million names, and changes of one of them.
+    /// The million names.
+    names: u32,
+    /// Starts of an agent with them, and changes of one of them.
     starts: usize,
+    /// How long agents with nothing to do are watched.
+    idle: Duration,
     /// How long TCP is sent, and peers are asked.
     time: Duration,
     /// Questions for a name of nobody.
@@ -78,7 +98,9 @@ impl Extent {
                 frames: 1 << 14,
                 rounds: 2,
                 repeat: 100_000,
+                names: 1_000_000,
                 starts: 1,
+                idle: Duration::from_secs(1),
                 time: Duration::from_millis(200),
                 foreign: 1_000,
             }
@@ -87,11 +109,25 @@ impl Extent {
                 frames: 1 << 18,
                 rounds: 9,
                 repeat: 4_000_000,
+                names: 1_000_000,
                 starts: 3,
+                idle: Duration::from_secs(5),
                 time: Duration::from_secs(1),
                 foreign: 10_000,
             }
         }
+    }
+}
+
+impl Extent {
+    fn text(&self) -> String {
+        let Self {
+            frames,
+            rounds,
+            names,
+            ..
+        } = self;
+        format!("{frames} frames a run, {rounds} rounds, {names} names for a million")
     }
 }
 
@@ -118,6 +154,24 @@ pub fn command(workspace: &Workspace, options: &Options) -> Result<ExitCode> {
     Ok(ExitCode::from(sandbox::exit_code(status)))
 }
 
+/// A quick run for the correctness of all that is measured, of a program that was built already, with whatever
+/// optimisation. Needs root.
+pub fn check(workspace: &Workspace, toolchain: &Toolchain, program: &Path) -> Result<()> {
+    bpf::build(workspace, toolchain, Object::Bench)?.without_warnings()?;
+    let quick = Options {
+        quick: true,
+        names: Some(UNOPTIMISED),
+        json: None,
+        svg: None,
+        markdown: None,
+        inside: None,
+    };
+    step::run(
+        "bench, quickly",
+        &mut sandbox::wrap(&again(&quick, program)?)?,
+    )
+}
+
 /// The same command once more, for the sandbox.
 fn again(options: &Options, program: &Path) -> Result<Command> {
     let mut command = Command::new(env::current_exe().context("find the program file of xtask")?);
@@ -125,7 +179,14 @@ fn again(options: &Options, program: &Path) -> Result<Command> {
     if options.quick {
         command.arg("--quick");
     }
-    for (flag, file) in [("--json", &options.json), ("--svg", &options.svg)] {
+    if let Some(names) = options.names {
+        command.arg("--names").arg(names.to_string());
+    }
+    for (flag, file) in [
+        ("--json", &options.json),
+        ("--svg", &options.svg),
+        ("--markdown", &options.markdown),
+    ] {
         if let Some(file) = file {
             command.arg(flag).arg(file);
         }
@@ -135,14 +196,33 @@ fn again(options: &Options, program: &Path) -> Result<Command> {
 
 fn inside(workspace: &Workspace, options: &Options, program: &Path) -> Result<()> {
     let bin = peers::ready(workspace)?;
-    let object = workspace.object(Object::Bench);
-    let report = measure::all(&bin, &object, program, Extent::of(options.quick))?;
+    let cast = Cast {
+        bin: &bin,
+        xdp_bench: &peers::file(workspace, "xdp-bench")?,
+        object: &workspace.object(Object::Bench),
+        llamar: program,
+    };
+    let mut extent = Extent::of(options.quick);
+    extent.names = options.names.unwrap_or(extent.names);
+    let report = measure::all(&cast, extent)?;
     print!("{}", report.table());
+    let write = |file: &Path, text: String| {
+        fs::write(file, text).with_context(|| format!("write {}", file.display()))
+    };
     if let Some(file) = &options.json {
-        fs::write(file, report.json()).with_context(|| format!("write {}", file.display()))?;
+        write(file, report.json())?;
     }
     if let Some(file) = &options.svg {
-        fs::write(file, svg::draw(&report)).with_context(|| format!("write {}", file.display()))?;
+        write(file, svg::draw(&report))?;
+    }
+    if let Some(file) = &options.markdown {
+        let picture = file.with_extension("svg");
+        write(&picture, svg::draw(&report))?;
+        write(file, page::write(&report, &picture))?;
+        let readme = file.with_file_name("README.md");
+        if let Ok(text) = fs::read_to_string(&readme) {
+            write(&readme, page::headlines(&text, &report)?)?;
+        }
     }
     if options.quick {
         step::say("a quick run: its figures say that everything works, not how fast it is");

@@ -3,8 +3,8 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use anyhow::{Context as _, Result, ensure};
-use llamar_common::bench::{Expect, FRAME_MAX, LABEL, Load, label, number};
+use anyhow::{Context as _, Result, bail, ensure};
+use llamar_common::bench::{Canned, Expect, FRAME_MAX, LABEL, Load, label, number};
 use llamar_common::testing::{A, AAAA, Arp, FrameBuilder, Query};
 use llamar_common::wire::checksum::Sum;
 
@@ -96,6 +96,36 @@ impl Question {
         })
     }
 
+    /// What makes the benchmark's own responder answer it, with one of `bench::lie`. Only for A over IPv4.
+    pub fn canned(self, lie: u32) -> Result<Canned> {
+        let Self::Llmnr {
+            v6: false,
+            aaaa: false,
+            names,
+        } = self
+        else {
+            bail!("the benchmark's own responder knows no answer to {self:?}");
+        };
+        let at = datagram(false);
+        let reply = self.query(&name(0)).id(0).reply(host(false));
+        let mut frame = reply.address(TTL, address4(0)).build();
+        let checksum = u16::from_le_bytes([frame[at + CHECKSUM], frame[at + CHECKSUM + 1]]);
+        let (spelt, end) = (Sum::ZERO.le64(label(0)).moved(true), frame.len() - 4);
+        let spelt = spelt.le32(u32::from(address4(0)).to_be()).fold();
+        frame[at + CHECKSUM..][..2].fill(0);
+        frame[at + LABEL_AT..][..LABEL].fill(0);
+        frame[end..].fill(0);
+        Ok(Canned {
+            answer: Load {
+                names,
+                sum: Sum::ZERO.le16(!checksum).le16(!spelt).fold().into(),
+                ..fixed(&frame)?
+            },
+            address: address4(0).into(),
+            lie,
+        })
+    }
+
     /// What an answer looks like.
     pub fn answer(self) -> Result<Expect> {
         let load = self.load()?;
@@ -168,7 +198,7 @@ impl Question {
             .get(at + LABEL_AT..)
             .and_then(<[u8]>::first_chunk::<LABEL>);
         let (id, label) = id.zip(label).context("an answer is too short")?;
-        let number = number(*label).filter(|number| *number < names);
+        let number = number(u64::from_le_bytes(*label)).filter(|number| *number < names);
         let number = number
             .with_context(|| format!("an answer for a name that nobody has: {label:02x?}"))?;
         let address: IpAddr = if aaaa {

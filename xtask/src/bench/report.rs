@@ -7,13 +7,17 @@ use std::fs;
 use anyhow::{Result, bail};
 use serde_json::{Value, json};
 
-use super::figure::{Figure, KEYS, PeerFigures};
+use super::figure::{Figure, KEYS, OPTIONAL, PeerFigures};
 
 /// All figures of a run.
 #[derive(Clone, Debug, Default)]
 pub struct Report {
     /// By key.
     pub figures: BTreeMap<&'static str, Figure>,
+    /// Why there is no figure of a key for which there may be none.
+    pub absent: BTreeMap<&'static str, String>,
+    /// What frames and single steps of an answer cost, in nanoseconds: key, what it is, figure.
+    pub costs: Vec<(&'static str, &'static str, Figure)>,
     /// Daemons.
     pub peers: Vec<PeerFigures>,
     /// What was run, and where.
@@ -28,11 +32,19 @@ impl Report {
         }
     }
 
+    /// Keeps a cost.
+    pub fn cost(&mut self, key: &'static str, what: &'static str, values: &[f64]) {
+        if let Some(figure) = Figure::of(values) {
+            self.costs.push((key, what, figure));
+        }
+    }
+
     /// Fails if a key of the contract, or a daemon, is missing.
     pub fn complete(&self, peers: &[&str]) -> Result<()> {
         let mut missing: Vec<&str> = KEYS
             .iter()
             .map(|key| key.name)
+            .filter(|name| *name != OPTIONAL || !self.absent.contains_key(name))
             .filter(|name| {
                 !self
                     .figures
@@ -42,13 +54,14 @@ impl Report {
             .collect();
         let measured = |name: &&&str| !self.peers.iter().any(|peer| peer.key == **name);
         missing.extend(peers.iter().filter(measured));
+        missing.extend(self.costs.is_empty().then_some("costs_ns"));
         if missing.is_empty() {
             return Ok(());
         }
         bail!("not measured: {}", missing.join(", "))
     }
 
-    /// As JSON: medians by key, the ranges apart, the daemons by name.
+    /// As JSON: medians by key, `null` where there may be none, the ranges apart, the daemons by name.
     pub fn json(&self) -> String {
         let mut all = serde_json::Map::new();
         let mut ranges = serde_json::Map::new();
@@ -64,6 +77,12 @@ impl Report {
                 ranges.insert(key.name.to_owned(), range);
             }
         }
+        for key in self.absent.keys() {
+            all.insert((*key).to_owned(), Value::Null);
+        }
+        let costs = self.costs.iter();
+        let costs = costs.map(|(key, _, cost)| ((*key).to_owned(), json!(cost.median)));
+        all.insert("costs_ns".to_owned(), Value::Object(costs.collect()));
         let peers = self
             .peers
             .iter()
@@ -84,7 +103,7 @@ impl Report {
         for (name, value) in &self.run {
             let _ = writeln!(text, "{name:<9} {value}");
         }
-        text + &self.figures_table() + &self.peers_table()
+        text + &self.figures_table() + &self.costs_table() + &self.peers_table()
     }
 
     fn figures_table(&self) -> String {
@@ -93,13 +112,14 @@ impl Report {
             "", "median", "range", "must", "aim"
         );
         for key in KEYS {
+            if let Some(reason) = self.absent.get(key.name) {
+                let _ = writeln!(text, "{:<40} {:>8} {reason}", key.what, "none:");
+            }
             let Some(figure) = self.figures.get(key.name) else {
                 continue;
             };
             let range = format!("{} to {}", key.text(figure.low), key.text(figure.high));
-            let (must, aim) = key.goals.map_or_else(Default::default, |(must, aim)| {
-                (must.to_string(), aim.to_string())
-            });
+            let (must, aim) = key.goals();
             let line = format!(
                 "{:<40} {:>8} {range:>19} {must:>7} {aim:>7}  {}",
                 key.what,
@@ -108,6 +128,15 @@ impl Report {
             );
             text += line.trim_end();
             text.push('\n');
+        }
+        text
+    }
+
+    fn costs_table(&self) -> String {
+        let mut text = format!("\n{:<51} {:>8} {:>19}\n", "", "ns", "range");
+        for (_, what, cost) in &self.costs {
+            let range = format!("{:.1} to {:.1}", cost.low, cost.high);
+            let _ = writeln!(text, "{what:<51} {:>8.1} {range:>19}", cost.median);
         }
         text
     }
@@ -182,6 +211,7 @@ mod tests {
             name: "avahi-daemon 0.8".to_owned(),
             ..PeerFigures::default()
         });
+        report.cost("growth", "growing a frame", &[5.0]);
         report
     }
 
@@ -196,6 +226,34 @@ mod tests {
             let error = report.complete(&["avahi"]).unwrap_err().to_string();
             assert_eq!(error, format!("not measured: {}", key.name));
         }
+        let costs = Vec::new();
+        let error = Report { costs, ..whole() }
+            .complete(&["avahi"])
+            .unwrap_err();
+        assert_eq!(error.to_string(), "not measured: costs_ns");
+    }
+
+    #[test]
+    fn of_one_key_alone_there_may_be_a_reason_instead_of_a_figure() {
+        let mut report = whole();
+        for key in KEYS {
+            report
+                .absent
+                .insert(key.name, "it does not load".to_owned());
+        }
+        report.figures.clear();
+        let error = report.complete(&["avahi"]).unwrap_err().to_string();
+        assert!(!error.contains(OPTIONAL), "{error}");
+        assert_eq!(error.split(", ").count(), KEYS.len() - 1);
+        let mut report = whole();
+        report.figures.remove(OPTIONAL);
+        report
+            .absent
+            .insert(OPTIONAL, "it does not load".to_owned());
+        report.complete(&["avahi"]).unwrap();
+        assert!(report.table().contains("none: it does not load"));
+        let value: Value = serde_json::from_str(&report.json()).unwrap();
+        assert_eq!(value.get(OPTIONAL), Some(&Value::Null));
     }
 
     #[test]
@@ -206,6 +264,7 @@ mod tests {
             assert_eq!(value["ranges"][key.name]["rounds"], 3);
         }
         assert_eq!(value["peers"]["avahi"]["version"], "avahi-daemon 0.8");
+        assert_eq!(value["costs_ns"]["growth"], 5.0);
     }
 
     #[test]

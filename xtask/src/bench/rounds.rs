@@ -4,6 +4,7 @@
 use anyhow::{Context as _, Result, ensure};
 use llamar_common::bench::SAMPLE_EVERY;
 
+use super::FEW;
 use super::load::{Programs, Run};
 use super::question::Question;
 use super::scene::Pair;
@@ -55,6 +56,19 @@ pub fn round(
     Ok(())
 }
 
+/// The bare reflector before and after another one: how many times as fast it is.
+pub fn reflectors(programs: &mut Programs, bare: &Pair, other: &Pair, frames: u32) -> Result<f64> {
+    let question = Question::Llmnr {
+        v6: false,
+        aaaa: false,
+        names: FEW,
+    };
+    let before = reflect(programs, bare, question, frames)?;
+    let run = reflect(programs, other, question, frames).context("xdp-bench")?;
+    let after = reflect(programs, bare, question, frames)?;
+    Ok(f64::midpoint(before.rate(), after.rate()) / run.rate())
+}
+
 fn reflect(programs: &mut Programs, bare: &Pair, question: Question, frames: u32) -> Result<Run> {
     let run = programs.run(bare, &question.load()?, &question.reflection()?, frames)?;
     complete(&run).context("the reflector")?;
@@ -70,6 +84,13 @@ pub fn answer(programs: &mut Programs, contender: &Contender, frames: u32) -> Re
         complete(&run).with_context(|| contender.key.to_owned())?;
     }
     ensure!(run.answers > 0, "{}: not one answer", contender.key);
+    let kept = run.samples.len() as u64;
+    ensure!(
+        kept >= run.answers.div_ceil(SAMPLE_EVERY),
+        "{}: {kept} samples of {} answers",
+        contender.key,
+        run.answers
+    );
     for sample in &run.samples {
         question
             .check(sample, !contender.driver)
@@ -78,17 +99,13 @@ pub fn answer(programs: &mut Programs, contender: &Contender, frames: u32) -> Re
     Ok(run)
 }
 
-/// Whether all frames came back and one in a thousand was kept.
+/// Whether all frames came back.
 fn complete(run: &Run) -> Result<()> {
     let (answers, frames) = (run.answers, run.frames);
     ensure!(
         answers as f64 >= ANSWERED * frames as f64 && answers <= frames,
-        "{answers} right answers to {frames} frames"
-    );
-    let kept = run.samples.len() as u64;
-    ensure!(
-        kept >= answers.div_ceil(SAMPLE_EVERY),
-        "{kept} samples of {answers} answers"
+        "{answers} right answers to {frames} frames, and {} other frames",
+        run.others
     );
     Ok(())
 }

@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::figure::KEYS;
+use super::figure::{Goal, KEYS};
 use super::report::Report;
 
 /// Where the bars begin, and how long one of 1 is.
@@ -61,7 +61,9 @@ pub fn draw(report: &Report) -> String {
             "#123",
             " stroke-width=\"2\"",
         );
-        if let Some((must, aim)) = key.goals {
+        let mut end = figure.high;
+        if let Goal::AtLeast(must, aim) = key.goal {
+            end = end.max(aim);
             line(
                 &mut svg,
                 (x(must), y + 4.0, x(must), y + 30.0),
@@ -75,10 +77,9 @@ pub fn draw(report: &Report) -> String {
                 " stroke-width=\"2\" stroke-dasharray=\"4 2\"",
             );
         }
-        let end = x(figure.high.max(key.goals.map_or(0.0, |goals| goals.1)));
         text(
             &mut svg,
-            end + 8.0,
+            x(end) + 8.0,
             y + 22.0,
             "start",
             &key.text(figure.median),

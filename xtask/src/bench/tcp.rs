@@ -7,13 +7,40 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, Result, anyhow};
 
+use super::FEW;
+use super::agent::Setup;
+use super::measure::{Bench, Served, program_of};
+use super::report::Report;
 use super::scene::{HOST_V4, Pair};
 
 /// Bytes of one write.
 const CHUNK: usize = 128 * 1024;
 
+/// TCP through an interface with the program in generic mode, between two runs through one without.
+pub fn measure(bench: &mut Bench, report: &mut Report) -> Result<()> {
+    let plain = Pair::new(&bench.bin.join("ip"), "plain")?;
+    let generic = Pair::new(&bench.bin.join("ip"), "generic")?;
+    let directory = bench.directory.join("generic");
+    let setup = Setup::new(FEW, "generic");
+    // The agent lives as long as this.
+    let served = Served::start(&bench.llamar, generic, &directory, &setup)?;
+    let generic = &served.pair;
+    program_of(&bench.bin, generic).context("generic mode")?;
+    let mut ratios = Vec::new();
+    for _ in 0..bench.extent.rounds {
+        bench.progress.step("TCP beside generic XDP");
+        let time = bench.extent.time / 2;
+        let before = rate(&plain, time)?;
+        let beside = rate(generic, time)?;
+        let after = rate(&plain, time)?;
+        ratios.push(beside / f64::midpoint(before, after));
+    }
+    report.figure("other_tcp_ratio_generic", &ratios);
+    Ok(())
+}
+
 /// Sends from the near end to the far one for so long; bytes in a second, as they arrived.
-pub fn rate(pair: &Pair, time: Duration) -> Result<f64> {
+fn rate(pair: &Pair, time: Duration) -> Result<f64> {
     let listener = pair
         .far
         .inside(|| TcpListener::bind((HOST_V4, 0)).context("listen"))?;

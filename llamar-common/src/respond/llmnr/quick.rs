@@ -8,7 +8,8 @@ use self::wire::{Answer, Record};
 use super::super::{Arrival, Ending};
 use super::Ip;
 use crate::abi::{
-    Bucket, Control, ELSEWHERE, LINK_NATIVE, Link, ONE_A, ONE_AAAA, Outcome, SHORT, Short, WRITING,
+    ADDRESS, Bucket, Control, ELSEWHERE, INDEX_INTERFACES, INDEX_TTLS, LINK_NATIVE, Link, ONE_A,
+    ONE_AAAA, Outcome, SHORT, SLOTS, Short, Slot, TAG, TTL_SHIFT,
 };
 use crate::frame::Frame;
 use crate::records::{Records, World};
@@ -102,11 +103,12 @@ fn asked<I: Quick, F: Frame, R: Records, const AAAA: bool>(
     if !plain.sum.plus(question).is_right() {
         return None;
     }
-    let short = Short::new(records.ifindex(), plain.length, label.folded);
+    let ifindex = records.ifindex();
     let control = records.control()?;
-    if control.index_shift == 0 {
+    if control.index_slots == 0 || ifindex >= INDEX_INTERFACES {
         return None;
     }
+    let short = Short::new(ifindex, plain.length, label.folded);
     // Begun before what follows, which it does not wait for: the memory of a large index is far away.
     let looked = Looked::at(records, Short::first(short.hash(control), control))?;
     let arrival = Arrival::find(records, 0).ok()?;
@@ -114,7 +116,7 @@ fn asked<I: Quick, F: Frame, R: Records, const AAAA: bool>(
         return None;
     }
     let ours = I::near(arrival.link, plain.asker)?;
-    let record = match looked.find::<R, AAAA>(records, control, &short)? {
+    let record = match looked.find::<F, R, AAAA>(records, control, &short)? {
         Found::Here(record) => record,
         // RFC 4795 2.1.1: R22; the agent may know it.
         Found::Foreign => return Some(arrival.pass(Outcome::LlmnrForeign)),
@@ -204,77 +206,109 @@ enum Found {
 
 /// A bucket of the index.
 struct Looked<'r> {
-    place: u32,
     bucket: &'r Bucket,
-    /// Generation of the first entry, read before the bucket.
-    generation: u32,
+    /// Number of the bucket.
+    place: u32,
+    /// Slot of the bucket where the name is looked for first.
+    home: usize,
+    /// The word of that slot, read before its label.
+    word: u64,
 }
 
 impl<'r> Looked<'r> {
     #[inline(always)]
-    fn at<R: Records>(records: &'r R, place: u32) -> Option<Self> {
+    fn at<R: Records>(records: &'r R, slot: u32) -> Option<Self> {
+        let place = slot / SLOTS as u32;
         let bucket = records.bucket_of_names(place)?;
+        let home = slot as usize % SLOTS;
         Some(Self {
-            place,
             bucket,
-            generation: records.began(&bucket.entries[0]),
+            place,
+            home,
+            word: records.began(&bucket.slots[home]),
         })
     }
 
     /// Looks a name up; `None` if the index does not say, or not enough.
     #[inline(always)]
-    fn find<R: Records, const AAAA: bool>(
+    fn find<F: Frame, R: Records, const AAAA: bool>(
         &self,
         records: &R,
         control: &Control,
         short: &Short,
     ) -> Option<Found> {
-        if let Some(place) = self.entry(records, short) {
-            return self.record::<R, AAAA>(records, place);
+        if let Some(found) = self.entry::<F, R>(records, short) {
+            return self.record::<R, AAAA>(records, control, found);
         }
-        if self.generation & ELSEWHERE == 0 {
+        if self.bucket.slots[0].word & ELSEWHERE == 0 {
             return Some(Found::Foreign);
         }
         let second = Looked::at(records, Short::second(short.hash(control), control))?;
-        if let Some(place) = second.entry(records, short) {
-            return second.record::<R, AAAA>(records, place);
+        if let Some(found) = second.entry::<F, R>(records, short) {
+            return second.record::<R, AAAA>(records, control, found);
         }
-        (second.generation & ELSEWHERE == 0).then_some(Found::Foreign)
+        (second.bucket.slots[0].word & ELSEWHERE == 0).then_some(Found::Foreign)
     }
 
-    /// The place of a name in the bucket, and the generation as it was before the name was compared.
+    /// The slot of a name in the bucket, and its word as it was before the label was compared.
     #[inline(always)]
-    fn entry<R: Records>(&self, records: &R, short: &Short) -> Option<(usize, u32)> {
-        let [first, second] = &self.bucket.entries;
-        if first.is(short) {
-            return Some((0, self.generation));
+    fn entry<F: Frame, R: Records>(&self, records: &R, short: &Short) -> Option<(usize, u64)> {
+        let slots = &self.bucket.slots;
+        if short.is_long() {
+            let holds = |at: usize, word: u64| {
+                slots[at].is(short, word) && slots[at + 1].label == short.label[1]
+            };
+            for at in [self.home & 2, self.home & 2 ^ 2] {
+                let word = records.began(&slots[at]);
+                if holds(at, word) {
+                    return Some((at, word));
+                }
+            }
+            return None;
         }
-        let generation = records.began(second);
-        second.is(short).then_some((1, generation))
+        if slots[self.home].is(short, self.word) {
+            return Some((self.home, self.word));
+        }
+        // Which of the others cannot be foreseen: a branch that goes wrong costs more than all of them.
+        let (mut at, mut word) = (0, 0);
+        for step in 1..SLOTS {
+            let other = self.home ^ step;
+            let held = records.began(&slots[other]);
+            let differs = (slots[other].label ^ short.label[0]) | ((held ^ short.tag) & TAG);
+            let mask = (F::opaque(differs.wrapping_sub(1) & !differs) as i64 >> 63) as u64;
+            at |= other as u64 & mask;
+            word |= held & mask;
+        }
+        (word != 0).then_some((at as usize % SLOTS, word))
     }
 
-    /// The record of an entry, if nobody wrote the entry while it was read.
+    /// The record of a slot, if nobody wrote the slot while it was read.
     #[inline(always)]
     fn record<R: Records, const AAAA: bool>(
         &self,
         records: &R,
-        (place, generation): (usize, u32),
+        control: &Control,
+        (at, word): (usize, u64),
     ) -> Option<Found> {
-        let entry = &self.bucket.entries[place];
-        let ttl = u32::from_le_bytes(entry.ttl);
-        let record = if AAAA {
-            let aaaa = records.bucket_of_names6(self.place)?.aaaa[place];
-            Record { ttl, a: 0, aaaa }
+        let ttl = control.index_ttls[(word >> TTL_SHIFT) as usize % INDEX_TTLS];
+        let ttl = u32::from_le_bytes(ttl);
+        let (kind, record) = if AAAA {
+            let aaaa = records.bucket_of_names6(self.place)?.aaaa[at];
+            (ONE_AAAA, Record { ttl, a: 0, aaaa })
         } else {
-            let a = u32::from_le_bytes(entry.a);
-            Record {
-                ttl,
-                a,
-                aaaa: [0; 2],
-            }
+            let a = (word & ADDRESS) as u32;
+            let aaaa = [0; 2];
+            (ONE_A, Record { ttl, a, aaaa })
         };
-        let kind = if AAAA { ONE_AAAA } else { ONE_A };
-        let readable = generation & (kind | WRITING) == kind;
-        (readable && records.ended(entry) == generation).then_some(Found::Here(record))
+        let settled = records.ended(&self.bucket.slots[at]) == word;
+        (word & kind != 0 && settled).then_some(Found::Here(record))
+    }
+}
+
+impl Slot {
+    /// Whether it is a name's, as far as a slot says.
+    #[inline(always)]
+    const fn is(&self, short: &Short, word: u64) -> bool {
+        (self.label ^ short.label[0]) | ((word ^ short.tag) & TAG) == 0
     }
 }

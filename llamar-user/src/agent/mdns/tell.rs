@@ -61,7 +61,7 @@ impl Agent {
     }
 
     fn mdns_count(&mut self, device: u32, what: &'static str) {
-        self.count(self.mdns_key(device), what);
+        self.counts.add(self.mdns_key(device), what);
     }
 
     fn tell_mdns_event(&mut self, event: Event) {

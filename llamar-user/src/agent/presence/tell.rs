@@ -18,7 +18,7 @@ impl Agent {
     pub(in crate::agent) fn presence_frame(&mut self, received: &Received) {
         let heard = self.presence.frame(Instant::now(), received);
         if let Some((key, heard)) = heard {
-            self.count(key, heard.as_str());
+            self.counts.add(key, heard.as_str());
         }
         self.presence_drain();
     }
@@ -64,7 +64,7 @@ impl Agent {
                 "announcement-failed"
             }
         };
-        self.count(transmit.key, outcome);
+        self.counts.add(transmit.key, outcome);
     }
 
     fn tell_presence_event(&mut self, event: Event) {

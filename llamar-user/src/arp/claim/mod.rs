@@ -10,11 +10,9 @@ use rand::rngs::StdRng;
 
 use super::conflict::{disputes, probes_too};
 use super::rules::{Rule, Rules};
-use super::timing::{
-    ANNOUNCE_INTERVAL, ANNOUNCE_NUM, ANNOUNCE_WAIT, PROBE_MAX, PROBE_MIN, PROBE_NUM, PROBE_WAIT,
-};
+use super::timing::{ANNOUNCE_WAIT, ANNOUNCEMENTS, PROBE_MAX, PROBE_MIN, PROBE_NUM, PROBE_WAIT};
 use super::{Arrival, Defence, Packet, Policy, Station, Then};
-use crate::ether::{Engine, MacAddr, Outbox};
+use crate::ether::{Engine, MacAddr, Outbox, Series};
 
 mod attempts;
 mod event;
@@ -61,7 +59,7 @@ enum Stage {
 /// An address in use.
 #[derive(Clone, Copy, Debug)]
 struct Held {
-    announced: u32,
+    announced: Series,
     due: Option<Instant>,
     defence: Defence,
     /// Conflicts met by silence since the last report.
@@ -188,9 +186,10 @@ impl Claim {
         if sent >= PROBE_NUM {
             let mut defence = Defence::new(self.claiming.policy);
             defence.rules = self.rules;
+            let mut announced = Series::default();
             let held = Held {
-                announced: 0,
-                due: None,
+                due: announced.begin(now, ANNOUNCEMENTS),
+                announced,
                 defence,
                 unreported: 0,
             };
@@ -210,16 +209,15 @@ impl Claim {
     }
 
     fn announce_next(&mut self, now: Instant, mut held: Held) {
-        held.announced += 1;
+        let next = held.announced.tell(now, ANNOUNCEMENTS);
+        held.due = next.filter(|_| self.rules.hold(Rule::AnnounceAgain));
         self.announce();
-        let (address, number) = (self.address, held.announced);
+        let (address, number) = (self.address, held.announced.number());
         // RFC 5227 2.3: the address may be used right after the first announcement.
         self.outbox.tell(match number {
             1 => Event::Held { address },
             _ => Event::Announced { address, number },
         });
-        let goes_on = number < ANNOUNCE_NUM && self.rules.hold(Rule::AnnounceAgain);
-        held.due = goes_on.then(|| now + ANNOUNCE_INTERVAL);
         self.stage = Stage::Held(held);
     }
 

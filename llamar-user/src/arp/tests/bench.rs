@@ -3,6 +3,8 @@
 use std::net::Ipv4Addr;
 use std::time::{Duration, Instant};
 
+use llamar_common::testing::pass;
+
 use super::{Arrival, Packet, Station};
 use crate::ether::{Engine, MacAddr, Tag};
 
@@ -46,19 +48,14 @@ impl<E: Engine> Bench<E> {
 
     /// Lets time pass, deadline by deadline.
     pub fn pass(&mut self, time: Duration) {
-        let end = self.now + time;
-        for count in 0.. {
-            assert!(count < DEADLINES_MAX, "{count} deadlines in {time:?}");
-            match self.engine.poll_timeout().filter(|due| *due <= end) {
-                Some(due) => self.now = self.now.max(due),
-                None => break,
-            }
-            self.engine.handle_timeout(self.now);
-            self.drain();
-            let next = self.engine.poll_timeout();
-            assert!(next.is_none_or(|next| next > self.now), "still due");
-        }
-        self.now = end;
+        let span = (self.now, self.now + time);
+        let due = |bench: &Self| bench.engine.poll_timeout();
+        pass(self, span, DEADLINES_MAX, due, |bench, now| {
+            bench.now = now;
+            bench.engine.handle_timeout(now);
+            bench.drain();
+        });
+        self.now = span.1;
     }
 
     /// Lets a frame come.

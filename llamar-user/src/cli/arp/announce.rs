@@ -7,11 +7,12 @@ use anyhow::bail;
 
 use super::addresses;
 use super::ask;
-use super::fields::{OutputArgs, PlaceArgs, SourceArgs};
+use super::fields::{PlaceArgs, SourceArgs};
 use super::place::Place;
-use super::tell::Teller;
+use super::tell::TellArgs;
 use crate::arp::{Announcing, Form, Station, refusal, timing};
 use crate::cli::values;
+use crate::ether;
 
 /// Arguments of `llamar arp announce`.
 #[derive(Debug, clap::Args)]
@@ -46,11 +47,7 @@ pub struct Args {
     #[arg(long = "as", value_name = "FORM", value_enum, default_value_t = AsForm::Request)]
     form: AsForm,
     #[command(flatten)]
-    place: PlaceArgs,
-    #[command(flatten)]
-    source: SourceArgs,
-    #[command(flatten)]
-    output: OutputArgs,
+    tell: TellArgs,
 }
 
 /// As what an address is announced.
@@ -77,7 +74,7 @@ impl From<AsForm> for Form {
 /// Announces.
 pub async fn announce(args: &Args) -> anyhow::Result<()> {
     let named = ask::once(args.addresses.iter().chain(&args.src_ip).copied());
-    let place = Place::open(&args.place, &named).await?;
+    let place = Place::open(&args.tell.place, &named).await?;
     let addresses = match named.is_empty() {
         true => place.own.iter().map(|own| own.ip).collect(),
         false => named,
@@ -96,18 +93,10 @@ pub async fn announce(args: &Args) -> anyhow::Result<()> {
             .every
             .map_or(args.interval, |every| every.min(args.interval)),
         period: args.every,
-        source: Some(args.source.ether(place.raw.mac())),
-        tag: args.place.tag(),
-        padding: args.source.pad,
-        ..Announcing::default()
+        ..args.tell.announcing(&place)
     };
-    let stations = stations(&place, &args.place, &args.source, &addresses)?;
-    let teller = Teller {
-        place: &place,
-        args: &args.place,
-        output: args.output,
-    };
-    teller.announce(how, &stations).await
+    let stations = stations(&place, &args.tell.place, &args.tell.source, &addresses)?;
+    args.tell.teller(&place).announce(how, &stations).await
 }
 
 /// What is announced, unless it is refused.
@@ -118,14 +107,16 @@ pub fn stations(
     addresses: &[Ipv4Addr],
 ) -> anyhow::Result<Vec<Station>> {
     let mac = place.raw.mac();
-    args.unless_forced(refusal::source(source.ether(mac)))?;
+    args.force
+        .unless_forced(ether::refusal::station(source.ether(mac)))?;
     let mut stations = Vec::new();
     for &ip in addresses {
         let station = Station {
             mac: source.packet(mac),
             ip,
         };
-        args.unless_forced(refusal::announced(station, mac, &place.own))?;
+        args.force
+            .unless_forced(refusal::announced(station, mac, &place.own))?;
         stations.push(station);
     }
     Ok(stations)

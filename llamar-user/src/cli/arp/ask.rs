@@ -8,12 +8,13 @@ use std::time::{Duration, Instant};
 use tracing::info;
 
 use super::addresses;
-use super::fields::{OutputArgs, PlaceArgs, SourceArgs, TargetArgs};
+use super::fields::{PlaceArgs, SourceArgs, TargetArgs};
 use super::place::Place;
 use crate::arp::{Answer, Ask, AskEvent, Asker, Station, refusal};
 use crate::cli::drive::{drive, flow};
-use crate::cli::{output, values};
-use crate::ether::Statistics;
+use crate::cli::output::{self, OutputArgs};
+use crate::cli::values;
+use crate::ether::{self, Statistics};
 use crate::report::EndRow;
 use crate::report::arp::AnswerRow;
 
@@ -48,7 +49,8 @@ impl TargetsArgs {
         let targets = once(self.targets.iter().chain(&self.trg_ip).copied());
         let place = Place::open(args, &targets).await?;
         for target in &targets {
-            args.unless_forced(refusal::detected(*target, &place.all))?;
+            args.force
+                .unless_forced(refusal::detected(*target, &place.all))?;
         }
         Ok((place, targets))
     }
@@ -89,7 +91,7 @@ pub async fn ask(place: &Place, args: &AskArgs, ask: Ask) -> anyhow::Result<bool
 fn check(place: &Place, args: &AskArgs, ask: &Ask) -> anyhow::Result<()> {
     if let Some(sender) = ask.sender_ip {
         let judged = refusal::asking(sender, &ask.targets, &place.own);
-        args.place.unless_forced(judged)?;
+        args.place.force.unless_forced(judged)?;
         let mac = place.raw.mac();
         let told = Station {
             mac: args.source.packet(mac),
@@ -97,6 +99,7 @@ fn check(place: &Place, args: &AskArgs, ask: &Ask) -> anyhow::Result<()> {
         };
         if place.own.iter().any(|own| own.ip == sender) {
             args.place
+                .force
                 .unless_forced(refusal::announced(told, mac, &place.own))?;
         }
     }
@@ -104,10 +107,15 @@ fn check(place: &Place, args: &AskArgs, ask: &Ask) -> anyhow::Result<()> {
         .into_iter()
         .flatten()
     {
-        args.place.unless_forced(refusal::source(source))?;
+        args.place
+            .force
+            .unless_forced(ether::refusal::station(source))?;
     }
-    let destination = args.target.trg_hw.map_or(Ok(()), refusal::destination);
-    args.place.unless_forced(destination)
+    let destination = args
+        .target
+        .trg_hw
+        .map_or(Ok(()), ether::refusal::destination);
+    args.place.force.unless_forced(destination)
 }
 
 struct Asking<'a> {
@@ -132,14 +140,13 @@ impl<'a> Asking<'a> {
     }
 
     fn say_what(&self) {
-        if !self.args.output.tells() {
-            return;
-        }
         let (targets, on) = (listed(&self.targets), self.place.name());
-        match self.sender {
-            Some(sender) => info!("asking for {targets} on {on} from {sender}"),
-            None => info!("asking for {targets} on {on} without telling an address"),
-        }
+        let from = match self.sender {
+            Some(sender) => format!("from {sender}"),
+            None => "without telling an address".to_owned(),
+        };
+        let output = self.args.output;
+        output.say(format_args!("asking for {targets} on {on} {from}"));
     }
 
     /// Breaks with an error, or where nobody reads any more.
@@ -160,10 +167,8 @@ impl<'a> Asking<'a> {
             None => self.statistics.received_untimed(),
         }
         let row = AnswerRow::new(answer, self.place.name(), self.args.place.vlan);
-        output::write(|out| match self.args.output.json {
-            true => row.write_json(out),
-            false => row.write_line(out),
-        })
+        let output = self.args.output;
+        output.show(|out| row.write_json(out), |out| row.write_line(out))
     }
 
     /// Says what came of it; whether anybody answered.

@@ -10,12 +10,12 @@ use rand::rngs::{StdRng, SysRng};
 use tracing::info;
 
 use super::addresses;
-use super::fields::{OutputArgs, PlaceArgs};
+use super::fields::PlaceArgs;
 use super::place::Place;
 use crate::arp::refusal::Own;
 use crate::arp::{Candidate, Claim, ClaimEvent, ClaimState, Claiming, Policy, refusal, timing};
 use crate::cli::drive::{Ended, Happened, Keeper, Restart, flow};
-use crate::cli::output;
+use crate::cli::output::{self, OutputArgs};
 use crate::cli::values;
 use crate::report::arp::{ClaimRow, Stage};
 
@@ -127,7 +127,9 @@ fn check(args: &Args, place: &Place) -> anyhow::Result<()> {
         .filter(|own| !is_assigned(own))
         .copied()
         .collect();
-    args.place.unless_forced(refusal::claimed(address, &others))
+    args.place
+        .force
+        .unless_forced(refusal::claimed(address, &others))
 }
 
 /// How a claim ended.
@@ -253,10 +255,8 @@ impl<'a> Steps<'a> {
             interface: self.place.name().to_owned(),
             vlan: self.args.place.vlan,
         };
-        output::write(|out| match self.args.output.json {
-            true => row.write_json(out),
-            false => row.write_line(out),
-        })
+        let output = self.args.output;
+        output.show(|out| row.write_json(out), |out| row.write_line(out))
     }
 
     /// Gives the address back; whether it was ours to the end.

@@ -1,13 +1,8 @@
 //! Options that several commands of `llamar arp` have.
 
-use anyhow::bail;
-
-use crate::arp::refusal::Refusal;
+use crate::cli::force::Force;
 use crate::cli::values;
 use crate::ether::{MacAddr, Tag};
-
-/// How far the priority stands from the VLAN id.
-const PRIORITY_SHIFT: u16 = 13;
 
 /// Where packets go out.
 #[derive(Clone, Debug, clap::Args)]
@@ -21,27 +16,15 @@ pub struct PlaceArgs {
     /// 802.1p priority of the frames of the VLAN, 0 to 7
     #[arg(long, value_name = "PRIORITY", requires = "vlan", value_parser = values::priority())]
     pub priority: Option<u16>,
-    /// Does what would hurt a network, too
-    #[arg(long)]
-    pub force: bool,
+    #[command(flatten)]
+    pub force: Force,
 }
 
 impl PlaceArgs {
     /// The tag of the frames.
     pub fn tag(&self) -> Option<Tag> {
         let priority = self.priority.unwrap_or_default();
-        self.vlan.map(|id| Tag {
-            control: priority << PRIORITY_SHIFT | Tag::vlan(id).control,
-            ..Tag::vlan(id)
-        })
-    }
-
-    /// Refuses what is refused, unless it is forced.
-    pub fn unless_forced(&self, judged: Result<(), Refusal>) -> anyhow::Result<()> {
-        match judged {
-            Err(refusal) if !self.force => bail!("{refusal}; --force does it nevertheless"),
-            _ => Ok(()),
-        }
+        self.vlan.map(|id| Tag::vlan(id).with_priority(priority))
     }
 }
 
@@ -80,22 +63,4 @@ pub struct TargetArgs {
     /// Hardware address of the target in the packet
     #[arg(short = 'T', long, value_name = "MAC", value_parser = values::mac)]
     pub trg_arp: Option<MacAddr>,
-}
-
-/// What is printed.
-#[derive(Clone, Copy, Debug, clap::Args)]
-pub struct OutputArgs {
-    /// Says nothing but results
-    #[arg(short, long)]
-    pub quiet: bool,
-    /// Prints JSON, an object on each line
-    #[arg(long)]
-    pub json: bool,
-}
-
-impl OutputArgs {
-    /// Whether to tell people what goes on.
-    pub fn tells(self) -> bool {
-        !self.quiet && !self.json
-    }
 }

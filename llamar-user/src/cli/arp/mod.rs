@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use super::stations::watch::{WatchArgs, watch};
+use super::stations::{Speech, help};
 use super::{asked, block_on, told};
 
 mod addresses;
@@ -16,7 +18,6 @@ mod request;
 mod scan;
 mod tell;
 mod update;
-mod watch;
 
 /// Arguments of `llamar arp`.
 #[derive(Debug, clap::Args)]
@@ -40,7 +41,8 @@ enum Command {
     /// Asks for all addresses of a network, and shows who is there
     Scan(scan::Args),
     /// Tells who has which address, and what changes
-    Watch(watch::Args),
+    #[command(disable_version_flag = true, after_help = help(Speech::Arp))]
+    Watch(WatchArgs),
     /// Makes an address ours: asks whether it is free, announces it, and defends it
     Claim(claim::Args),
 }
@@ -54,7 +56,7 @@ pub fn arp(args: &Args) -> ExitCode {
         Command::Reply(args) => told(block_on(reply::reply(args))),
         Command::Update(args) => asked(block_on(update::update(args))),
         Command::Scan(args) => asked(block_on(scan::scan(args))),
-        Command::Watch(args) => told(watch::watch(args)),
+        Command::Watch(args) => told(watch(args, Speech::Arp)),
         Command::Claim(args) => asked(block_on(claim::claim(args))),
     }
 }

@@ -9,13 +9,13 @@ use llamar_common::wire::arp::REPLY;
 
 use super::addresses;
 use super::announce::stations;
-use super::fields::{OutputArgs, PlaceArgs, SourceArgs, TargetArgs};
+use super::ask::AskArgs;
 use super::place::Place;
 use super::tell::Teller;
 use crate::arp::{Ask, AskEvent, Asker, Station, refusal};
 use crate::cli::drive::drive;
 use crate::cli::values;
-use crate::ether::MacAddr;
+use crate::ether::{self, MacAddr};
 
 /// Arguments of `llamar arp reply`.
 #[derive(Debug, clap::Args)]
@@ -46,20 +46,14 @@ pub struct Args {
     #[arg(short = 'w', long, value_name = "SECONDS", default_value = "1", value_parser = values::seconds)]
     interval: Duration,
     #[command(flatten)]
-    place: PlaceArgs,
-    #[command(flatten)]
-    source: SourceArgs,
-    #[command(flatten)]
-    target: TargetArgs,
-    #[command(flatten)]
-    output: OutputArgs,
+    common: AskArgs,
 }
 
 /// Sends the replies.
 pub async fn reply(args: &Args) -> anyhow::Result<()> {
     let named = args.address.or(args.src_ip);
     let towards: Vec<Ipv4Addr> = named.or(args.trg_ip).into_iter().collect();
-    let place = Place::open(&args.place, &towards).await?;
+    let place = Place::open(&args.common.place, &towards).await?;
     let own = || place.own.first().map(|own| own.ip);
     let ip = named.or_else(own).with_context(|| {
         format!(
@@ -67,15 +61,15 @@ pub async fn reply(args: &Args) -> anyhow::Result<()> {
             place.name()
         )
     })?;
-    let told = stations(&place, &args.place, &args.source, &[ip])?;
+    let told = stations(&place, &args.common.place, &args.common.source, &[ip])?;
     let Some(sender) = told.first() else {
         bail!("nothing to tell of");
     };
     let ask = ask(args, &place, *sender)?;
     let teller = Teller {
         place: &place,
-        args: &args.place,
-        output: args.output,
+        args: &args.common.place,
+        output: args.common.output,
     };
     let mut asker = Asker::new(Instant::now(), ask);
     let heed = |event: AskEvent| match event {
@@ -88,20 +82,23 @@ pub async fn reply(args: &Args) -> anyhow::Result<()> {
 
 /// The replies, as something that is sent to a target some times.
 fn ask(args: &Args, place: &Place, sender: Station) -> anyhow::Result<Ask> {
-    let destination = args.target.trg_hw.unwrap_or(MacAddr::BROADCAST);
-    args.place
-        .unless_forced(refusal::destination(destination))?;
+    let destination = args.common.target.trg_hw.unwrap_or(MacAddr::BROADCAST);
+    args.common
+        .place
+        .force
+        .unless_forced(ether::refusal::destination(destination))?;
     if let Some(host) = args.trg_ip {
-        args.place
+        args.common
+            .place
+            .force
             .unless_forced(refusal::target(host, &place.own))?;
     }
     // RFC 3927 2.5: every packet whose sender is a link-local address is broadcast, replies too.
-    if sender.ip.is_link_local() && destination != MacAddr::BROADCAST && !args.place.force {
-        bail!(
-            "{} is a link-local address: what tells of it has to be broadcast (-t broadcast); --force does it \
-             nevertheless",
+    if sender.ip.is_link_local() && destination != MacAddr::BROADCAST {
+        args.common.place.force.unless_forced(Err(format!(
+            "{} is a link-local address: what tells of it has to be broadcast (-t broadcast)",
             sender.ip
-        );
+        )))?;
     }
     let heard_by = match args.trg_ip {
         Some(_) => destination,
@@ -112,12 +109,12 @@ fn ask(args: &Args, place: &Place, sender: Station) -> anyhow::Result<Ask> {
         count: Some(args.count),
         interval: args.interval,
         wait: Duration::ZERO,
-        source: Some(args.source.ether(place.raw.mac())),
+        source: Some(args.common.source.ether(place.raw.mac())),
         destination: Some(destination),
         sender_mac: Some(sender.mac),
-        target_mac: Some(args.target.trg_arp.unwrap_or(heard_by)),
-        tag: args.place.tag(),
-        padding: args.source.pad,
+        target_mac: Some(args.common.target.trg_arp.unwrap_or(heard_by)),
+        tag: args.common.place.tag(),
+        padding: args.common.source.pad,
         ..Ask::new(
             place.raw.mac(),
             Some(sender.ip),

@@ -62,12 +62,13 @@ pub async fn scan(args: &Args) -> anyhow::Result<bool> {
     let towards: Vec<Ipv4Addr> = args.ranges.iter().map(|span| span.first()).collect();
     let place = Place::open(&args.place, &towards).await?;
     let spans = spans(args, &place)?;
-    check_count(spans.count(), args.rate, args.place.force)?;
+    check_count(spans.count(), args.rate, args.place.force.given)?;
     let mut scanning = Scanning::new(&args.scan, place.name(), args.place.vlan)?;
     let firsts: Vec<Ipv4Addr> = spans.iter().map(Span::first).collect();
     let sender_ip = args.src_ip.or_else(|| place.source_for(&firsts));
     if let Some(sender) = args.src_ip {
         args.place
+            .force
             .unless_forced(refusal::sender(sender, &place.own))?;
     }
     say(&scanning, &place, &spans, sender_ip);
@@ -112,7 +113,7 @@ fn spans(args: &Args, place: &Place) -> anyhow::Result<Spans> {
             &[]
         };
         for end in [span.first(), span.last()] {
-            args.place.unless_forced(refusal::target(end, own))?;
+            args.place.force.unless_forced(refusal::target(end, own))?;
         }
     }
     if args.local || args.ranges.is_empty() {

@@ -3,13 +3,45 @@
 use std::ops::ControlFlow;
 use std::time::Instant;
 
-use super::fields::{OutputArgs, PlaceArgs};
+use super::fields::{PlaceArgs, SourceArgs};
 use super::place::Place;
 use crate::arp::{Announcer, Announcing, Packet, Station, Told};
-use crate::cli::drive::{Ended, Happened, Keeper, Restart, drive};
-use crate::cli::output;
+use crate::cli::drive::{self, Restart};
+use crate::cli::output::OutputArgs;
 use crate::ether::MacAddr;
 use crate::report::arp::ToldRow;
+
+/// Where others are told, from whom that is, and what is shown of it.
+#[derive(Clone, Debug, clap::Args)]
+pub struct TellArgs {
+    #[command(flatten)]
+    pub place: PlaceArgs,
+    #[command(flatten)]
+    pub source: SourceArgs,
+    #[command(flatten)]
+    pub output: OutputArgs,
+}
+
+impl TellArgs {
+    /// How addresses are announced, as far as it is told here.
+    pub fn announcing(&self, place: &Place) -> Announcing {
+        Announcing {
+            source: Some(self.source.ether(place.raw.mac())),
+            tag: self.place.tag(),
+            padding: self.source.pad,
+            ..Announcing::default()
+        }
+    }
+
+    /// Who shows it.
+    pub fn teller<'a>(&'a self, place: &'a Place) -> Teller<'a> {
+        Teller {
+            place,
+            args: &self.place,
+            output: self.output,
+        }
+    }
+}
 
 /// Shows packets as they are sent.
 pub struct Teller<'a> {
@@ -22,7 +54,7 @@ pub struct Teller<'a> {
 }
 
 impl Teller<'_> {
-    /// Shows one; breaks with an error, or where nobody reads any more.
+    /// Shows one; breaks with an error.
     pub fn show(
         &self,
         packet: &Packet,
@@ -30,21 +62,12 @@ impl Teller<'_> {
         number: u32,
     ) -> ControlFlow<anyhow::Result<()>> {
         let row = ToldRow::new(packet, destination, number).on(self.place.name(), self.args.vlan);
-        let written = output::write(|out| match (self.output.json, self.output.quiet) {
-            (true, _) => row.write_json(out),
-            (false, false) => row.write_line(out),
-            (false, true) => Ok(()),
-        });
-        match written {
-            // What is to be told is told, whether or not anybody reads of it.
-            Ok(_) => ControlFlow::Continue(()),
-            Err(error) => ControlFlow::Break(Err(error)),
-        }
+        self.output
+            .show_told(|out| row.write_json(out), |out| row.write_line(out))
     }
 
     /// Announces addresses; with a period until a signal comes, and anew whenever the interface is up again.
     pub async fn announce(&self, how: Announcing, stations: &[Station]) -> anyhow::Result<()> {
-        let endless = how.period.is_some();
         let mut announcer = Announcer::new(how);
         for station in stations {
             announcer.add(Instant::now(), *station);
@@ -55,19 +78,8 @@ impl Teller<'_> {
             }
             Told::Done => ControlFlow::Continue(()),
         };
-        if !endless {
-            let ended = drive(&self.place.raw, &mut announcer, heed).await?;
-            return ended.unwrap_or(Ok(()));
-        }
-        let heed = |happened: Happened<Told>| match happened {
-            Happened::Event(told) => heed(told),
-            Happened::LinkDown | Happened::LinkUp => ControlFlow::Continue(()),
-        };
-        let mut keeper = Keeper::new(&self.place.raw).await?;
-        match keeper.keep(&mut announcer, None, heed).await? {
-            Ended::With(result) => result,
-            Ended::Interrupted | Ended::Over => Ok(()),
-        }
+        let raw = &self.place.raw;
+        drive::tell(raw, &mut announcer, how.period.is_some(), heed).await
     }
 }
 

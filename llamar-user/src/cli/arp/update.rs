@@ -10,9 +10,8 @@ use tracing::error;
 use super::addresses;
 use super::announce::{AsForm, stations};
 use super::ask;
-use super::fields::{OutputArgs, PlaceArgs, SourceArgs};
 use super::place::Place;
-use super::tell::Teller;
+use super::tell::{TellArgs, Teller};
 use crate::arp::{Announcing, Ask, AskEvent, Asker, Station, refusal};
 use crate::cli::drive::drive;
 use crate::cli::values;
@@ -49,39 +48,30 @@ pub struct Args {
     #[arg(long = "as", value_name = "FORM", value_enum, default_value_t = AsForm::Both)]
     form: AsForm,
     #[command(flatten)]
-    place: PlaceArgs,
-    #[command(flatten)]
-    source: SourceArgs,
-    #[command(flatten)]
-    output: OutputArgs,
+    tell: TellArgs,
 }
 
 /// Asks, and tells; whether it was told, for no other host has one of the addresses.
 pub async fn update(args: &Args) -> anyhow::Result<bool> {
     let addresses = ask::once(args.addresses.iter().chain(&args.src_ip).copied());
-    let place = Place::open(&args.place, &addresses).await?;
-    let stations = stations(&place, &args.place, &args.source, &addresses)?;
+    let place = Place::open(&args.tell.place, &addresses).await?;
+    let stations = stations(&place, &args.tell.place, &args.tell.source, &addresses)?;
     for host in &args.trg_ip {
-        args.place
+        args.tell
+            .place
+            .force
             .unless_forced(refusal::detected(*host, &place.all))?;
     }
-    if !args.place.force && is_taken(args, &place, &addresses).await? {
+    if !args.tell.place.force.given && is_taken(args, &place, &addresses).await? {
         return Ok(false);
     }
-    let teller = Teller {
-        place: &place,
-        args: &args.place,
-        output: args.output,
-    };
+    let teller = args.tell.teller(&place);
     if args.trg_ip.is_empty() {
         let how = Announcing {
             form: args.form.into(),
             count: args.count,
             interval: args.interval,
-            source: Some(args.source.ether(place.raw.mac())),
-            tag: args.place.tag(),
-            padding: args.source.pad,
-            ..Announcing::default()
+            ..args.tell.announcing(&place)
         };
         teller.announce(how, &stations).await?;
         return Ok(true);
@@ -98,8 +88,8 @@ async fn is_taken(args: &Args, place: &Place, addresses: &[Ipv4Addr]) -> anyhow:
         count: Some(1),
         wait: args.interval,
         at_once: true,
-        tag: args.place.tag(),
-        padding: args.source.pad,
+        tag: args.tell.place.tag(),
+        padding: args.tell.source.pad,
         ..Ask::new(place.raw.mac(), None, addresses.to_vec())
     };
     let mut asker = Asker::new(Instant::now(), probe);
@@ -126,10 +116,10 @@ async fn tell_hosts(args: &Args, teller: &Teller<'_>, station: Station) -> anyho
         count: Some(args.count),
         interval: args.interval,
         wait: Duration::ZERO,
-        source: Some(args.source.ether(mac)),
+        source: Some(args.tell.source.ether(mac)),
         sender_mac: Some(station.mac),
-        tag: args.place.tag(),
-        padding: args.source.pad,
+        tag: args.tell.place.tag(),
+        padding: args.tell.source.pad,
         ..Ask::new(mac, Some(station.ip), args.trg_ip.clone())
     };
     let mut asker = Asker::new(Instant::now(), ask);

@@ -24,7 +24,7 @@ use crate::arp::refusal::{self, Own, Refusal};
 use crate::ask::raw::{Need, Raw, RawError};
 use crate::cli::arp::place;
 use crate::cli::ndsend;
-use crate::ether::MacAddr;
+use crate::ether::{self, MacAddr};
 use crate::link::{Link, Links, Watch};
 use crate::net::arp_filter;
 
@@ -160,8 +160,9 @@ fn judge(plan: &Plan, own: Station, all: &[Own]) -> Result<(), Refusal> {
         mac: plan.sender_mac.unwrap_or(source),
         ip: plan.sender.unwrap_or(own.ip),
     };
-    refusal::source(source)?;
-    refusal::source(sender.mac)?;
+    for mac in [source, sender.mac] {
+        ether::refusal::station(mac)?;
+    }
     match plan.command {
         Command::Update | Command::Reply => refusal::announced(sender, own.mac, all)?,
         Command::Detect | Command::Request => refusal::sender(sender.ip, all)?,

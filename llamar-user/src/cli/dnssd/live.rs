@@ -47,7 +47,11 @@ pub async fn browse(plan: &Plan, place: Where) -> anyhow::Result<bool> {
         }
     }
     live.end()?;
-    Ok(live.found())
+    let found = live.found();
+    if plan.once && !found && matches!(plan.print, Print::Found(_)) {
+        info!("no services found");
+    }
+    Ok(found)
 }
 
 /// The report of what is looked for.

@@ -35,22 +35,8 @@ impl TagArgs {
             return None;
         }
         let tag = Tag::vlan(self.vlan.unwrap_or_default());
-        Some(Tag {
-            control: tag.control | self.priority.unwrap_or_default() << 13,
-            ..tag
-        })
+        Some(tag.with_priority(self.priority.unwrap_or_default()))
     }
-}
-
-/// What is printed.
-#[derive(Clone, Debug, Default, clap::Args)]
-pub struct OutputArgs {
-    /// Prints results only: neither a heading nor statistics
-    #[arg(short, long)]
-    pub quiet: bool,
-    /// Prints JSON, an object on each line
-    #[arg(long)]
-    pub json: bool,
 }
 
 #[cfg(test)]

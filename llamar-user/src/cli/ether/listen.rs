@@ -10,11 +10,11 @@ use clap::ValueEnum;
 use libc::sock_filter;
 use tracing::warn;
 
-use super::fields::{OutputArgs, PlaceArgs};
+use super::fields::PlaceArgs;
 use super::{counted, note};
 use crate::ask::tap::{BUFFER, FRAME_MAX, Heard, Tap};
 use crate::cli::drive::Signals;
-use crate::cli::output;
+use crate::cli::output::{self, OutputArgs};
 use crate::cli::values::{mac, seconds, vlan};
 use crate::ether::{EtherType, MacAddr};
 use crate::net::capture::PcapWriter;

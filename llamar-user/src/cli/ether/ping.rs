@@ -7,11 +7,11 @@ use anyhow::ensure;
 use rand::SeedableRng as _;
 use rand::rngs::{StdRng, SysRng};
 
-use super::fields::{OutputArgs, PlaceArgs, TagArgs};
+use super::fields::{PlaceArgs, TagArgs};
 use super::note;
 use crate::ask::raw::Raw;
-use crate::cli::drive::Signals;
-use crate::cli::output;
+use crate::cli::drive::drive;
+use crate::cli::output::{self, OutputArgs};
 use crate::cli::values::{mac, seconds};
 use crate::ether::MacAddr;
 use crate::ether::echo::{Ask, EXPERIMENTAL, Ping, SIZE_MIN};
@@ -59,7 +59,6 @@ pub async fn ping(args: &Args) -> anyhow::Result<bool> {
     let filter = ether_type_filter(&[EXPERIMENTAL]);
     let raw = Raw::with(args.place.iface.as_deref(), &filter, Options::default()).await?;
     check(args, &raw)?;
-    let mut signals = Signals::open()?;
     let mut rng = StdRng::try_from_rng(&mut SysRng)?;
     let mut ping = Ping::new(Instant::now(), ask(args, raw.mac()), &mut rng);
     if !args.output.quiet {
@@ -71,18 +70,12 @@ pub async fn ping(args: &Args) -> anyhow::Result<bool> {
             args.size
         ));
     }
-    let driven = raw.drive(&mut ping, false, |event| {
-        match PongRow::of(event).map(|row| show(args, &row)) {
-            None | Some(Ok(true)) => ControlFlow::Continue(()),
-            Some(Ok(false)) => ControlFlow::Break(Ok(())),
-            Some(Err(error)) => ControlFlow::Break(Err(error)),
-        }
-    });
-    let driven = tokio::select! {
-        biased;
-        () = signals.received() => Ok(None),
-        driven = driven => driven,
+    let heed = |event| match PongRow::of(event).map(|row| show(args, &row)) {
+        None | Some(Ok(true)) => ControlFlow::Continue(()),
+        Some(Ok(false)) => ControlFlow::Break(Ok(())),
+        Some(Err(error)) => ControlFlow::Break(Err(error)),
     };
+    let driven = drive(&raw, &mut ping, heed).await;
     // What came until then is told also of a ping that failed.
     let row = PongRow::Statistics {
         target: args.target,

@@ -6,11 +6,11 @@ use rand::SeedableRng as _;
 use rand::rngs::{StdRng, SysRng};
 use tracing::{debug, warn};
 
-use super::fields::{OutputArgs, PlaceArgs};
+use super::fields::PlaceArgs;
 use super::{counted, note};
 use crate::ask::tap::{BUFFER, Heard, Tap};
-use crate::cli::drive::Signals;
-use crate::cli::output;
+use crate::cli::drive::{Signals, log};
+use crate::cli::output::{self, OutputArgs};
 use crate::cli::values::seconds;
 use crate::ether::Engine as _;
 use crate::ether::echo::{EXPERIMENTAL, Respond, Responded};
@@ -67,6 +67,7 @@ pub async fn respond(args: &Args) -> anyhow::Result<()> {
             Heard::Up => warn!("{name} is up again"),
             Heard::Frame(received) => {
                 let frame = buffer.get(..received.length).unwrap_or_default();
+                log("received", frame);
                 engine.handle_frame(Instant::now(), frame);
             }
         }
@@ -83,8 +84,9 @@ pub async fn respond(args: &Args) -> anyhow::Result<()> {
 fn reply(tap: &Tap, engine: &mut Respond) {
     while let Some(frame) = engine.poll_transmit() {
         // Lost as on a bad link: one that does not come is asked again.
-        if let Err(error) = tap.raw().send(&frame) {
-            debug!("{error}");
+        match tap.raw().send(&frame) {
+            Ok(()) => log("sent", &frame),
+            Err(error) => debug!("{error}"),
         }
     }
 }

@@ -4,15 +4,15 @@ use std::time::{Duration, Instant};
 
 use anyhow::{Context as _, bail, ensure};
 
-use super::fields::{OutputArgs, PlaceArgs, TagArgs};
+use super::fields::{PlaceArgs, TagArgs};
 use super::note;
 use super::payload::PayloadArgs;
 use crate::ask::raw::Raw;
-use crate::cli::drive::Signals;
-use crate::cli::output;
+use crate::cli::drive::{Signals, log};
+use crate::cli::force::Force;
+use crate::cli::output::{self, OutputArgs};
 use crate::cli::values::{mac, seconds};
-use crate::ether::refusal::refusal;
-use crate::ether::{EtherType, FRAME_MIN, Frame, MacAddr, echo};
+use crate::ether::{EtherType, FRAME_MIN, Frame, MacAddr, echo, refusal};
 use crate::link::Link;
 use crate::net::{Options, ether_type_filter, until};
 use crate::report::ether::SentRow;
@@ -54,9 +54,8 @@ pub struct Args {
     /// Pads the frame with zeros to 60 bytes, as hardware does
     #[arg(long)]
     pad: bool,
-    /// Sends also what would hurt a network
-    #[arg(long)]
-    force: bool,
+    #[command(flatten)]
+    force: Force,
     #[command(flatten)]
     place: PlaceArgs,
     #[command(flatten)]
@@ -87,6 +86,7 @@ pub async fn send(args: &Args) -> anyhow::Result<()> {
             () = until(Some(next)) => {}
         }
         raw.send(&bytes)?;
+        log("sent", &bytes);
         next += args.interval;
         let row = SentRow::new(sequence, &raw.link().name, &frame);
         match (args.output.json, args.output.quiet) {
@@ -140,10 +140,8 @@ fn check<'b>(args: &Args, link: &Link, bytes: &'b [u8]) -> anyhow::Result<Frame<
             longest + TAG
         );
     }
-    match refusal(&frame) {
-        Some(reason) if !args.force => bail!("{reason}; --force sends it nevertheless"),
-        _ => Ok(frame),
-    }
+    args.force.unless_forced(refusal::frame(&frame))?;
+    Ok(frame)
 }
 
 #[cfg(test)]
@@ -230,8 +228,8 @@ mod tests {
             ),
             (
                 "broadcast -s broadcast",
-                "ff:ff:ff:ff:ff:ff is a group, which sends nothing: switches drop such frames or learn nonsense from \
-                 them; --force sends it nevertheless",
+                "ff:ff:ff:ff:ff:ff is a group of stations: no frame comes from one, and no host has it; --force does \
+                 it nevertheless",
             ),
         ] {
             assert_eq!(made(line), Err(reason.into()));

@@ -7,11 +7,12 @@ use std::time::{Duration, Instant};
 use anyhow::Context as _;
 
 use super::place::{self, Place, Target};
-use super::tell::{OutputArgs, Teller};
+use super::tell::Teller;
 use crate::ask::raw::Raw;
-use crate::cli::drive::{Ended, Happened, Keeper, Restart, drive};
+use crate::cli::drive::{self, Restart};
+use crate::cli::output::OutputArgs;
 use crate::cli::values;
-use crate::ether::MacAddr;
+use crate::ether::{self, MacAddr};
 use crate::link::Link;
 use crate::link::neighbours::hardware_address;
 use crate::ndp::announcer::Event;
@@ -90,7 +91,7 @@ pub async fn announce(args: &Args) -> anyhow::Result<()> {
         period: args.every,
     };
     let now = Instant::now();
-    let mut announcer = Announcer::new(now, args.place.port(&raw), schedule);
+    let mut announcer = Announcer::new(args.place.port(&raw), schedule);
     for announce in &announces {
         announcer.add(now, announce.clone());
     }
@@ -98,9 +99,9 @@ pub async fn announce(args: &Args) -> anyhow::Result<()> {
         teller: Teller::new(args.output, &args.place, &raw),
         announces,
     };
-    telling
-        .run(&raw, &mut announcer, args.every.is_some())
-        .await
+    let is_endless = args.every.is_some();
+    let heed = |event: Event| telling.heed(&event);
+    drive::tell(&raw, &mut announcer, is_endless, heed).await
 }
 
 /// What is announced, and how it is told of.
@@ -110,27 +111,6 @@ struct Telling {
 }
 
 impl Telling {
-    /// Announces all; without an end until a signal comes, and anew whenever the interface is up again.
-    async fn run(
-        &self,
-        raw: &Raw,
-        announcer: &mut Announcer,
-        is_endless: bool,
-    ) -> anyhow::Result<()> {
-        if !is_endless {
-            let ended = drive(raw, announcer, |event| self.heed(&event)).await?;
-            return ended.unwrap_or(Ok(()));
-        }
-        let heed = |happened: Happened<Event>| match happened {
-            Happened::Event(event) => self.heed(&event),
-            Happened::LinkDown | Happened::LinkUp => ControlFlow::Continue(()),
-        };
-        match Keeper::new(raw).await?.keep(announcer, None, heed).await? {
-            Ended::With(result) => result,
-            Ended::Interrupted | Ended::Over => Ok(()),
-        }
-    }
-
     fn heed(&self, event: &Event) -> ControlFlow<anyhow::Result<()>> {
         let Event::Announced { address, number } = *event else {
             return ControlFlow::Continue(());
@@ -149,15 +129,8 @@ impl Telling {
             interface: self.teller.interface.clone(),
             vlan: self.teller.vlan,
         };
-        let line = |out: &mut Vec<u8>| match self.teller.is_quiet() {
-            true => Ok(()),
-            false => row.write_line(out),
-        };
-        match self.teller.show(|out| row.write_json(out), line) {
-            // What is to be told is told, whether or not anybody reads of it.
-            Ok(_) => ControlFlow::Continue(()),
-            Err(error) => ControlFlow::Break(Err(error)),
-        }
+        let output = self.teller.output;
+        output.show_told(|out| row.write_json(out), |out| row.write_line(out))
     }
 }
 
@@ -171,10 +144,14 @@ impl Args {
     /// Whether it makes sense and does no harm.
     fn check(&self) -> anyhow::Result<()> {
         for address in self.addresses.iter().chain(&self.to) {
-            self.place.unless_forced(refusal::host(address.address))?;
+            self.place
+                .force
+                .unless_forced(refusal::host(address.address))?;
         }
         for mac in self.mac.iter().chain(&self.unicast) {
-            self.place.unless_forced(refusal::hardware(*mac))?;
+            self.place
+                .force
+                .unless_forced(ether::refusal::station(*mac))?;
         }
         Ok(())
     }
@@ -211,7 +188,7 @@ impl Args {
         let mac = self.mac.unwrap_or(raw.mac());
         let announce = |address: Ipv6Addr| {
             let judged = refusal::announced(address, mac, raw.mac(), &own);
-            self.place.unless_forced(judged)?;
+            self.place.force.unless_forced(judged)?;
             // RFC 4861 4.4: from an address of ours, of which the announced one need not be one: a proxy's.
             let source = match to {
                 _ if own.contains(&address) => Some(address),

@@ -7,9 +7,10 @@ use std::time::{Duration, Instant};
 use anyhow::{Context as _, bail};
 
 use super::place::{self, Place, Target};
-use super::tell::{OutputArgs, Teller};
+use super::tell::Teller;
 use crate::ask::raw::Raw;
 use crate::cli::drive::{Ended, Happened, Keeper, Restart, flow};
+use crate::cli::output::OutputArgs;
 use crate::cli::values;
 use crate::link::Link;
 use crate::ndp::dad::{Event, State};
@@ -86,7 +87,9 @@ pub async fn dad(args: &Args) -> anyhow::Result<bool> {
     args.check(&mut raw, &link)?;
     let address = args.address.address;
     let teller = Teller::new(args.output, &args.place, &raw);
-    teller.say(&format!("checking {address} on {}", teller.place()));
+    teller
+        .output
+        .say(format!("checking {address} on {}", teller.place()));
     // RFC 4862 5.4.2: both groups are joined before the first solicitation, which reports us to switches.
     let groups = [place::group(address), place::ALL_NODES];
     let membership = args.place.join(&raw, &link, &groups);
@@ -127,7 +130,7 @@ impl Args {
             })
             .collect();
         let judged = refusal::claim(self.address.address, &own, &prefixes);
-        self.place.unless_forced(judged)
+        self.place.force.unless_forced(judged)
     }
 
     fn plan(&self, raw: &Raw) -> Check {
@@ -228,12 +231,12 @@ impl Steps<'_> {
             interface: self.teller.interface.clone(),
             vlan: self.teller.vlan,
         };
-        let is_wanted = !stage.is_detail() || self.args.keep && !self.teller.is_quiet();
+        let is_wanted = !stage.is_detail() || self.args.keep && !self.teller.output.quiet;
         let line = |out: &mut Vec<u8>| match is_wanted {
             true => row.write_line(out),
             false => Ok(()),
         };
-        self.teller.show(|out| row.write_json(out), line)
+        self.teller.output.show(|out| row.write_json(out), line)
     }
 
     /// Says how it ended; whether nobody else has it.

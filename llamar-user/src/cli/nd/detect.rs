@@ -5,16 +5,16 @@ use std::net::Ipv6Addr;
 use std::ops::ControlFlow;
 use std::time::{Duration, Instant};
 
-use anyhow::bail;
 use tracing::warn;
 
 use super::place::{self, Place, Target};
-use super::tell::{OutputArgs, Teller};
+use super::tell::Teller;
 use crate::ask::raw::Raw;
 use crate::cli::drive::{drive, flow};
+use crate::cli::output::OutputArgs;
 use crate::cli::output::Read;
 use crate::cli::values;
-use crate::ether::{MacAddr, Statistics};
+use crate::ether::{self, MacAddr, Statistics};
 use crate::link::Link;
 use crate::ndp::{self, Answer, Ask, Asker, MAX_MULTICAST_SOLICIT, asker, refusal};
 use crate::net::Membership;
@@ -101,20 +101,21 @@ impl Args {
         let own: Vec<Ipv6Addr> = place::all(link).collect();
         for target in &self.targets {
             let judged = refusal::target(target.address, &own);
-            self.place.unless_forced(judged)?;
+            self.place.force.unless_forced(judged)?;
         }
         if let Some(mac) = self.unicast {
-            self.place.unless_forced(refusal::hardware(mac))?;
+            self.place
+                .force
+                .unless_forced(ether::refusal::station(mac))?;
         }
-        match self.source {
-            Some(source) if !own.contains(&source) && !self.place.force => {
-                let name = &link.name;
-                bail!(
-                    "{source} is no address of {name}, nobody would answer to us; --force does it nevertheless"
-                )
-            }
+        let judged = match self.source {
+            Some(source) if !own.contains(&source) => Err(format!(
+                "{source} is no address of {}, nobody would answer to us",
+                link.name
+            )),
             _ => Ok(()),
-        }
+        };
+        self.place.force.unless_forced(judged)
     }
 
     fn ask(&self, raw: &Raw, link: &Link) -> anyhow::Result<Ask> {
@@ -191,8 +192,10 @@ impl Asking {
                 None => "for".to_owned(),
             };
             match ndp::source_for(target, &ask.sources) {
-                Some(from) => teller.say(&format!("asking {to} {target} on {on} from {from}")),
-                None => teller.say(&format!(
+                Some(from) => teller
+                    .output
+                    .say(format!("asking {to} {target} on {on} from {from}")),
+                None => teller.output.say(format!(
                     "asking {to} {target} on {on} without telling an address"
                 )),
             }
@@ -256,6 +259,7 @@ impl Asking {
 
     fn show(&self, row: &AnswerRow) -> Read {
         self.teller
+            .output
             .show(|out| row.write_json(out), |out| row.write_line(out))
     }
 
@@ -265,16 +269,19 @@ impl Asking {
         let silent = self.targets.iter().filter(|(_, answers)| !answers.is_heard);
         let silent: Vec<Ipv6Addr> = silent.map(|(target, _)| *target).collect();
         for target in &silent {
-            self.teller.say(&format!("no answer for {target}"));
+            self.teller.output.say(format!("no answer for {target}"));
         }
-        self.teller.say(&self.statistics);
+        self.teller.output.say(self.statistics);
         let row = EndRow {
             silent,
             statistics: self.statistics,
             interface: self.teller.interface.clone(),
             vlan: self.teller.vlan,
         };
-        let _ = self.teller.show(|out| row.write_json(out), |_| Ok(()))?;
+        let _ = self
+            .teller
+            .output
+            .show(|out| row.write_json(out), |_| Ok(()))?;
         Ok(heard)
     }
 }

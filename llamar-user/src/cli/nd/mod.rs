@@ -2,6 +2,8 @@
 
 use std::process::ExitCode;
 
+use super::stations::watch::{WatchArgs, watch};
+use super::stations::{Speech, help};
 use super::{asked, block_on, told};
 
 mod announce;
@@ -10,7 +12,6 @@ mod detect;
 pub(super) mod place;
 mod scan;
 mod tell;
-mod watch;
 
 /// Arguments of `llamar nd`.
 #[derive(Debug, clap::Args)]
@@ -30,7 +31,8 @@ enum Command {
     /// Shows who is there
     Scan(scan::Args),
     /// Tells who has which address, and what changes
-    Watch(watch::Args),
+    #[command(disable_version_flag = true, after_help = help(Speech::Ndp))]
+    Watch(WatchArgs),
 }
 
 /// Does what is asked.
@@ -40,6 +42,6 @@ pub fn nd(args: &Args) -> ExitCode {
         Command::Announce(args) => told(block_on(announce::announce(args))),
         Command::Dad(args) => asked(block_on(dad::dad(args))),
         Command::Scan(args) => asked(block_on(scan::scan(args))),
-        Command::Watch(args) => told(watch::watch(args)),
+        Command::Watch(args) => told(watch(args, Speech::Ndp)),
     }
 }

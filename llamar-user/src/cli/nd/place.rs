@@ -6,10 +6,11 @@ use anyhow::bail;
 use llamar_common::wire::ndp;
 
 use crate::ask::raw::{Need, Raw, RawError};
+use crate::cli::force::Force;
 use crate::cli::values;
 use crate::ether::Tag;
 use crate::link::{AddressState, Link, Links};
-use crate::ndp::refusal::{self, AddressError, Refusal};
+use crate::ndp::refusal::{self, AddressError};
 use crate::ndp::{Port, listener};
 use crate::net::{Membership, neighbour_discovery_filter};
 
@@ -59,9 +60,8 @@ pub struct Place {
     /// VLAN in which frames are sent and received
     #[arg(short = 'V', long, value_name = "ID", value_parser = values::vlan())]
     vlan: Option<u16>,
-    /// Does what would hurt a network, too
-    #[arg(long)]
-    pub force: bool,
+    #[command(flatten)]
+    pub force: Force,
 }
 
 impl Place {
@@ -93,14 +93,6 @@ impl Place {
             raw.send(&listener::joining(&self.port(raw), groups))?;
         }
         Ok(membership)
-    }
-
-    /// Refuses what is refused, unless it is forced.
-    pub fn unless_forced(&self, judged: Result<(), Refusal>) -> anyhow::Result<()> {
-        match judged {
-            Err(refusal) if !self.force => bail!("{refusal}; --force does it nevertheless"),
-            _ => Ok(()),
-        }
     }
 
     /// Where engines speak and hear.

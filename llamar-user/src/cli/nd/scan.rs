@@ -105,7 +105,7 @@ fn ranges(args: &Args, own: &[Ipv6Addr]) -> anyhow::Result<Vec<Range>> {
         // In a larger range our own address is left out.
         let own = if range.first == range.last { own } else { &[] };
         for end in [range.first, range.last] {
-            args.place.unless_forced(refusal::target(end, own))?;
+            args.place.force.unless_forced(refusal::target(end, own))?;
         }
     }
     let count = count(&ranges);
@@ -115,7 +115,7 @@ fn ranges(args: &Args, own: &[Ipv6Addr]) -> anyhow::Result<Vec<Range>> {
             u64::MAX
         );
     }
-    check_count(count, args.rate, args.place.force)?;
+    check_count(count, args.rate, args.place.force.given)?;
     Ok(ranges)
 }
 

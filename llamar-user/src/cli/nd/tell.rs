@@ -1,29 +1,14 @@
-//! How findings are told: on standard output a line or an object each, everything else on standard error.
-
-use std::fmt::Display;
-use std::io;
-
-use tracing::info;
+//! Where findings are told of, and how.
 
 use super::place::Place;
 use crate::ask::raw::Raw;
-use crate::cli::output;
-
-/// What is printed.
-#[derive(Clone, Copy, Debug, clap::Args)]
-pub struct OutputArgs {
-    /// Says nothing but results
-    #[arg(short, long)]
-    quiet: bool,
-    /// Prints JSON, an object on each line
-    #[arg(long)]
-    json: bool,
-}
+use crate::cli::output::OutputArgs;
 
 /// Tells findings.
 #[derive(Debug)]
 pub struct Teller {
-    args: OutputArgs,
+    /// How.
+    pub output: OutputArgs,
     /// The interface.
     pub interface: String,
     /// VLAN id of the tag that frames have.
@@ -32,9 +17,9 @@ pub struct Teller {
 
 impl Teller {
     /// Tells what is found there.
-    pub fn new(args: OutputArgs, place: &Place, raw: &Raw) -> Self {
+    pub fn new(output: OutputArgs, place: &Place, raw: &Raw) -> Self {
         Self {
-            args,
+            output,
             interface: raw.link().name.clone(),
             vlan: place.tag().map(|tag| tag.id()),
         }
@@ -45,32 +30,6 @@ impl Teller {
         match self.vlan {
             Some(vlan) => format!("VLAN {vlan} of {}", self.interface),
             None => self.interface.clone(),
-        }
-    }
-
-    /// Shows a result, as an object or a line; breaks where nobody reads any more.
-    pub fn show(
-        &self,
-        object: impl FnOnce(&mut Vec<u8>) -> io::Result<()>,
-        line: impl FnOnce(&mut Vec<u8>) -> io::Result<()>,
-    ) -> output::Read {
-        output::write(|out| match self.args.json {
-            true => object(out),
-            false => line(out),
-        })
-    }
-
-    /// Whether people are to see steps, not only results.
-    pub fn is_quiet(&self) -> bool {
-        self.args.quiet
-    }
-
-    /// Says something besides to people, a line for each of its lines.
-    pub fn say(&self, what: &impl Display) {
-        if !self.args.quiet && !self.args.json {
-            for line in what.to_string().lines() {
-                info!("{line}");
-            }
         }
     }
 }

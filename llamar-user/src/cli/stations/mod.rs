@@ -3,6 +3,7 @@
 mod capture;
 mod ears;
 mod facts;
+mod help;
 mod keep;
 pub mod progress;
 pub mod scan;
@@ -11,4 +12,5 @@ mod teller;
 pub mod vendors;
 pub mod watch;
 
+pub use help::help;
 pub use speech::Speech;

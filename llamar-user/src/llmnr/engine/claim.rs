@@ -118,13 +118,18 @@ impl Claim {
     pub fn standing(&self, claimed: &Name) -> Standing {
         Standing {
             used: self.used.as_ref().unwrap_or(claimed).clone(),
-            state: match self.phase {
-                Phase::Tentative => Some(NameState::Tentative),
-                Phase::Unique => Some(NameState::Unique),
-                Phase::Lost => None,
-            },
+            state: self.state(),
             culprit: self.culprit,
             retry: self.due.filter(|_| self.phase == Phase::Lost),
+        }
+    }
+
+    /// How far the uniqueness of the name in use is known; `None` if it is withdrawn.
+    pub const fn state(&self) -> Option<NameState> {
+        match self.phase {
+            Phase::Tentative => Some(NameState::Tentative),
+            Phase::Unique => Some(NameState::Unique),
+            Phase::Lost => None,
         }
     }
 

@@ -40,6 +40,7 @@ use super::rules::{Rule, Rules};
 use super::uniqueness::Heard;
 use crate::config::is_link_local;
 use crate::dns::{Header, Name, Question};
+use claim::Claim;
 use link::{Doubt, Link, Turn};
 use same::Same;
 
@@ -187,6 +188,11 @@ impl Engine {
         self.events.pop_front()
     }
 
+    /// Whether there is neither a datagram to be sent nor an event.
+    pub fn is_drained(&self) -> bool {
+        self.transmits.is_empty() && self.events.is_empty()
+    }
+
     /// What limits the responses by UDP; for those that do not go through the engine.
     pub const fn limiter(&self) -> &Limiter {
         &self.limiter
@@ -196,7 +202,7 @@ impl Engine {
     pub fn standing(&self, key: LinkKey, name: &Name) -> Option<Standing> {
         let link = self.links.get(&key)?;
         let claim = link.claims.get(name)?;
-        Some(self.shared(link, claim.standing(name)))
+        Some(self.standing_of(link, name, claim))
     }
 
     /// How all names stand on a link that are claimed, or were doubted and are of the zone.
@@ -204,7 +210,7 @@ impl Engine {
         let link = self.links.get(&key).into_iter();
         link.flat_map(move |link| {
             let claims = link.claims.iter();
-            claims.map(move |(name, claim)| (name, self.shared(link, claim.standing(name))))
+            claims.map(move |(name, claim)| (name, self.standing_of(link, name, claim)))
         })
     }
 
@@ -223,23 +229,31 @@ impl Engine {
         LinkZone::new(self, key, zone)
     }
 
-    /// A standing with what other links change in it.
-    fn shared(&self, link: &Link, standing: Standing) -> Standing {
+    /// How a claimed name stands, with what other links change in it.
+    fn standing_of(&self, link: &Link, name: &Name, claim: &Claim) -> Standing {
+        let state = self.state_of(link, name, claim);
+        Standing {
+            state,
+            ..claim.standing(name)
+        }
+    }
+
+    /// How far the uniqueness of a claimed name is known, with what other links change in it.
+    fn state_of(&self, link: &Link, name: &Name, claim: &Claim) -> Option<NameState> {
+        let state = claim.state();
+        let used = claim.used.as_ref().unwrap_or(name);
         // RFC 4795 4.1, 4.2: C is set where the same link is reached by several interfaces. What is not verified has
         // T set first.
         let uses = |other: LinkKey| {
             let other = self.links.get(&other);
-            let claim = other.and_then(|other| other.claim_of(&standing.used));
-            claim.is_some_and(|(name, claim)| claim.standing(name).state.is_some())
+            let claim = other.and_then(|other| other.claim_of(used));
+            claim.is_some_and(|(_, claim)| claim.state().is_some())
         };
-        let unique = standing.state == Some(NameState::Unique);
+        let unique = state == Some(NameState::Unique);
         if unique && self.rules.hold(Rule::SameLink) && self.same.with(link.key).any(uses) {
-            return Standing {
-                state: Some(NameState::Shared),
-                ..standing
-            };
+            return Some(NameState::Shared);
         }
-        standing
+        state
     }
 
     /// Has a link do something.
@@ -371,8 +385,8 @@ impl Engine {
     /// Whether a query is one of ours that came back. If it went out on another link, both are the same.
     fn is_echo(&mut self, key: LinkKey, header: &Header, asked: &Asked<'_>) -> bool {
         let from = asked.from.ip();
-        let ours = self.own.contains(&from) && self.rules.hold(Rule::OwnAddresses);
-        if asked.from.port() != udp::LLMNR || !ours {
+        let sent_so = asked.from.port() == udp::LLMNR && self.own.contains(&from);
+        if !sent_so || !self.rules.hold(Rule::OwnAddresses) {
             return false;
         }
         let Some((question, _)) = Question::read(asked.message, dns::HEADER) else {

@@ -38,7 +38,7 @@ impl<'a, Z: Zone> LinkZone<'a, Z> {
         claim: &Claim,
         of_zone: NameState,
     ) -> Option<NameState> {
-        let state = self.engine.shared(link, claim.standing(name)).state?;
+        let state = self.engine.state_of(link, name, claim)?;
         match state {
             NameState::Tentative => {
                 let answered = self.engine.rules.hold(Rule::AnswerTentative);

@@ -105,7 +105,7 @@ impl Dad {
         let mut dad = Self {
             rng,
             rules,
-            announcer: announcer.map(|schedule| Announcer::new(now, check.port, schedule)),
+            announcer: announcer.map(|schedule| Announcer::new(check.port, schedule)),
             hold: Hold::new(now, rules),
             reports: Reports::new(now, rules),
             check: Check { retrans, ..check },

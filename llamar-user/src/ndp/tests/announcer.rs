@@ -11,7 +11,7 @@ fn own(text: &str) -> Announce {
 }
 
 fn clock(schedule: Schedule) -> Clock<Announcer> {
-    Clock::new(|now| Announcer::new(now, port(OWN), schedule))
+    Clock::new(|_| Announcer::new(port(OWN), schedule))
 }
 
 /// Times in milliseconds and targets of what was sent.

@@ -7,7 +7,7 @@ use tokio::time::timeout;
 
 use super::*;
 use crate::link::space::{Peer, addr, in_namespace, ip, until_up};
-use crate::net::pair::{SOON, index_of, pair};
+use crate::net::pair::{SOON, index_of, pair, soon};
 use crate::net::udp::PORT;
 
 mod flood;
@@ -33,25 +33,14 @@ const WIDE: Limits = Limits {
 };
 
 fn open(limits: Limits, device: u32) -> Listeners {
-    let mut listeners = Listeners::with(limits);
-    let failures = listeners.follow(&BTreeSet::from([device]), false);
-    assert!(failures.is_empty(), "{failures:?}");
-    listeners
-}
-
-/// The same where sockets have just been closed: what other tests start at that moment may still hold them until it has
-/// begun to run.
-async fn open_soon(limits: Limits, device: u32) -> Listeners {
-    let begin = Instant::now();
-    loop {
+    soon(|| {
         let mut listeners = Listeners::with(limits);
         let failures = listeners.follow(&BTreeSet::from([device]), false);
-        if failures.is_empty() {
-            return listeners;
+        match failures.is_empty() {
+            true => Ok(listeners),
+            false => Err(failures),
         }
-        assert!(begin.elapsed() < SOON, "{failures:?}");
-        tokio::time::sleep(Duration::from_millis(10)).await;
-    }
+    })
 }
 
 /// Connects from the peer's v1 to an address.
@@ -524,13 +513,13 @@ fn a_port_that_is_held_is_told_once_with_its_holder_and_had_when_it_is_free() {
             drop(other);
             assert!(listeners.follow(&devices, false).is_empty());
             assert!(listeners.sockets.values().any(Option::is_none));
-            // As above: what other tests start may hold the port a moment longer.
-            let begin = Instant::now();
-            while !listeners.sockets.values().all(Option::is_some) {
-                assert!(begin.elapsed() < SOON, "the port stays held");
+            soon(|| {
                 assert!(listeners.follow(&devices, true).is_empty());
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
+                match listeners.sockets.values().all(Option::is_some) {
+                    true => Ok(()),
+                    false => Err("the port stays held"),
+                }
+            });
         });
     }
 }
@@ -551,7 +540,7 @@ fn an_agent_listens_again_at_once_where_another_has_just_ended() {
     in_namespace(async || {
         let (peer, device) = pair().await;
         for _ in 0..3 {
-            let mut listeners = open_soon(WIDE, device).await;
+            let mut listeners = open(WIDE, device);
             let mut client = connect(&peer, "10.0.0.2", "10.0.0.1");
             client.write_all(&framed(&["one"])).unwrap();
             let heard = answering(&mut listeners, move || answers(&mut client, 1)).await;

@@ -2,19 +2,18 @@
 
 use std::io::{self, IoSlice, IoSliceMut};
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, SocketAddrV4, SocketAddrV6};
-use std::os::fd::AsRawFd;
+use std::os::fd::{AsFd, AsRawFd as _};
 
 use nix::sys::socket::{
     ControlMessage, ControlMessageOwned, MsgFlags, RecvMsg, SockaddrIn, SockaddrIn6, SockaddrLike,
     SockaddrStorage, recvmsg, sendmsg,
 };
-use tokio::net::UdpSocket;
 
 use super::Datagram;
 
 /// Sends a datagram from one of our addresses by an interface, without waiting: an error says that it is lost.
 pub(crate) fn send_by(
-    socket: &UdpSocket,
+    socket: impl AsFd,
     message: &[u8],
     to: SocketAddr,
     source: IpAddr,
@@ -31,7 +30,7 @@ pub(crate) fn send_by(
 }
 
 fn send_ipv4(
-    socket: &UdpSocket,
+    socket: impl AsFd,
     message: &[u8],
     to: SocketAddrV4,
     source: Ipv4Addr,
@@ -49,7 +48,7 @@ fn send_ipv4(
 }
 
 fn send_ipv6(
-    socket: &UdpSocket,
+    socket: impl AsFd,
     message: &[u8],
     mut to: SocketAddrV6,
     source: Ipv6Addr,
@@ -68,12 +67,12 @@ fn send_ipv6(
 }
 
 /// Receives a datagram; none if it was cut, or if the kernel did not say where it was sent to.
-pub(crate) fn receive(socket: &UdpSocket, buffer: &mut [u8]) -> io::Result<Option<Datagram>> {
+pub(crate) fn receive(socket: impl AsFd, buffer: &mut [u8]) -> io::Result<Option<Datagram>> {
     let mut parts = [IoSliceMut::new(buffer)];
     // in6_pktinfo is the larger of the two.
     let mut control = nix::cmsg_space!(libc::in6_pktinfo);
     let message = recvmsg::<SockaddrStorage>(
-        socket.as_raw_fd(),
+        socket.as_fd().as_raw_fd(),
         &mut parts,
         Some(&mut control),
         MsgFlags::empty(),
@@ -117,13 +116,13 @@ fn destination(message: &RecvMsg<'_, '_, SockaddrStorage>) -> io::Result<Option<
 }
 
 fn send(
-    socket: &UdpSocket,
+    socket: impl AsFd,
     message: &[u8],
     info: ControlMessage<'_>,
     to: &impl SockaddrLike,
 ) -> io::Result<()> {
     sendmsg(
-        socket.as_raw_fd(),
+        socket.as_fd().as_raw_fd(),
         &[IoSlice::new(message)],
         &[info],
         MsgFlags::MSG_DONTWAIT,

@@ -2,15 +2,18 @@
 
 use std::fmt;
 use std::io;
-use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr, UdpSocket as StdSocket};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::os::fd::OwnedFd;
 
 use llamar_common::wire::{ip, udp};
 use nix::sys::socket::{setsockopt, sockopt};
 use socket2::{Domain, Socket, Type};
-use tokio::net::UdpSocket;
+use tokio::io::Interest;
+use tokio::io::unix::AsyncFd;
 
 use crate::mdns;
 use crate::net::holder::{self, Holders};
+use crate::net::register;
 
 /// Where a protocol is spoken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -85,8 +88,8 @@ pub enum BindError {
 }
 
 /// The socket for IPv4.
-pub(super) fn ipv4(protocol: Protocol, shared: bool) -> Result<UdpSocket, BindError> {
-    let open = || -> io::Result<UdpSocket> {
+pub(super) fn ipv4(protocol: Protocol, shared: bool) -> Result<AsyncFd<OwnedFd>, BindError> {
+    let open = || -> io::Result<AsyncFd<OwnedFd>> {
         let socket = Socket::new(
             Domain::IPV4,
             Type::DGRAM.nonblocking(),
@@ -109,8 +112,11 @@ pub(super) fn ipv4(protocol: Protocol, shared: bool) -> Result<UdpSocket, BindEr
 }
 
 /// The socket for IPv6; `None` where the kernel has none.
-pub(super) fn ipv6(protocol: Protocol, shared: bool) -> Result<Option<UdpSocket>, BindError> {
-    let open = || -> io::Result<UdpSocket> {
+pub(super) fn ipv6(
+    protocol: Protocol,
+    shared: bool,
+) -> Result<Option<AsyncFd<OwnedFd>>, BindError> {
+    let open = || -> io::Result<AsyncFd<OwnedFd>> {
         let socket = Socket::new(
             Domain::IPV6,
             Type::DGRAM.nonblocking(),
@@ -136,7 +142,7 @@ pub(super) fn ipv6(protocol: Protocol, shared: bool) -> Result<Option<UdpSocket>
 }
 
 /// Sizes its buffers, binds it and hands it to the runtime.
-fn finish(socket: Socket, address: SocketAddr, shared: bool) -> io::Result<UdpSocket> {
+fn finish(socket: Socket, address: SocketAddr, shared: bool) -> io::Result<AsyncFd<OwnedFd>> {
     // Without the right to more, as much as everybody may have: too small a buffer is no reason not to serve.
     if setsockopt(&socket, sockopt::SndBufForce, &SEND_BUFFER).is_err() {
         let _ = socket.set_send_buffer_size(SEND_BUFFER);
@@ -149,7 +155,8 @@ fn finish(socket: Socket, address: SocketAddr, shared: bool) -> io::Result<UdpSo
     } else {
         socket.bind(&address.into())?;
     }
-    UdpSocket::from_std(StdSocket::from(socket))
+    // Of what has been sent nothing is waited for: each answer that leaves would wake us.
+    register(OwnedFd::from(socket), Interest::READABLE)
 }
 
 /// Binds a socket to a port that others may have. avahi, systemd-resolved and nearly all others set SO_REUSEADDR, if not

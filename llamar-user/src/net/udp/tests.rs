@@ -1,5 +1,6 @@
 //! The groups on a pair of interfaces.
 
+mod many;
 mod shared;
 
 use std::io::IoSliceMut;
@@ -79,37 +80,6 @@ fn a_datagram_to_a_group_tells_its_group_and_interface() {
             assert_eq!((text.as_str(), datagram.from.ip()), ("query", addr(from)));
             assert_eq!((datagram.to, datagram.device), (addr(to), device));
         }
-    });
-}
-
-#[test]
-fn datagrams_that_wait_are_taken_one_by_one_and_without_waiting() {
-    in_namespace(async || {
-        let (peer, device) = pair().await;
-        let groups = Groups::bind().unwrap();
-        groups.join(device).unwrap();
-        let mut buffer = [0; 9194];
-        assert_eq!(groups.try_recv(&mut buffer).unwrap(), None);
-        ask(&peer, "10.0.0.2", "224.0.0.252", "first");
-        ask(&peer, "10.0.0.2", "224.0.0.252", "second");
-        ask(&peer, "fe80::2", "ff02::1:3", "third");
-        // What was sent has arrived before sending returned; tokio has yet to hear of it.
-        let mut texts = vec![receives(&groups).await.0];
-        timeout(SOON, async {
-            while texts.len() < 3 {
-                match groups.try_recv(&mut buffer).unwrap() {
-                    Some(next) => {
-                        texts.push(String::from_utf8_lossy(&buffer[..next.length]).into());
-                    }
-                    None => tokio::task::yield_now().await,
-                }
-            }
-        })
-        .await
-        .expect("a datagram that waits");
-        texts.sort();
-        assert_eq!(texts, ["first", "second", "third"]);
-        assert_eq!(groups.try_recv(&mut buffer).unwrap(), None);
     });
 }
 

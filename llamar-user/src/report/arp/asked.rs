@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::arp::{Answer, How};
 use crate::ether::{MacAddr, Milliseconds};
 use crate::report::layout::json;
-use crate::report::neighbours::Unusual;
+use crate::report::neighbours::AnswerLine;
 
 /// Somebody who has an address, or wants it too.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -57,25 +57,21 @@ impl AnswerRow {
 
     /// Writes a line like `10.0.0.1 is at 02:00:00:00:00:01  0.123 ms`.
     pub fn write_line(&self, out: &mut impl Write) -> io::Result<()> {
-        let verb = match self.how {
-            "probe" => "is wanted by",
-            _ => "is at",
-        };
-        write!(out, "{} {verb} {}", self.target, self.mac)?;
-        if let Some(rtt) = self.rtt_ms {
-            write!(out, "  {rtt} ms")?;
-        }
-        match self.how {
-            "reply" => {}
-            "overheard" => write!(out, "  (reply to another host)")?,
-            how => write!(out, "  ({how})")?,
-        }
-        let unusual = Unusual {
+        let line = AnswerLine {
+            target: self.target,
+            mac: self.mac,
+            is_wanted: self.how == "probe",
+            rtt: self.rtt_ms,
+            how: match self.how {
+                "reply" => None,
+                "overheard" => Some("reply to another host"),
+                how => Some(how),
+            },
             repeated: self.repeated,
             duplicate_of: self.duplicate_of,
-            framed_by: Some(self.ether_source).filter(|source| *source != self.mac),
+            ether_source: self.ether_source,
         };
-        writeln!(out, "{unusual}")
+        writeln!(out, "{line}")
     }
 }
 

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::ether::{MacAddr, Milliseconds};
 use crate::ndp::Answer;
 use crate::report::layout::json;
-use crate::report::neighbours::Unusual;
+use crate::report::neighbours::AnswerLine;
 
 /// Somebody who has an address, or wants it too.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -88,21 +88,17 @@ impl AnswerRow {
 
     /// Writes a line like `fe80::2 is at 02:00:00:00:00:02  0.123 ms`.
     pub fn write_line(&self, out: &mut impl Write) -> io::Result<()> {
-        let verb = match self.how {
-            "probe" => "is wanted by",
-            _ => "is at",
-        };
-        write!(out, "{} {verb} {}", self.target, self.mac)?;
-        match self.rtt_ms {
-            Some(rtt) => write!(out, "  {rtt} ms")?,
-            None => write!(out, "  ({})", self.how)?,
-        }
-        let unusual = Unusual {
+        let line = AnswerLine {
+            target: self.target,
+            mac: self.mac,
+            is_wanted: self.how == "probe",
+            rtt: self.rtt_ms,
+            how: Some(self.how).filter(|_| self.rtt_ms.is_none()),
             repeated: self.repeated,
             duplicate_of: self.duplicate_of,
-            framed_by: Some(self.ether_source).filter(|source| *source != self.mac),
+            ether_source: self.ether_source,
         };
-        writeln!(out, "{unusual}")
+        writeln!(out, "{line}")
     }
 }
 

@@ -9,7 +9,7 @@ use crate::support::scene::{HOST_MAC, HOST_V4, PEER_V4, Path, Scene};
 use crate::support::wait_until;
 use crate::support::wire::Wire;
 
-use super::{ALL, Arpsend, add_unfit, arp_frames, assert_dissected, packets, quiet_scene};
+use super::{ALL, Arpsend, add_unfit, arp_frames, assert_dissected, packets};
 
 /// What the document shows of `arpsend -D -e 172.28.128.2 enp0s8 -v`, less the prefix of each line.
 const DOCUMENT: &str = include_str!("../../../src/cli/arpsend/seed.txt");
@@ -104,7 +104,7 @@ fn kernel_of_another_host_is_detected_and_asked() {
 
 #[test]
 fn frames_have_sixty_bytes_and_the_addresses_of_the_options() {
-    let scene = or_skip!(quiet_scene());
+    let scene = or_skip!(Scene::quiet());
     scene.host.ip(&format!("address add {HOST_V4}/24 dev eth0"));
     let (arpsend, wire) = (Arpsend::new(), scene.wire());
     let moved = [10, 7, 0, 9].into();
@@ -252,7 +252,7 @@ fn an_ipv6_address_is_told_as_by_ndsend() {
 
 #[test]
 fn arping_and_the_neighbour_table_see_what_is_told() {
-    let scene = or_skip!(quiet_scene());
+    let scene = or_skip!(Scene::quiet());
     scene.host.ip(&format!("address add {HOST_V4}/24 dev eth0"));
     scene.peer.ip(&format!("address add {PEER_V4}/24 dev eth0"));
     let arping = or_skip!(Peer::find("iputils-arping"));

@@ -13,8 +13,7 @@ use crate::support::scene::{
 };
 
 use super::{
-    ALL, NOBODY, ZERO, addressed_scene, arp, arp_frames, assert_dissected, packets, quiet_scene,
-    start,
+    ALL, NOBODY, ZERO, addressed_scene, arp, arp_frames, assert_dissected, packets, start,
 };
 
 /// The round-trip time at the end of a line like `10.7.0.2 is at 02:00:00:00:00:02  0.123 ms`.
@@ -183,7 +182,7 @@ fn endless_asking_ends_with_ctrl_c_and_its_statistics() {
 
 #[test]
 fn two_hosts_with_one_address_are_told_apart() {
-    let scene = or_skip!(quiet_scene());
+    let scene = or_skip!(Scene::quiet());
     scene.host.ip(&format!("address add {HOST_V4}/24 dev eth0"));
     scene.peer.ip(&format!("address add {PEER_V4}/24 dev eth0"));
     let wire = scene.wire();
@@ -227,7 +226,7 @@ fn two_hosts_with_one_address_are_told_apart() {
 
 #[test]
 fn a_host_that_probes_for_the_same_address_is_heard() {
-    let scene = or_skip!(quiet_scene());
+    let scene = or_skip!(Scene::quiet());
     let wire = scene.wire();
     let mut detect = start(&scene.host, "detect 10.7.0.9 -w 2");
     wire.next(Arp::decode).expect("a probe");
@@ -247,7 +246,7 @@ fn a_host_that_probes_for_the_same_address_is_heard() {
 
 #[test]
 fn a_vlan_is_asked_in_and_machines_read_objects() {
-    let scene = or_skip!(quiet_scene());
+    let scene = or_skip!(Scene::quiet());
     let wire = scene.wire();
     let line = "detect 10.7.0.2 10.7.0.9 -I eth0 -V 7 --priority 5 -c 1 -w 1.5 --json";
     let mut detect = start(&scene.host, line);

@@ -12,9 +12,7 @@ use crate::support::reply::Arp;
 use crate::support::scene::{HOST_MAC, HOST_V4, PEER_V4, Scene};
 use crate::support::wait_for;
 
-use super::{
-    ALL, Arpsend, NOBODY, ZERO, arp, arp_frames, assert_dissected, packets, quiet_scene, start,
-};
+use super::{ALL, Arpsend, NOBODY, ZERO, arp, arp_frames, assert_dissected, packets, start};
 
 /// The exit code of a claim that has nothing more to wait for.
 #[track_caller]
@@ -24,7 +22,7 @@ fn code_of(claim: &mut Process) -> i32 {
 
 /// A scene with an address on each side.
 fn scene() -> Option<Scene> {
-    let scene = quiet_scene()?;
+    let scene = Scene::quiet()?;
     scene.host.ip(&format!("address add {HOST_V4}/24 dev eth0"));
     scene.peer.ip(&format!("address add {PEER_V4}/24 dev eth0"));
     Some(scene)
@@ -65,7 +63,7 @@ fn an_address_that_another_host_has_is_lost_at_once() {
 // RFC 5227 2.1.1: C7
 #[test]
 fn of_two_claims_of_one_address_one_wins() {
-    let scene = or_skip!(quiet_scene());
+    let scene = or_skip!(Scene::quiet());
     let line = "claim 10.7.0.9 --once -I eth0";
     let mut claims = [start(&scene.host, line), start(&scene.peer, line)];
     for claim in &mut claims {
@@ -219,7 +217,7 @@ fn an_address_is_kept_if_told_so_and_probed_for_anew_when_the_link_is_up_again()
 // RFC 3927 2.1, 2.2.1: C7, C21
 #[test]
 fn a_link_local_address_that_is_taken_is_followed_by_another() {
-    let scene = or_skip!(quiet_scene());
+    let scene = or_skip!(Scene::quiet());
     scene.peer.ip("address add 169.254.7.9/16 dev eth0");
     let mut claim = start(
         &scene.host,

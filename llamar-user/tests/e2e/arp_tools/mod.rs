@@ -1,17 +1,17 @@
 //! `llamar arp` and arpsend, end to end: against the kernel, both arpings and arp-scan, and frame by frame on a wire.
 
 use std::net::Ipv4Addr;
-use std::os::unix::fs::symlink;
-use std::process::{Command, Output};
+use std::process::Command;
 
 use llamar_common::testing::Mac;
 
-use crate::support::agent::{LLAMAR, finish};
+use crate::support::agent::{LLAMAR, finish, said};
+use crate::support::links::Links;
 use crate::support::net::Namespace;
 use crate::support::peers::Peer;
 use crate::support::process::Process;
 use crate::support::reply::Arp;
-use crate::support::scene::{HOST_LOCAL_V4, HOST_V4, Path, Scene};
+use crate::support::scene::{HOST_LOCAL_V4, HOST_V4, Scene};
 use crate::support::tshark;
 use crate::support::wire::Wire;
 
@@ -25,14 +25,6 @@ mod telling;
 const ALL: Mac = [0xff; 6];
 const ZERO: Mac = [0; 6];
 const NOBODY: Ipv4Addr = Ipv4Addr::UNSPECIFIED;
-
-/// What a command came to: its exit code, standard output, and standard error.
-#[track_caller]
-fn said(output: &Output) -> (i32, String, String) {
-    let text = |bytes: &[u8]| String::from_utf8(bytes.to_vec()).expect("text");
-    let code = output.status.code().expect("an exit code");
-    (code, text(&output.stdout), text(&output.stderr))
-}
 
 /// `llamar arp` in a namespace with these words behind it.
 fn arp_command(from: &Namespace, line: &str) -> Command {
@@ -53,29 +45,20 @@ fn start(from: &Namespace, line: &str) -> Process {
 }
 
 /// The binary under the name `arpsend`.
-struct Arpsend {
-    folder: tempfile::TempDir,
-}
+struct Arpsend(Links);
 
 impl Arpsend {
     fn new() -> Self {
-        let folder = tempfile::tempdir().expect("make a folder");
-        symlink(LLAMAR, folder.path().join("arpsend")).expect("link arpsend");
-        Self { folder }
+        Self(Links::new(&["arpsend"]))
     }
 
     fn path(&self) -> String {
-        self.folder
-            .path()
-            .join("arpsend")
-            .to_string_lossy()
-            .into_owned()
+        self.0.path("arpsend")
     }
 
     fn command(&self, from: &Namespace, line: &str) -> Command {
-        let mut command = from.service(&self.path());
-        command.args(line.split_whitespace());
-        command
+        let words: Vec<&str> = line.split_whitespace().collect();
+        self.0.command(from, "arpsend", &words)
     }
 
     /// Runs it to its end.
@@ -85,18 +68,9 @@ impl Arpsend {
     }
 }
 
-/// A link between two namespaces on which nobody but a test says anything.
-fn quiet_scene() -> Option<Scene> {
-    let scene = Scene::bare(Path::Userspace)?;
-    for namespace in [&scene.host, &scene.peer] {
-        namespace.set("net/ipv6/conf/eth0/disable_ipv6", "1");
-    }
-    Some(scene)
-}
-
-/// The same, our side with a routable and a link-local address.
+/// A link on which nobody but a test says anything, our side with a routable and a link-local address.
 fn addressed_scene() -> Option<Scene> {
-    let scene = quiet_scene()?;
+    let scene = Scene::quiet()?;
     let addresses = [(HOST_V4, 24), (HOST_LOCAL_V4, 16)];
     for (address, length) in addresses {
         let line = format!("address add {address}/{length} dev eth0");

@@ -4,7 +4,7 @@ use crate::support::agent::{LLAMAR, finish};
 use crate::support::net::Net;
 use crate::support::scene::{HOST_V4, Path, Scene};
 
-use super::{Arpsend, add_unfit, arp, arp_frames, quiet_scene, said};
+use super::{Arpsend, add_unfit, arp, arp_frames, said};
 
 /// Asserts that a command ends with 2, prints nothing, and says all of these words.
 #[track_caller]
@@ -18,7 +18,7 @@ fn assert_refused(scene: &Scene, line: &str, words: &[&str]) {
 
 #[test]
 fn what_is_no_ipv4_address_is_refused_with_what_to_do() {
-    let scene = or_skip!(quiet_scene());
+    let scene = or_skip!(Scene::quiet());
     for (line, words) in [
         (
             "detect fe80::1",
@@ -68,7 +68,7 @@ fn what_is_no_ipv4_address_is_refused_with_what_to_do() {
 
 #[test]
 fn what_would_hurt_a_network_needs_force() {
-    let scene = or_skip!(quiet_scene());
+    let scene = or_skip!(Scene::quiet());
     scene.host.ip(&format!("address add {HOST_V4}/24 dev eth0"));
     let wire = scene.wire();
     for (line, words) in [
@@ -158,7 +158,7 @@ fn what_would_hurt_a_network_needs_force() {
 
 #[test]
 fn whoever_cannot_be_told_anything_is_no_reason_to_break_off() {
-    let scene = or_skip!(quiet_scene());
+    let scene = or_skip!(Scene::quiet());
     scene.host.ip(&format!("address add {HOST_V4}/24 dev eth0"));
     let mut shell = scene.host.command("sh");
     let command = format!("exec {LLAMAR} arp detect 10.7.0.77 -c 1 -w 0.01 2>/dev/full");
@@ -214,7 +214,7 @@ fn unfit_interfaces_are_told_with_what_to_do() {
 
 #[test]
 fn without_the_right_to_raw_frames_that_is_told() {
-    let scene = or_skip!(quiet_scene());
+    let scene = or_skip!(Scene::quiet());
     scene.host.ip(&format!("address add {HOST_V4}/24 dev eth0"));
     let arpsend = Arpsend::new();
     for (program, arguments, words) in [

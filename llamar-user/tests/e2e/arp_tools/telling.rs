@@ -11,8 +11,7 @@ use crate::support::scene::{HOST_LOCAL_V4, HOST_MAC, HOST_V4, PEER_MAC, PEER_V4,
 use crate::support::wait_until;
 
 use super::{
-    ALL, NOBODY, ZERO, addressed_scene, arp, arp_frames, assert_dissected, packets, quiet_scene,
-    start,
+    ALL, NOBODY, ZERO, addressed_scene, arp, arp_frames, assert_dissected, packets, start,
 };
 
 /// An address that moved here.
@@ -188,7 +187,7 @@ fn neighbours_learn_where_an_address_is_now() {
 
 #[test]
 fn an_address_that_another_host_has_is_not_taken_from_it() {
-    let scene = or_skip!(quiet_scene());
+    let scene = or_skip!(Scene::quiet());
     scene.host.ip(&format!("address add {HOST_V4}/24 dev eth0"));
     scene.peer.ip(&format!("address add {PEER_V4}/24 dev eth0"));
     let wire = scene.wire();
@@ -209,7 +208,7 @@ fn an_address_that_another_host_has_is_not_taken_from_it() {
 // RFC 5227 2.1: C11, C17
 #[test]
 fn periodic_announcements_begin_anew_when_the_link_is_up_again() {
-    let scene = or_skip!(quiet_scene());
+    let scene = or_skip!(Scene::quiet());
     scene.host.ip(&format!("address add {HOST_V4}/24 dev eth0"));
     let wire = scene.wire();
     let mut announce = start(&scene.host, "announce -c 1 --every 0.3");

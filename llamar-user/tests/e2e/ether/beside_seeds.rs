@@ -5,11 +5,12 @@ use std::process::{Command, Stdio};
 
 use nix::sys::signal::Signal;
 
+use super::links;
 use super::old_names::blocks;
-use super::{Links, quiet_scene};
 use crate::support::net::{Namespace, run};
 use crate::support::peers::Peer;
 use crate::support::process::Process;
+use crate::support::scene::Scene;
 use crate::support::seeds::{changed, document, part};
 use crate::support::wait_until;
 
@@ -78,8 +79,8 @@ const PYNGD: &str = "'dst: %s, src: %s, type: %s, payload: %r...' % (':'.join('%
 #[test]
 fn the_server_of_the_lesson_receives_what_pyng_sends() {
     let (server, _) = or_skip!(lesson());
-    let (python, scene) = (or_skip!(Python::find()), or_skip!(quiet_scene()));
-    let links = Links::new();
+    let (python, scene) = (or_skip!(Python::find()), or_skip!(Scene::quiet()));
+    let links = links();
     let mut pyngd = links.start(&scene.peer, "pyngd eth0");
     let mut server = Process::start(
         "server.py",
@@ -100,8 +101,8 @@ fn the_server_of_the_lesson_receives_what_pyng_sends() {
 #[test]
 fn pyngd_shows_what_the_client_of_the_lesson_sends() {
     let (_, client) = or_skip!(lesson());
-    let (python, scene) = (or_skip!(Python::find()), or_skip!(quiet_scene()));
-    let links = Links::new();
+    let (python, scene) = (or_skip!(Python::find()), or_skip!(Scene::quiet()));
+    let links = links();
     let mut pyngd = links.start(&scene.peer, "pyngd eth0");
     let line = "dst: 08:00:27:dd:d7:43, src: 08:00:27:8e:75:44, type: 0x88b5, payload: b'Hi'...";
     wait_until("a line of the client's frame", || {
@@ -114,8 +115,8 @@ fn pyngd_shows_what_the_client_of_the_lesson_sends() {
 
 #[test]
 fn pyngd_writes_bytes_as_python_does() {
-    let (python, scene) = (or_skip!(Python::find()), or_skip!(quiet_scene()));
-    let links = Links::new();
+    let (python, scene) = (or_skip!(Python::find()), or_skip!(Scene::quiet()));
+    let links = links();
     let mut pyngd = links.start(&scene.peer, "pyngd eth0");
     wait_until("pyngd to be at work", || {
         links.run(&scene.host, "pyng 02:00:00:00:00:02 eth0");
@@ -198,8 +199,8 @@ fn terminal() -> Option<String> {
 #[test]
 fn the_terminal_and_ours_print_the_same_of_the_same_frames() {
     let program = or_skip!(terminal());
-    let (python, scene) = (or_skip!(Python::find()), or_skip!(quiet_scene()));
-    let links = Links::new();
+    let (python, scene) = (or_skip!(Python::find()), or_skip!(Scene::quiet()));
+    let links = links();
     let options = "--lm 00123456789a --rm 00a987654321";
     let ours = format!("eterm {options} --interface eth0");
     let mut ours = links.start(&scene.host, &ours);

@@ -6,9 +6,10 @@ use std::process::Stdio;
 
 use nix::sys::signal::Signal;
 
-use super::{command, ether, quiet_scene, start};
+use super::{command, ether, start};
 use crate::support::net::run;
 use crate::support::peers::Peer;
+use crate::support::scene::Scene;
 use crate::support::{pcap, wait_until};
 
 /// What tshark finds in each frame of a file.
@@ -36,7 +37,7 @@ fn frames_in(file: &Path) -> usize {
 
 #[test]
 fn a_file_of_a_listener_that_was_killed_is_whole_and_others_read_it() {
-    let scene = or_skip!(quiet_scene());
+    let scene = or_skip!(Scene::quiet());
     let (tshark, tcpdump) = (
         or_skip!(Peer::find("tshark")),
         or_skip!(Peer::find("tcpdump")),
@@ -92,7 +93,7 @@ fn a_file_of_a_listener_that_was_killed_is_whole_and_others_read_it() {
 
 #[test]
 fn standard_output_takes_a_capture_and_nothing_beside_it() {
-    let scene = or_skip!(quiet_scene());
+    let scene = or_skip!(Scene::quiet());
     let mut command = command(&scene.host, "listen -I eth0 -w - -c 1 -t experimental");
     let mut listen = command
         .stdout(Stdio::piped())
@@ -121,7 +122,7 @@ fn standard_output_takes_a_capture_and_nothing_beside_it() {
 
 #[test]
 fn a_file_and_lines_may_both_be_wanted() {
-    let scene = or_skip!(quiet_scene());
+    let scene = or_skip!(Scene::quiet());
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("frames.pcap");
     let line = format!(
@@ -137,7 +138,7 @@ fn a_file_and_lines_may_both_be_wanted() {
 
 #[test]
 fn a_disk_that_is_full_ends_it() {
-    let scene = or_skip!(quiet_scene());
+    let scene = or_skip!(Scene::quiet());
     let (code, _, err) = ether(&scene.host, "listen -I eth0 -w /dev/full");
     assert_eq!(code, 2);
     assert!(
@@ -155,7 +156,7 @@ fn a_disk_that_is_full_ends_it() {
 #[test]
 fn damaged_frames_of_real_networks_are_taken_as_they_are() {
     let files = or_skip!(pcap::files());
-    let scene = or_skip!(quiet_scene());
+    let scene = or_skip!(Scene::quiet());
     let damaged = files
         .iter()
         .find(|file| file.ends_with("tcpdump__arp-oobr.pcap"));

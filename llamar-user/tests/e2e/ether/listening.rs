@@ -3,7 +3,8 @@
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
-use super::{ether, objects, quiet_scene, start};
+use super::{ether, objects, start};
+use crate::support::scene::Scene;
 use crate::support::wait_until;
 use crate::support::wire::Wire;
 
@@ -25,7 +26,7 @@ fn frame(destination: u8, vlan: Option<u16>, payload: &[u8]) -> Vec<u8> {
 
 #[test]
 fn frames_of_both_directions_are_objects_with_the_tag_that_the_kernel_took_off() {
-    let scene = or_skip!(quiet_scene());
+    let scene = or_skip!(Scene::quiet());
     let mut listen = start(&scene.host, "listen -I eth0 --type 0x88b5 -c 3 --json");
     let wire = scene.wire();
     wire.send(&frame(1, Some(0xa064), b"Hi"));
@@ -84,7 +85,7 @@ fn frames_of_both_directions_are_objects_with_the_tag_that_the_kernel_took_off()
 
 #[test]
 fn frames_are_lines_with_the_payload_as_it_is_wanted() {
-    let scene = or_skip!(quiet_scene());
+    let scene = or_skip!(Scene::quiet());
     let wire = scene.wire();
     let payload = b"Hi,\0 who is there?";
     for (form, lines) in [
@@ -123,7 +124,7 @@ fn frames_are_lines_with_the_payload_as_it_is_wanted() {
 
 #[test]
 fn only_what_is_wanted_is_shown() {
-    let scene = or_skip!(quiet_scene());
+    let scene = or_skip!(Scene::quiet());
     let wire = scene.wire();
     for (wanted, expected) in [
         ("-d 02:00:00:00:00:09", vec!["one"]),
@@ -155,7 +156,7 @@ fn only_what_is_wanted_is_shown() {
 
 #[test]
 fn the_interface_is_promiscuous_while_that_is_wanted_and_no_longer() {
-    let scene = or_skip!(quiet_scene());
+    let scene = or_skip!(Scene::quiet());
     let is = |number: u32| {
         let shown = scene.host.ip("-d link show eth0");
         shown.contains(&format!("promiscuity {number} "))
@@ -170,7 +171,7 @@ fn the_interface_is_promiscuous_while_that_is_wanted_and_no_longer() {
 
 #[test]
 fn it_goes_on_when_the_interface_comes_back_and_ends_when_it_is_gone() {
-    let scene = or_skip!(quiet_scene());
+    let scene = or_skip!(Scene::quiet());
     let mut listen = start(&scene.host, "listen -I eth0 -t experimental");
     scene.host.ip("link set eth0 down");
     listen.wait_for_words(&["warning: eth0 is down: nothing comes until it is up"]);
@@ -192,7 +193,7 @@ fn it_goes_on_when_the_interface_comes_back_and_ends_when_it_is_gone() {
 
 #[test]
 fn it_ends_after_a_time_or_when_nobody_reads() {
-    let scene = or_skip!(quiet_scene());
+    let scene = or_skip!(Scene::quiet());
     let (code, out, err) = ether(&scene.host, "listen -I eth0 --timeout 0.1");
     assert_eq!((code, &out[..]), (0, ""));
     assert!(err.ends_with("\nllamar: 0 frames\n"), "{err}");
@@ -215,7 +216,7 @@ fn it_ends_after_a_time_or_when_nobody_reads() {
 
 #[test]
 fn a_jumbo_frame_is_shown_whole() {
-    let scene = or_skip!(quiet_scene());
+    let scene = or_skip!(Scene::quiet());
     for namespace in [&scene.host, &scene.peer] {
         namespace.ip("link set eth0 mtu 65535");
     }

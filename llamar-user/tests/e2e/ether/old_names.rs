@@ -2,7 +2,8 @@
 
 use nix::sys::signal::Signal;
 
-use super::{Links, quiet_scene};
+use super::links;
+use crate::support::scene::Scene;
 use crate::support::wait_until;
 use crate::support::wire::Wire;
 
@@ -16,8 +17,8 @@ fn arrives(wire: &Wire) -> Vec<u8> {
 
 #[test]
 fn pyng_sends_a_frame_that_says_hi_and_prints_sent() {
-    let scene = or_skip!(quiet_scene());
-    let (links, wire) = (Links::new(), scene.wire());
+    let scene = or_skip!(Scene::quiet());
+    let (links, wire) = (links(), scene.wire());
     for address in [PEER, "02-00-00-00-00-02"] {
         let (code, out, err) = links.run(&scene.host, &format!("pyng {address} eth0"));
         assert_eq!((code, &out[..], &err[..]), (0, "Sent!\n", ""));
@@ -32,8 +33,8 @@ fn pyng_sends_a_frame_that_says_hi_and_prints_sent() {
 
 #[test]
 fn pyng_and_pyngd_fail_with_the_codes_that_they_had() {
-    let scene = or_skip!(quiet_scene());
-    let links = Links::new();
+    let scene = or_skip!(Scene::quiet());
+    let links = links();
     scene.host.ip("link add eth1 type veth peer name eth2");
     for (line, code, words) in [
         ("pyng", 2, "Usage: pyng <TARGET_MAC> <IFACE>"),
@@ -89,8 +90,8 @@ fn pyng_and_pyngd_fail_with_the_codes_that_they_had() {
 
 #[test]
 fn pyngd_prints_every_frame_of_both_directions() {
-    let scene = or_skip!(quiet_scene());
-    let (links, wire) = (Links::new(), scene.wire());
+    let scene = or_skip!(Scene::quiet());
+    let (links, wire) = (links(), scene.wire());
     let mut pyngd = links.start(&scene.host, "pyngd eth0");
     let expected =
         "dst: 02:00:00:00:00:02, src: 02:00:00:00:00:01, type: 0x88b5, payload: b'Hi'...";
@@ -151,8 +152,8 @@ pub(super) fn blocks(said: &str) -> Vec<String> {
 
 #[test]
 fn eterm_sends_on_a_silent_link_and_prints_what_goes_and_comes() {
-    let scene = or_skip!(quiet_scene());
-    let (links, wire) = (Links::new(), scene.wire());
+    let scene = or_skip!(Scene::quiet());
+    let (links, wire) = (links(), scene.wire());
     let eterm = "eterm --p 7 --lm 00123456789a --rm 00a987654321 --interface eth0";
     let mut eterm = links.start(&scene.host, eterm);
     let sent = arrives(&wire);
@@ -177,8 +178,8 @@ fn eterm_sends_on_a_silent_link_and_prints_what_goes_and_comes() {
 
 #[test]
 fn eterm_sends_to_all_from_its_own_address_by_default_and_nothing_if_it_only_receives() {
-    let scene = or_skip!(quiet_scene());
-    let (links, wire) = (Links::new(), scene.wire());
+    let scene = or_skip!(Scene::quiet());
+    let (links, wire) = (links(), scene.wire());
     let mut quiet = links.start(&scene.host, "eterm --receiveOnly --interface eth0");
     let _loud = links.start(&scene.host, "eterm --interface eth0");
     let sent = arrives(&wire);

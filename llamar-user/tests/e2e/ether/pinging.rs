@@ -2,13 +2,14 @@
 
 use nix::sys::signal::Signal;
 
-use super::{ether, objects, quiet_scene, start};
+use super::{ether, objects, start};
+use crate::support::scene::Scene;
 
 const HOST: &str = "02:00:00:00:00:01";
 
 #[test]
 fn a_station_where_respond_runs_replies_and_the_way_is_timed() {
-    let scene = or_skip!(quiet_scene());
+    let scene = or_skip!(Scene::quiet());
     let mut respond = start(&scene.host, "respond -I eth0 -c 3");
     // The only interface that is up needs no name.
     let (code, out, err) = ether(&scene.peer, &format!("ping {HOST} -c 3 -w 0.05"));
@@ -45,7 +46,7 @@ fn a_station_where_respond_runs_replies_and_the_way_is_timed() {
 
 #[test]
 fn where_nobody_replies_that_is_the_exit_code() {
-    let scene = or_skip!(quiet_scene());
+    let scene = or_skip!(Scene::quiet());
     let line = format!("ping -I eth0 {HOST} -c 2 -w 0.05 -W 0.1");
     let (code, out, err) = ether(&scene.peer, &line);
     assert_eq!((code, &out[..]), (1, ""));
@@ -60,7 +61,7 @@ fn where_nobody_replies_that_is_the_exit_code() {
 
 #[test]
 fn everybody_on_a_vlan_is_asked_with_as_much_as_the_mtu_allows() {
-    let scene = or_skip!(quiet_scene());
+    let scene = or_skip!(Scene::quiet());
     let respond = start(&scene.host, "respond -i eth0 --json");
     let ping = "ping broadcast -I eth0 -c 1 -W 0.2 -V 100 --priority 5 --size 1500 --json";
     let (code, out, err) = ether(&scene.peer, ping);
@@ -92,8 +93,27 @@ fn everybody_on_a_vlan_is_asked_with_as_much_as_the_mtu_allows() {
 }
 
 #[test]
+fn whoever_wants_to_know_is_told_of_requests_and_replies_by_both() {
+    let scene = or_skip!(Scene::quiet());
+    let mut respond = start(&scene.host, "respond -v -I eth0");
+    let line = format!("ping -v {HOST} -I eth0 -c 1");
+    let (code, _, err) = ether(&scene.peer, &line);
+    assert_eq!(code, 0, "{err}");
+    let (request, reply) = (
+        "02:00:00:00:00:02 -> 02:00:00:00:00:01: of type 0x88b5",
+        "02:00:00:00:00:01 -> 02:00:00:00:00:02: of type 0x88b5",
+    );
+    for (what, frame) in [("sent", request), ("received", reply)] {
+        assert!(err.contains(&format!("debug: {what} {frame}\n")), "{err}");
+    }
+    for (what, frame) in [("received", request), ("sent", reply)] {
+        respond.wait_for_words(&[&format!("debug: {what} {frame}")]);
+    }
+}
+
+#[test]
 fn ctrl_c_and_the_deadline_end_a_ping_with_statistics() {
-    let scene = or_skip!(quiet_scene());
+    let scene = or_skip!(Scene::quiet());
     let _respond = start(&scene.host, "respond -I eth0");
     let mut ping = start(&scene.peer, &format!("ping {HOST} -I eth0 -w 0.05"));
     ping.wait_for_words(&["seq=2"]);
@@ -115,7 +135,7 @@ fn ctrl_c_and_the_deadline_end_a_ping_with_statistics() {
 
 #[test]
 fn a_responder_outlives_its_interface_going_down_and_tells_when_it_is_deleted() {
-    let scene = or_skip!(quiet_scene());
+    let scene = or_skip!(Scene::quiet());
     let mut respond = start(&scene.host, "respond -I eth0");
     let ping = format!("ping {HOST} -I eth0 -c 1");
     scene.host.ip("link set eth0 down");
@@ -142,7 +162,7 @@ fn a_responder_outlives_its_interface_going_down_and_tells_when_it_is_deleted() 
 
 #[test]
 fn a_ping_whose_interface_goes_down_says_so_and_what_came_until_then() {
-    let scene = or_skip!(quiet_scene());
+    let scene = or_skip!(Scene::quiet());
     let _respond = start(&scene.host, "respond -I eth0");
     let mut ping = start(&scene.peer, &format!("ping {HOST} -I eth0 -w 0.05"));
     ping.wait_for_words(&["seq=2"]);

@@ -1,10 +1,11 @@
 //! What `llamar ether` does not do, and what it says then.
 
-use super::{ether, quiet_scene};
+use super::ether;
+use crate::support::scene::Scene;
 
 #[test]
 fn wrong_arguments_are_refused_with_what_was_expected() {
-    let scene = or_skip!(quiet_scene());
+    let scene = or_skip!(Scene::quiet());
     for (line, words) in [
         ("send", "<DESTINATION>"),
         (
@@ -84,19 +85,19 @@ fn wrong_arguments_are_refused_with_what_was_expected() {
 
 #[test]
 fn what_would_hurt_a_network_is_refused_unless_it_is_forced() {
-    let scene = or_skip!(quiet_scene());
+    let scene = or_skip!(Scene::quiet());
     for (line, words) in [
         (
             "broadcast -s 01:00:5e:00:00:01",
-            "01:00:5e:00:00:01 is a group, which sends nothing",
+            "01:00:5e:00:00:01 is a group of stations",
         ),
         (
             "broadcast -s broadcast",
-            "ff:ff:ff:ff:ff:ff is a group, which sends nothing",
+            "ff:ff:ff:ff:ff:ff is a group of stations",
         ),
         (
             "broadcast -s 00:00:00:00:00:00",
-            "00:00:00:00:00:00 is nobody's address, and so no source",
+            "00:00:00:00:00:00 is no station's hardware address",
         ),
         (
             "01:80:c2:00:00:01 -t 0x8808 -x 0001ffff",
@@ -112,13 +113,13 @@ fn what_would_hurt_a_network_is_refused_unless_it_is_forced() {
         ),
         (
             "--whole -x ffffffffffff-ffffffffffff-88b5",
-            "is a group, which sends nothing",
+            "is a group of stations",
         ),
     ] {
         let (code, out, err) = ether(&scene.host, &format!("send -I eth0 {line}"));
         assert_eq!((code, &out[..]), (2, ""), "{line}: {err}");
         assert!(err.contains(words), "{line}: {err}");
-        assert!(err.ends_with("; --force sends it nevertheless\n"), "{err}");
+        assert!(err.ends_with("; --force does it nevertheless\n"), "{err}");
         let (code, _, err) = ether(&scene.host, &format!("send -I eth0 {line} --force"));
         assert_eq!(code, 0, "{line}: {err}");
     }
@@ -126,7 +127,7 @@ fn what_would_hurt_a_network_is_refused_unless_it_is_forced() {
 
 #[test]
 fn an_interface_that_cannot_be_used_is_named_with_the_reason() {
-    let scene = or_skip!(quiet_scene());
+    let scene = or_skip!(Scene::quiet());
     let host = &scene.host;
     let all = [
         "send broadcast",

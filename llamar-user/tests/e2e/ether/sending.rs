@@ -3,7 +3,8 @@
 use std::io::Write as _;
 use std::process::Stdio;
 
-use super::{command, ether, quiet_scene};
+use super::{command, ether};
+use crate::support::scene::Scene;
 use crate::support::wire::Wire;
 
 /// The next frame.
@@ -14,7 +15,7 @@ fn arrives(wire: &Wire) -> Vec<u8> {
 
 #[test]
 fn a_frame_arrives_as_it_was_asked_for() {
-    let scene = or_skip!(quiet_scene());
+    let scene = or_skip!(Scene::quiet());
     let wire = scene.wire();
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), b"\0bytes\xff").unwrap();
@@ -45,8 +46,19 @@ fn a_frame_arrives_as_it_was_asked_for() {
 }
 
 #[test]
+fn whoever_wants_to_know_is_told_of_each_frame_on_standard_error() {
+    let scene = or_skip!(Scene::quiet());
+    let (code, out, err) = ether(&scene.host, "send -v -I eth0 02:00:00:00:00:02 --text Hi");
+    assert_eq!((code, out.lines().count()), (0, 1));
+    assert_eq!(
+        err,
+        "llamar: debug: sent 02:00:00:00:00:01 -> 02:00:00:00:00:02: of type 0x88b5\n"
+    );
+}
+
+#[test]
 fn several_frames_are_told_of_one_by_one_padded_and_as_objects() {
-    let scene = or_skip!(quiet_scene());
+    let scene = or_skip!(Scene::quiet());
     let wire = scene.wire();
     let send = "send -I eth0 02:00:00:00:00:02 -p Hi --pad -c 3 -w 0.01";
     let (code, out, err) = ether(&scene.host, send);
@@ -73,7 +85,7 @@ fn several_frames_are_told_of_one_by_one_padded_and_as_objects() {
 
 #[test]
 fn what_standard_input_holds_is_sent() {
-    let scene = or_skip!(quiet_scene());
+    let scene = or_skip!(Scene::quiet());
     let wire = scene.wire();
     for (option, input, payload) in [
         ("--file", &b"\0Hi\n"[..], &b"\0Hi\n"[..]),
@@ -90,7 +102,7 @@ fn what_standard_input_holds_is_sent() {
 
 #[test]
 fn a_jumbo_frame_goes_where_the_mtu_allows_it() {
-    let scene = or_skip!(quiet_scene());
+    let scene = or_skip!(Scene::quiet());
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), vec![7; 9000]).unwrap();
     let line = format!("send -I eth0 broadcast -f {}", file.path().display());
@@ -114,7 +126,7 @@ fn a_jumbo_frame_goes_where_the_mtu_allows_it() {
 
 #[test]
 fn ctrl_c_ends_a_long_row_and_tells_how_many_were_sent() {
-    let scene = or_skip!(quiet_scene());
+    let scene = or_skip!(Scene::quiet());
     let wire = scene.wire();
     let command = command(&scene.host, "send -I eth0 broadcast -c 1000 -w 60");
     let mut send = crate::support::process::Process::start("llamar ether send", command);

@@ -240,6 +240,10 @@ fn mdns_query_finds_names_of_others() {
     );
     assert!(report.to_string().contains("avahi.local"), "{printed}");
     assert_eq!(
+        ask(&["Web._http._tcp.local", "-t", "SRV"]),
+        ("SRV: 0 0 81 avahi.local\n".to_owned(), Some(0))
+    );
+    assert_eq!(
         ask(&["nobody", "--timeout", "0.5"]),
         (String::new(), Some(1))
     );

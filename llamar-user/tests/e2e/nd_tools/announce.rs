@@ -7,10 +7,9 @@ use crate::support::peers::Peer;
 use crate::support::scene::{
     HOST_LOCAL_V6, HOST_MAC, HOST_V6, PEER_LOCAL_V6, PEER_MAC, PEER_V6, Path, Scene,
 };
-use crate::support::tshark::fields;
 use crate::support::{wait_for, wait_until};
 
-use super::{nd, start_nd};
+use super::{as_tshark_reads, nd, start_nd};
 
 /// An address that is announced.
 const MOVED: &str = "fd07::9";
@@ -153,33 +152,22 @@ fn announcements_are_as_tshark_reads_them() {
         sent(&["--mac", "02:00:00:00:00:55"]),
         sent(&["--to", &peer, "--unicast", "02:00:00:00:00:02"]),
     ];
-    let wanted = [
-        "eth.dst",
-        "eth.src",
-        "vlan.id",
-        "ipv6.src",
-        "ipv6.dst",
-        "ipv6.hlim",
-        "icmpv6.type",
-        "icmpv6.checksum.status",
+    let besides = [
         "icmpv6.nd.na.flag",
         "icmpv6.nd.na.target_address",
         "icmpv6.opt.target_linkaddr",
-        "_ws.malformed",
     ];
     let own = "02:00:00:00:00:01";
     let local = HOST_LOCAL_V6.to_string();
     let row = |to: [&str; 2], vlan: &str, flags: u8, told: &str| {
         let flags = format!("0x{flags:02x}000000");
-        [
-            to[0], own, vlan, &local, to[1], "255", "136", "1", &flags, MOVED, told, "",
-        ]
-        .map(String::from)
-        .to_vec()
+        [vlan, own, to[0], &local, to[1], &flags, MOVED, told]
+            .map(String::from)
+            .to_vec()
     };
     let all = ["33:33:00:00:00:01", "ff02::1"];
     assert_eq!(
-        fields(&tshark, &frames, &wanted),
+        as_tshark_reads(&tshark, &frames, 136, &besides),
         [
             row(all, "", OVERRIDE, own),
             row(all, "7", ROUTER, own),

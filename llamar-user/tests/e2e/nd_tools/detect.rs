@@ -13,9 +13,8 @@ use crate::support::peers::Peer;
 use crate::support::scene::{
     HOST_LOCAL_V6, HOST_MAC, HOST_V6, PEER_LOCAL_V6, PEER_MAC, PEER_V6, Path, Scene,
 };
-use crate::support::tshark::fields;
 
-use super::{nd, start_nd};
+use super::{as_tshark_reads, nd, start_nd};
 
 /// An address that nobody has.
 const NOBODY: Ipv6Addr = Ipv6Addr::new(0xfd07, 0, 0, 0, 0, 0, 0x12, 0x3456);
@@ -135,47 +134,26 @@ fn solicitations_are_as_tshark_reads_them() {
         asked(&["--probe"]),
         asked(&["-s", &local, "-V", "100"]),
     ];
-    let wanted = [
-        "eth.dst",
-        "vlan.id",
-        "ipv6.src",
-        "ipv6.dst",
-        "ipv6.hlim",
-        "icmpv6.type",
-        "icmpv6.checksum.status",
+    let besides = [
         "icmpv6.nd.ns.target_address",
         "icmpv6.opt.type",
         "icmpv6.opt.src_linkaddr",
-        "_ws.malformed",
     ];
     let group = solicited_node(NOBODY).to_string();
-    let to_group = "33:33:ff:12:34:56";
+    let to_group = ["33:33:ff:12:34:56", &group];
     let (own, mac) = (HOST_V6.to_string(), "02:00:00:00:00:01");
-    let row = |destination: &str, vlan: &str, source: &str, to: &str, option: &str, mac: &str| {
-        [
-            destination,
-            vlan,
-            source,
-            to,
-            "255",
-            "135",
-            "1",
-            &target,
-            option,
-            mac,
-            "",
-        ]
-        .map(String::from)
-        .to_vec()
+    let row = |to: [&str; 2], vlan: &str, source: &str, option: &str, told: &str| {
+        [vlan, mac, to[0], source, to[1], &target, option, told]
+            .map(String::from)
+            .to_vec()
     };
-    let found = fields(&tshark, &frames, &wanted);
     assert_eq!(
-        found,
+        as_tshark_reads(&tshark, &frames, 135, &besides),
         [
-            row(to_group, "", &own, &group, "1", mac),
-            row("02:00:00:00:00:77", "", &own, &target, "1", mac),
-            row(to_group, "", "::", &group, "14", ""),
-            row(to_group, "100", &local, &group, "1", mac),
+            row(to_group, "", &own, "1", mac),
+            row(["02:00:00:00:00:77", &target], "", &own, "1", mac),
+            row(to_group, "", "::", "14", ""),
+            row(to_group, "100", &local, "1", mac),
         ]
     );
 }

@@ -38,15 +38,15 @@ fn addresses_that_no_other_host_can_have_are_refused() {
             ("detect fd07::2 -s fd07::7", "fd07::7 is no address of eth0"),
             (
                 "detect fd07::2 --unicast ff:ff:ff:ff:ff:ff",
-                "a group's hardware address",
+                "ff:ff:ff:ff:ff:ff is a group of stations",
             ),
             (
                 "announce fd07::9 --mac 33:33:00:00:00:01",
-                "a group's hardware address",
+                "33:33:00:00:00:01 is a group of stations",
             ),
             (
                 "announce fd07::9 --mac 00:00:00:00:00:00",
-                "nobody's hardware address",
+                "no station's hardware address",
             ),
             ("announce --to ff02::2", "ff02::2 is a multicast address"),
         ],

@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::Path;
 
-use llamar_user::config::{Defaults, Flags, load};
+use llamar_user::config::{Config, ConfigError, Defaults, Flags, Loader};
 use tempfile::TempDir;
 
 use crate::dice::Dice;
@@ -110,6 +110,15 @@ fn folder() -> TempDir {
 
 /// Reads a configuration file with this content.
 fn read(folder: &Path, name: &str, content: &[u8]) -> u64 {
+    shape(read_by(&mut Loader::default(), folder, name, content))
+}
+
+fn read_by(
+    loader: &mut Loader,
+    folder: &Path,
+    name: &str,
+    content: &[u8],
+) -> Result<Config, ConfigError> {
     let file = folder.join(name);
     fs::write(&file, content).expect("write a file");
     let flags = Flags {
@@ -121,7 +130,12 @@ fn read(folder: &Path, name: &str, content: &[u8]) -> u64 {
         ini: folder.join("none.conf"),
         hostname: "casa".to_owned(),
     };
-    match load(&flags, &defaults) {
+    loader.load(&flags, &defaults)
+}
+
+/// What was read, in short.
+fn shape(read: Result<Config, ConfigError>) -> u64 {
+    match read {
         Ok(config) => {
             let notes = config
                 .notes
@@ -230,11 +244,20 @@ impl Target for HostsFile {
 
     fn run(&mut self, input: &[u8]) -> u64 {
         let folder = self.0.path();
-        fs::write(folder.join("hosts"), input).expect("write a file");
-        let config = format!(
-            "hosts-file = {:?}\n[interfaces.eth0]\n",
-            folder.join("hosts")
-        );
-        read(folder, "llamar.toml", config.as_bytes())
+        let hosts = folder.join("hosts");
+        let config = format!("hosts-file = {hosts:?}\n[interface.eth0]\n");
+        let read_with = |loader: &mut Loader, input: &[u8]| {
+            fs::write(&hosts, input).expect("write a file");
+            read_by(loader, folder, "llamar.toml", config.as_bytes())
+        };
+        // What is read when a file has changed is what it says.
+        let third = input.len() / 3;
+        let before = [&input[..third], &input[2 * third..]].concat();
+        let mut loader = Loader::default();
+        let _ = read_with(&mut loader, &before);
+        let changed = read_with(&mut loader, input);
+        let anew = read_with(&mut Loader::default(), input);
+        assert_eq!(changed, anew);
+        shape(anew)
     }
 }

@@ -5,7 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use llamar_common::abi::LinkKey;
-use llamar_common::testing::{LLMNR_PORT, LLMNR_V4, LLMNR_V6};
+use llamar_common::testing::{LLMNR_PORT, LLMNR_V4, LLMNR_V6, pass};
 use llamar_user::config::OnConflict;
 use llamar_user::dns::{Compression, Message, Name, Question, kind};
 use llamar_user::llmnr::{Asked, Claimed, Engine, Transmit, Transport, Wanted, Why};
@@ -200,22 +200,14 @@ impl<'a> Scene<'a> {
 
     /// Lets time pass, deadline by deadline.
     fn pass(&mut self, time: Duration) {
-        let end = self.now + time;
-        for count in 0.. {
-            assert!(count < DEADLINES_MAX, "{count} deadlines in {time:?}");
-            match self.engine.poll_timeout().filter(|due| *due <= end) {
-                Some(due) => self.now = self.now.max(due),
-                None => break,
-            }
-            self.engine.handle_timeout(self.now);
-            self.drain();
-            let next = self.engine.poll_timeout();
-            assert!(
-                next.is_none_or(|next| next > self.now),
-                "what was due is still due"
-            );
-        }
-        self.now = end;
+        let span = (self.now, self.now + time);
+        let due = |scene: &Self| scene.engine.poll_timeout();
+        pass(self, span, DEADLINES_MAX, due, |scene, now| {
+            scene.now = now;
+            scene.engine.handle_timeout(now);
+            scene.drain();
+        });
+        self.now = span.1;
     }
 
     fn drain(&mut self) {

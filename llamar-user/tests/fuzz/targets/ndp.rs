@@ -187,7 +187,7 @@ impl Scene {
             period: (kind == 0).then_some(Duration::from_secs(5)),
             ..Schedule::default()
         };
-        let mut announcer = Announcer::new(now, PORT, schedule);
+        let mut announcer = Announcer::new(PORT, schedule);
         announcer.add(now, Announce::own(address(0), OWN));
         let mut scene = Self {
             engines: Engines {

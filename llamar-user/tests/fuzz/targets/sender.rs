@@ -3,6 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
+use llamar_common::testing::pass;
 use llamar_user::dns::{Compression, Message, Name, Question, Rdata, Record, kind};
 use llamar_user::llmnr::reverse;
 use llamar_user::llmnr::sender::{Ask, Collect, End, Network, Path, Sender, Transmit};
@@ -33,6 +34,8 @@ const FROM: [&str; 8] = [
 const PAUSES: [u64; 8] = [0, 0, 0, 10, 50, 100, 200, 5000];
 /// Things to do that one message may cause, with the time that passes before it.
 const CAUSED_MAX: usize = 64;
+/// Deadlines within one pause: a few for each thing to do.
+const DEADLINES_MAX: usize = 400;
 
 impl Target for Senders {
     const NAME: &'static str = "sender";
@@ -202,11 +205,14 @@ impl Scene {
     }
 
     fn pass(&mut self, time: Duration) {
-        let end = self.now + time;
-        while let Some(due) = self.sender.poll_timeout().filter(|due| *due <= end) {
-            self.due(due);
-        }
-        self.now = end;
+        let span = (self.now, self.now + time);
+        let due = |scene: &Self| scene.sender.poll_timeout();
+        pass(self, span, DEADLINES_MAX, due, |scene, now| {
+            scene.now = now;
+            scene.sender.handle_timeout(now);
+            scene.drain();
+        });
+        self.now = span.1;
     }
 
     /// Waits until nothing more is to come. RFC 4795 2.7: that is soon.
@@ -214,23 +220,12 @@ impl Scene {
         let start = self.now;
         while let Some(due) = self.sender.poll_timeout() {
             self.caused = 0;
-            self.due(due);
+            self.pass(due.saturating_duration_since(self.now));
             assert!(
                 self.now < start + Duration::from_secs(60),
                 "it does not end"
             );
         }
-    }
-
-    fn due(&mut self, due: Instant) {
-        self.now = self.now.max(due);
-        self.sender.handle_timeout(self.now);
-        self.drain();
-        let next = self.sender.poll_timeout();
-        assert!(
-            next.is_none_or(|next| next > self.now),
-            "what was due is still due"
-        );
     }
 
     fn drain(&mut self) {

@@ -7,6 +7,7 @@ use etherparse::{LinkSlice, NetSlice, SlicedPacket, TransportSlice};
 use llamar_common::testing::{A, AAAA, Mac};
 
 use super::{ANY, NSEC, PORT, PTR, SRV, TOP, TXT};
+use crate::support::reader::Reader;
 
 /// A message that came over the wire.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -193,12 +194,8 @@ fn kind_name(kind: u16) -> String {
 
 /// Reads a whole message; `None` if it is not one, or something is left over.
 fn read(bytes: &[u8]) -> Option<Heard> {
-    let mut reader = Reader { bytes, at: 0 };
-    let mut words = [0; 6];
-    for word in &mut words {
-        *word = reader.u16()?;
-    }
-    let [id, flags, questions, answers, authority, additional] = words;
+    let mut reader = Reader::new(bytes);
+    let [id, flags, questions, answers, authority, additional] = reader.header()?;
     let nobody = SocketAddr::from(([0, 0, 0, 0], 0));
     let heard = Heard {
         source_mac: [0; 6],
@@ -209,134 +206,90 @@ fn read(bytes: &[u8]) -> Option<Heard> {
         id,
         flags,
         questions: (0..questions)
-            .map(|_| reader.question())
+            .map(|_| question(&mut reader))
             .collect::<Option<_>>()?,
-        answers: reader.records(answers)?,
-        authority: reader.records(authority)?,
-        additional: reader.records(additional)?,
+        answers: records(&mut reader, answers)?,
+        authority: records(&mut reader, authority)?,
+        additional: records(&mut reader, additional)?,
         bytes: bytes.to_vec(),
         frame: Vec::new(),
     };
-    (reader.at == bytes.len()).then_some(heard)
+    reader.is_at_end().then_some(heard)
 }
 
-struct Reader<'a> {
-    bytes: &'a [u8],
-    at: usize,
+fn name(reader: &mut Reader<'_>) -> Option<String> {
+    let text = |label: &[u8]| Some(String::from_utf8(label.to_vec()).ok()?.replace('.', r"\."));
+    let labels: Option<Vec<String>> = reader.labels()?.into_iter().map(text).collect();
+    Some(labels?.join("."))
 }
 
-impl<'a> Reader<'a> {
-    fn take(&mut self, length: usize) -> Option<&'a [u8]> {
-        let taken = self.bytes.get(self.at..self.at + length)?;
-        self.at += length;
-        Some(taken)
-    }
+fn question(reader: &mut Reader<'_>) -> Option<Asked> {
+    let (name, kind, class) = (name(reader)?, reader.u16()?, reader.u16()?);
+    Some(Asked {
+        name,
+        kind,
+        unicast: class & TOP != 0,
+    })
+}
 
-    fn u16(&mut self) -> Option<u16> {
-        Some(u16::from_be_bytes(self.take(2)?.try_into().ok()?))
-    }
+fn records(reader: &mut Reader<'_>, count: u16) -> Option<Vec<Told>> {
+    (0..count).map(|_| record(reader)).collect()
+}
 
-    fn u32(&mut self) -> Option<u32> {
-        Some(u32::from_be_bytes(self.take(4)?.try_into().ok()?))
-    }
-
-    fn name(&mut self) -> Option<String> {
-        Some(self.labels()?.join("."))
-    }
-
-    /// The labels of a name; RFC 1035 4.1.4: pointers lead backwards.
-    fn labels(&mut self) -> Option<Vec<String>> {
-        let mut labels = Vec::new();
-        loop {
-            let start = self.at;
-            match self.take(1)?[0] {
-                0 => return Some(labels),
-                length @ 1..=63 => {
-                    let label = String::from_utf8(self.take(length.into())?.to_vec()).ok()?;
-                    labels.push(label.replace('.', r"\."));
-                }
-                length if length & 0xc0 == 0xc0 => {
-                    let to = usize::from(length & 0x3f) << 8 | usize::from(self.take(1)?[0]);
-                    let mut target = Reader {
-                        bytes: self.bytes,
-                        at: to,
-                    };
-                    labels.extend((to < start).then(|| target.labels())??);
-                    return Some(labels);
-                }
-                _ => return None,
-            }
+fn record(reader: &mut Reader<'_>) -> Option<Told> {
+    let (owner, kind, class, ttl) = (name(reader)?, reader.u16()?, reader.u16()?, reader.u32()?);
+    let length = usize::from(reader.u16()?);
+    let end = reader.at() + length;
+    let data = match kind {
+        A => Ipv4Addr::from(<[u8; 4]>::try_from(reader.take(length)?).ok()?).to_string(),
+        AAAA => Ipv6Addr::from(<[u8; 16]>::try_from(reader.take(length)?).ok()?).to_string(),
+        PTR => name(reader)?,
+        SRV => format!(
+            "{} {} {} {}",
+            reader.u16()?,
+            reader.u16()?,
+            reader.u16()?,
+            name(reader)?
+        ),
+        TXT => strings(reader, end)?,
+        NSEC => {
+            let next = name(reader)?;
+            format!("{next} {}", bitmap(reader, end)?)
         }
-    }
+        _ => format!("{:02x?}", reader.take(length)?),
+    };
+    (reader.at() == end).then_some(Told {
+        name: owner,
+        kind,
+        flush: class & TOP != 0,
+        ttl,
+        data,
+    })
+}
 
-    fn question(&mut self) -> Option<Asked> {
-        let (name, kind, class) = (self.name()?, self.u16()?, self.u16()?);
-        Some(Asked {
-            name,
-            kind,
-            unicast: class & TOP != 0,
-        })
+/// The strings of a TXT record, each in quotes.
+fn strings(reader: &mut Reader<'_>, end: usize) -> Option<String> {
+    let mut strings = Vec::new();
+    while reader.at() < end {
+        let length = reader.take(1)?[0];
+        strings.push(format!(
+            "\"{}\"",
+            String::from_utf8_lossy(reader.take(length.into())?)
+        ));
     }
+    Some(strings.join(" "))
+}
 
-    fn records(&mut self, count: u16) -> Option<Vec<Told>> {
-        (0..count).map(|_| self.record()).collect()
-    }
-
-    fn record(&mut self) -> Option<Told> {
-        let (name, kind, class, ttl) = (self.name()?, self.u16()?, self.u16()?, self.u32()?);
-        let length = usize::from(self.u16()?);
-        let end = self.at + length;
-        let data = match kind {
-            A => Ipv4Addr::from(<[u8; 4]>::try_from(self.take(length)?).ok()?).to_string(),
-            AAAA => Ipv6Addr::from(<[u8; 16]>::try_from(self.take(length)?).ok()?).to_string(),
-            PTR => self.name()?,
-            SRV => format!(
-                "{} {} {} {}",
-                self.u16()?,
-                self.u16()?,
-                self.u16()?,
-                self.name()?
-            ),
-            TXT => self.strings(end)?,
-            NSEC => {
-                let next = self.name()?;
-                format!("{next} {}", self.bitmap(end)?)
-            }
-            _ => format!("{:02x?}", self.take(length)?),
-        };
-        (self.at == end).then_some(Told {
-            name,
-            kind,
-            flush: class & TOP != 0,
-            ttl,
-            data,
-        })
-    }
-
-    /// The strings of a TXT record, each in quotes.
-    fn strings(&mut self, end: usize) -> Option<String> {
-        let mut strings = Vec::new();
-        while self.at < end {
-            let length = self.take(1)?[0];
-            strings.push(format!(
-                "\"{}\"",
-                String::from_utf8_lossy(self.take(length.into())?)
-            ));
-        }
-        Some(strings.join(" "))
-    }
-
-    /// The types of an NSEC record in block 0 (RFC 6762 6.1).
-    fn bitmap(&mut self, end: usize) -> Option<String> {
-        let (block, length) = (self.take(1)?[0], self.take(1)?[0]);
-        assert_eq!(
-            (block, end - self.at),
-            (0, usize::from(length)),
-            "one block, number 0"
-        );
-        let bits = self.take(length.into())?;
-        let has = |kind: &u16| bits[usize::from(kind / 8)] & (0x80 >> (kind % 8)) != 0;
-        let kinds = (0..8 * u16::from(length)).filter(has).map(kind_name);
-        Some(kinds.collect::<Vec<_>>().join(" "))
-    }
+/// The types of an NSEC record in block 0 (RFC 6762 6.1).
+fn bitmap(reader: &mut Reader<'_>, end: usize) -> Option<String> {
+    let (block, length) = (reader.take(1)?[0], reader.take(1)?[0]);
+    assert_eq!(
+        (block, end - reader.at()),
+        (0, usize::from(length)),
+        "one block, number 0"
+    );
+    let bits = reader.take(length.into())?;
+    let has = |kind: &u16| bits[usize::from(kind / 8)] & (0x80 >> (kind % 8)) != 0;
+    let kinds = (0..8 * u16::from(length)).filter(has).map(kind_name);
+    Some(kinds.collect::<Vec<_>>().join(" "))
 }

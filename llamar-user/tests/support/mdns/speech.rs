@@ -61,9 +61,8 @@ impl Speech {
         Self { flags, ..self }
     }
 
-    /// Puts other counts in.
-    #[must_use]
     /// Adds a question.
+    #[must_use]
     pub fn question(self, name: &str, kind: u16) -> Self {
         self.question_of_class(name, kind, 1)
     }

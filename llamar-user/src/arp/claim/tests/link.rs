@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use llamar_common::testing::Flying;
 use rand::RngExt as _;
 
 use super::*;
@@ -50,8 +51,7 @@ pub struct Link {
     rng: StdRng,
     start: Instant,
     now: Instant,
-    flying: BTreeMap<(Instant, u64), (usize, Vec<u8>)>,
-    frames: u64,
+    flying: Flying<(usize, Vec<u8>)>,
 }
 
 impl Link {
@@ -79,8 +79,7 @@ impl Link {
             rng: StdRng::seed_from_u64(seed),
             start,
             now: start,
-            flying: BTreeMap::new(),
-            frames: 0,
+            flying: Flying::default(),
         }
     }
 
@@ -106,11 +105,7 @@ impl Link {
 
     /// The host that is next, and when.
     fn next(&self) -> Option<(Instant, usize)> {
-        let flying = self
-            .flying
-            .iter()
-            .map(|((at, _), (to, _))| (*at, *to))
-            .next();
+        let flying = self.flying.next().map(|(at, (to, _))| (at, *to));
         let due = self.hosts.iter().enumerate().filter_map(|(index, host)| {
             let due = match &host.claim {
                 None => Some(self.start + host.joins),
@@ -127,9 +122,10 @@ impl Link {
     /// Does what is due at a host.
     fn turn(&mut self, index: usize) {
         let now = self.now;
-        let arrived = match self.flying.first_entry() {
-            Some(entry) if entry.key().0 <= now && entry.get().0 == index => Some(entry.remove().1),
-            _ => None,
+        let next = self.flying.next().filter(|(_, (to, _))| *to == index);
+        let arrived = match next {
+            Some(_) => self.flying.arrived(now).map(|(_, frame)| frame),
+            None => None,
         };
         let seed = self.rng.random();
         let host = &mut self.hosts[index];
@@ -191,11 +187,9 @@ impl Link {
             if host.claim.is_none() || !is_for || is_lost || (is_echo && !self.weather.echo) {
                 continue;
             }
-            self.frames += 1;
             let delay = self.rng.random_range(Duration::ZERO..=self.weather.delay);
             let at = self.now + delay + Duration::from_micros(10);
-            self.flying
-                .insert((at, self.frames), (index, frame.clone()));
+            self.flying.send(at, (index, frame.clone()));
         }
     }
 

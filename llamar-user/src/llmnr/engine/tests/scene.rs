@@ -8,6 +8,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::time::{Duration, Instant};
 
 use llamar_common::abi::{LinkKey, NameState};
+use llamar_common::testing::Flying;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
@@ -61,8 +62,7 @@ pub struct Scene {
     pub early: usize,
     pub rng: StdRng,
     rules: Rules,
-    packets: BTreeMap<(Instant, u64), (usize, LinkKey, Packet)>,
-    count: u64,
+    packets: Flying<(usize, LinkKey, Packet)>,
 }
 
 impl Scene {
@@ -81,8 +81,7 @@ impl Scene {
             early: 0,
             rng: StdRng::seed_from_u64(seed),
             rules: without.map_or_else(Rules::default, Rules::without),
-            packets: BTreeMap::new(),
-            count: 0,
+            packets: Flying::default(),
         }
     }
 
@@ -205,15 +204,12 @@ impl Scene {
     pub fn next(&self) -> Option<Instant> {
         let hosts = self.hosts.iter().filter(|host| host.on);
         let due = hosts.filter_map(|host| host.engine.poll_timeout());
-        let packets = self.packets.keys().map(|(due, _)| *due);
-        due.chain(packets).min()
+        let packet = self.packets.next().map(|(arrives, _)| arrives);
+        due.chain(packet).min()
     }
 
     fn deliver(&mut self) {
-        while let Some(entry) = self.packets.first_entry()
-            && entry.key().0 <= self.now
-        {
-            let (host, key, packet) = entry.remove();
+        while let Some((host, key, packet)) = self.packets.arrived(self.now) {
             let _ = self.hand(host, key, &packet);
         }
     }
@@ -315,9 +311,7 @@ impl Scene {
             }
             for _ in 0..1 + u32::from(self.rng.random_bool(self.duplication)) {
                 let due = self.now + self.rng.random_range(Duration::ZERO..=self.delay);
-                self.count += 1;
-                let place = (due, self.count);
-                self.packets.insert(place, (host, key, packet.clone()));
+                self.packets.send(due, (host, key, packet.clone()));
             }
         }
     }

@@ -7,6 +7,7 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
+use llamar_common::testing::Flying;
 use rand::rngs::StdRng;
 use rand::{RngExt as _, SeedableRng as _};
 
@@ -71,8 +72,7 @@ pub struct Scene {
     pub wire: Wire,
     pub rng: StdRng,
     pub rules: Rules,
-    packets: BTreeMap<(Instant, u64), (usize, u32, Rc<Packet>)>,
-    count: u64,
+    packets: Flying<(usize, u32, Rc<Packet>)>,
 }
 
 impl Scene {
@@ -90,8 +90,7 @@ impl Scene {
             wire: Wire::default(),
             rng: StdRng::seed_from_u64(seed),
             rules: without.map_or_else(Rules::default, Rules::without),
-            packets: BTreeMap::new(),
-            count: 0,
+            packets: Flying::default(),
         }
     }
 
@@ -214,15 +213,12 @@ impl Scene {
     fn next(&self) -> Option<Instant> {
         let hosts = self.hosts.iter().filter(|host| host.on);
         let due = hosts.filter_map(|host| host.due);
-        let packets = self.packets.keys().next();
-        due.chain(packets.map(|(due, _)| *due)).min()
+        let packet = self.packets.next().map(|(arrives, _)| arrives);
+        due.chain(packet).min()
     }
 
     fn deliver(&mut self) {
-        while let Some(entry) = self.packets.first_entry()
-            && entry.key().0 <= self.now
-        {
-            let (host, device, packet) = entry.remove();
+        while let Some((host, device, packet)) = self.packets.arrived(self.now) {
             let _ = self.hand(host, device, &packet);
         }
     }
@@ -307,9 +303,7 @@ impl Scene {
             for _ in 0..times {
                 let delay = self.rng.random_range(Duration::ZERO..=self.delay);
                 let due = self.now + if loops { Duration::ZERO } else { delay };
-                self.count += 1;
-                let packet = (host, device, packet.clone());
-                self.packets.insert((due, self.count), packet);
+                self.packets.send(due, (host, device, packet.clone()));
             }
         }
     }

@@ -1,6 +1,6 @@
 //! A link with several hosts that claim the same address: it loses, delays, doubles and gives back frames.
 
-use std::collections::BTreeMap;
+use llamar_common::testing::Flying;
 
 use super::*;
 
@@ -33,8 +33,7 @@ pub struct Link {
     start: Instant,
     weather: Weather,
     rng: StdRng,
-    flying: BTreeMap<(Instant, u64), (usize, Vec<u8>)>,
-    number: u64,
+    flying: Flying<(usize, Vec<u8>)>,
 }
 
 impl Link {
@@ -47,8 +46,7 @@ impl Link {
             start,
             weather,
             rng: chance(seed),
-            flying: BTreeMap::new(),
-            number: 0,
+            flying: Flying::default(),
         }
     }
 
@@ -69,8 +67,8 @@ impl Link {
         let end = self.start + ms(end);
         loop {
             let timers = self.hosts.iter().flatten().filter_map(Dad::poll_timeout);
-            let arrivals = self.flying.keys().map(|(at, _)| *at);
-            let next = timers.chain(arrivals).min().filter(|next| *next <= end);
+            let arrival = self.flying.next().map(|(arrives, _)| arrives);
+            let next = timers.chain(arrival).min().filter(|next| *next <= end);
             let Some(next) = next else {
                 self.now = end;
                 return;
@@ -81,9 +79,7 @@ impl Link {
     }
 
     fn turn(&mut self) {
-        let arrived = self.flying.first_key_value().map(|(key, _)| *key);
-        if let Some(key) = arrived.filter(|(at, _)| *at <= self.now) {
-            let (host, frame) = self.flying.remove(&key).unwrap();
+        if let Some((host, frame)) = self.flying.arrived(self.now) {
             if let Some(dad) = &mut self.hosts[host] {
                 dad.handle_frame(self.now, &frame);
                 self.drain(host);
@@ -127,9 +123,7 @@ impl Link {
             let copies = 1 + u32::from(self.rng.random_range(0..100) < self.weather.doubled);
             for _ in 0..copies {
                 let delay = self.rng.random_range(0..=self.weather.delay);
-                self.number += 1;
-                let key = (self.now + ms(delay), self.number);
-                self.flying.insert(key, (to, frame.to_vec()));
+                self.flying.send(self.now + ms(delay), (to, frame.to_vec()));
             }
         }
     }

@@ -1,5 +1,6 @@
-//! The programs of `cargo xtask bench`: a generator, a bare reflector, and the counter at the generator's end. They
-//! are an object of their own (feature `bench`); nothing of them is in the one that runs on anybody's interfaces.
+//! The programs of `cargo xtask bench`: a generator, a bare reflector, the counter at the generator's end, what measures
+//! single steps, and a responder that lies. They are an object of their own (feature `bench`); nothing of them is in the
+//! one that runs on anybody's interfaces.
 
 #![expect(
     unsafe_code,
@@ -12,12 +13,16 @@ use aya_ebpf::helpers::bpf_xdp_adjust_tail;
 use aya_ebpf::macros::{btf_map, xdp};
 use aya_ebpf::programs::XdpContext;
 use llamar_common::bench::{
-    Expect, FRAME_MAX, LABEL, Load, SAMPLE_EVERY, SAMPLE_MAX, SAMPLES_MAX, Sample, Tally, label,
+    Expect, FRAME_MAX, LABEL, Load, SAMPLE_EVERY, SAMPLE_MAX, SAMPLES_MAX, Sample, Tally, draw,
+    label,
 };
 use llamar_common::frame::Frame;
 use llamar_common::wire::checksum::Sum;
 
 use crate::frame::XdpFrame;
+
+mod liar;
+mod undo;
 
 #[btf_map(name = "bench_load")]
 static LOAD: Array<Load, 1> = Array::new();
@@ -46,6 +51,28 @@ pub fn bench_generate(context: XdpContext) -> u32 {
 
 #[inline(always)]
 fn generate(frame: &mut XdpFrame<'_>, load: &mut Load) -> Option<()> {
+    copy(frame, load)?;
+    if load.names == 0 {
+        return Some(());
+    }
+    let (random, drawn) = draw(load.random, load.names);
+    load.random = random;
+    let (label, id) = (label(drawn), random as u16);
+    *frame.window_at_mut::<LABEL>(load.label_at as usize)? = label.to_le_bytes();
+    *frame.window_at_mut::<2>(load.id_at as usize)? = id.to_le_bytes();
+    let sum = Sum::ZERO
+        .le64(label)
+        .moved(true)
+        .le16(id)
+        .le16(load.sum as u16)
+        .fold();
+    *frame.window_at_mut::<2>(load.checksum_at as usize)? = (!sum).to_le_bytes();
+    Some(())
+}
+
+/// Writes all bytes of a load's frame into a frame of its length.
+#[inline(always)]
+fn copy(frame: &mut XdpFrame<'_>, load: &Load) -> Option<()> {
     let words = load.frame.as_chunks::<8>().0;
     for (index, word) in words.iter().enumerate() {
         match frame.window_mut::<8>(8 * index) {
@@ -56,26 +83,6 @@ fn generate(frame: &mut XdpFrame<'_>, load: &mut Load) -> Option<()> {
     // What is left behind the last whole word; constant lengths keep the verifier's work small.
     let end = (load.length as usize).checked_sub(8)?;
     *frame.window_at_mut::<8>(end)? = *load.frame.get(end..)?.first_chunk::<8>()?;
-    if load.names == 0 {
-        return Some(());
-    }
-    // Marsaglia's xorshift64.
-    let mut random = load.random;
-    random ^= random << 13;
-    random ^= random >> 7;
-    random ^= random << 17;
-    load.random = random;
-    let drawn = ((random >> 32) * u64::from(load.names)) >> 32;
-    let (label, id) = (label(drawn as u32), random as u16);
-    *frame.window_at_mut::<LABEL>(load.label_at as usize)? = label.to_le_bytes();
-    *frame.window_at_mut::<2>(load.id_at as usize)? = id.to_le_bytes();
-    let sum = Sum::ZERO
-        .le64(label)
-        .moved(true)
-        .le16(id)
-        .le16(load.sum as u16)
-        .fold();
-    *frame.window_at_mut::<2>(load.checksum_at as usize)? = (!sum).to_le_bytes();
     Some(())
 }
 

@@ -1,0 +1,298 @@
+//! What frames and single steps of an answer cost, by test-run.
+//!
+//! A frame that is passed may be repeated as it is. An answer grows its frame, so that a wrapper in front of the program
+//! gives each repetition the next frame of the load, and takes the growth of the last one back; what the wrapper costs in
+//! front of a program that only passes is taken off, and half of what growing a frame and taking that back costs. Steps
+//! are told apart by frames, and agents, with which the program gets to one step more.
+
+use std::thread::sleep;
+use std::time::Duration;
+
+use anyhow::{Context as _, Result, ensure};
+use llamar_common::bench::{Load, program};
+use llamar_common::testing::{A, Arp, FrameBuilder};
+use nix::sys::signal::{Signal, kill};
+use nix::unistd::Pid;
+
+use super::FEW;
+use super::agent::{LONG, Setup, TWO};
+use super::load::{self, Programs, Target};
+use super::measure::{Bench, Served, program_of};
+use super::question::{Question, fixed};
+use super::report::Report;
+use super::scene::{HOST_MAC, Pair, asker};
+
+/// What the program returns.
+const DROP: u32 = 1;
+const PASS: u32 = 2;
+const TX: u32 = 3;
+/// Longer than the lease of an agent's heartbeat.
+const LEASE: Duration = Duration::from_millis(3_500);
+
+/// A frame and what the program is to do with it.
+struct Case {
+    key: &'static str,
+    what: &'static str,
+    load: Load,
+    action: u32,
+    /// Whether the answer is longer than the query.
+    grows: bool,
+}
+
+impl Case {
+    fn new(key: &'static str, what: &'static str, load: Load, action: u32) -> Self {
+        Self {
+            key,
+            what,
+            load,
+            action,
+            grows: action == TX,
+        }
+    }
+}
+
+/// Frames that are passed, repeated as they are, and what the verifier says of the program.
+pub fn passed(bench: &mut Bench, report: &mut Report) -> Result<()> {
+    bench.progress.step("frames for others");
+    let pair = bench.few.pair.clone();
+    let id = program_of(&bench.bin, &pair)?;
+    let program = load::attached(id)?;
+    let repeat = bench.extent.repeat;
+    for (key, frame) in [
+        ("other_traffic_ns", other()),
+        ("foreign_name_ns", foreign()),
+    ] {
+        let mut costs = Vec::new();
+        for _ in 0..bench.extent.rounds {
+            let control = bench.programs.control(&frame, repeat)?;
+            let run = || load::nanoseconds(&program, &frame, pair.far_index, repeat);
+            costs.push(pair.far.inside(run)? - control);
+        }
+        report.figure(key, &costs);
+    }
+    let verified = load::info(id)?.verified_instruction_count();
+    let verified = verified.context("the kernel does not say what it verified")?;
+    report.figure("verified_instructions", &[verified.into()]);
+    Ok(())
+}
+
+/// Everything behind the wrapper.
+pub fn steps(bench: &mut Bench, report: &mut Report) -> Result<()> {
+    bench.progress.step("steps of an answer");
+    let limit = |limit| Setup {
+        limit,
+        ..Setup::new(FEW, "native")
+    };
+    let free = bench.serve("free", &limit("\"off\""))?;
+    let limited = bench.serve("limited", &limit("{ rate = \"1/s\", burst = 1 }"))?;
+    let few = bench.few.pair.clone();
+    let cases = cases()?;
+    for case in &cases {
+        let costs = cost(bench, &few, case)?;
+        report.cost(case.key, case.what, &costs);
+    }
+    let answered = answer_a_v4(
+        "answer_without_limit",
+        "LLMNR A over IPv4, answered without a limit",
+    )?;
+    let costs = cost(bench, &free.pair, &answered)?;
+    report.cost(answered.key, answered.what, &costs);
+    let unanswered = |key, what, action| -> Result<Case> {
+        Ok(Case {
+            action,
+            grows: false,
+            ..answer_a_v4(key, what)?
+        })
+    };
+    let over = unanswered(
+        "limited",
+        "LLMNR A over IPv4, over the limit: dropped",
+        DROP,
+    )?;
+    let costs = cost(bench, &limited.pair, &over)?;
+    report.cost(over.key, over.what, &costs);
+    let stale = unanswered(
+        "stopped_agent",
+        "LLMNR A over IPv4, the agent has stopped: passed",
+        PASS,
+    )?;
+    let costs = stop(&limited, || cost(bench, &limited.pair, &stale))?;
+    report.cost(stale.key, stale.what, &costs);
+    let mut growth = Vec::new();
+    for _ in 0..bench.extent.rounds {
+        growth.push(growth_of(&mut bench.programs, &few, bench.extent.repeat)?);
+    }
+    report.cost("step_growth", "step: growing the frame", &growth);
+    differences(report)
+}
+
+/// Steps by what costs one of them more than another: keys of the step, of the one and of the other.
+fn differences(report: &mut Report) -> Result<()> {
+    for (key, what, [more, less]) in [
+        (
+            "step_look_up",
+            "step: parse, query's checksum, name, index",
+            ["foreign_name", "other_traffic"],
+        ),
+        (
+            "step_gates",
+            "step: link, prefix, record, heartbeat",
+            ["stopped_agent", "foreign_name"],
+        ),
+        (
+            "step_limiter",
+            "step: limiter",
+            ["answer_a_v4", "answer_without_limit"],
+        ),
+        (
+            "step_write",
+            "step: growing, writing the answer, its checksum",
+            ["answer_a_v4", "limited"],
+        ),
+    ] {
+        let of = |key| {
+            let mut costs = report.costs.iter();
+            let found = costs.find(|cost| cost.0 == key);
+            found.map(|cost| cost.2.median).context("no such cost")
+        };
+        let difference = of(more)? - of(less)?;
+        report.cost(key, what, &[difference]);
+    }
+    Ok(())
+}
+
+fn llmnr(v6: bool, aaaa: bool) -> Question {
+    Question::Llmnr {
+        v6,
+        aaaa,
+        names: FEW,
+    }
+}
+
+fn answer_a_v4(key: &'static str, what: &'static str) -> Result<Case> {
+    Ok(Case::new(key, what, llmnr(false, false).load()?, TX))
+}
+
+fn cases() -> Result<Vec<Case>> {
+    let named = |name| fixed(&FrameBuilder::llmnr(asker(false)).question(name, A).build());
+    let nobody = Arp::request(asker(false), [10, 7, 0, 77].into()).build();
+    let (other, nobody, foreign) = (fixed(&other())?, fixed(&nobody)?, fixed(&foreign())?);
+    let (v6, aaaa) = (llmnr(true, false), llmnr(true, true));
+    Ok(vec![
+        Case::new("other_traffic", "frame that is not ours", other, PASS),
+        Case::new(
+            "foreign_address",
+            "ARP request for somebody else",
+            nobody,
+            PASS,
+        ),
+        Case::new(
+            "foreign_name",
+            "LLMNR query for somebody else",
+            foreign,
+            PASS,
+        ),
+        Case {
+            grows: false,
+            ..Case::new("answer_arp", "ARP, answered", Question::Arp.load()?, TX)
+        },
+        answer_a_v4("answer_a_v4", "LLMNR A over IPv4, answered")?,
+        Case::new("answer_a_v6", "LLMNR A over IPv6, answered", v6.load()?, TX),
+        Case::new(
+            "answer_aaaa_v6",
+            "LLMNR AAAA over IPv6, answered",
+            aaaa.load()?,
+            TX,
+        ),
+        Case::new(
+            "answer_two_addresses",
+            "LLMNR A over IPv4, two addresses",
+            named(TWO)?,
+            TX,
+        ),
+        Case::new(
+            "answer_long_name",
+            "LLMNR A over IPv4, a long name",
+            named(LONG)?,
+            TX,
+        ),
+    ])
+}
+
+/// What a case costs in each round, in the program at the far end of a pair.
+fn cost(bench: &mut Bench, pair: &Pair, case: &Case) -> Result<Vec<f64>> {
+    let program = load::attached(program_of(&bench.bin, pair)?)?;
+    let (repeat, rounds) = (bench.extent.repeat / 4, bench.extent.rounds);
+    let programs = &mut bench.programs;
+    let round = |_| {
+        let passed = undone(
+            programs,
+            pair,
+            Target::Own(program::PASS),
+            &case.load,
+            repeat,
+        )?;
+        let growth = if case.grows {
+            growth_of(programs, pair, repeat)?
+        } else {
+            0.0
+        };
+        let (cost, action) = undone(programs, pair, Target::Other(&program), &case.load, repeat)?;
+        let Case {
+            what,
+            action: wanted,
+            ..
+        } = case;
+        ensure!(
+            action == *wanted,
+            "{what}: action {action} instead of {wanted}"
+        );
+        Ok(cost - passed.0 - growth)
+    };
+    (0..rounds).map(round).collect()
+}
+
+/// What growing a frame costs; taking that back costs the wrapper as much.
+fn growth_of(programs: &mut Programs, pair: &Pair, repeat: u32) -> Result<f64> {
+    let load = fixed(&other())?;
+    let passed = undone(programs, pair, Target::Own(program::PASS), &load, repeat)?;
+    let grown = undone(programs, pair, Target::Own(program::GROW), &load, repeat)?;
+    ensure!(grown.1 == TX, "a frame does not grow");
+    Ok((grown.0 - passed.0) / 2.0)
+}
+
+fn undone(
+    programs: &mut Programs,
+    pair: &Pair,
+    target: Target<'_>,
+    load: &Load,
+    repeat: u32,
+) -> Result<(f64, u32)> {
+    let run = || programs.undone(target, load, pair.far_index, repeat);
+    pair.far.inside(run)
+}
+
+/// Does something while an agent stands still, and its heartbeat is too old.
+fn stop<T>(served: &Served, work: impl FnOnce() -> Result<T>) -> Result<T> {
+    let id = Pid::from_raw(served.agent.process.id() as i32);
+    kill(id, Signal::SIGSTOP).context("stop the agent")?;
+    sleep(LEASE);
+    let result = work();
+    kill(id, Signal::SIGCONT).context("have the agent go on")?;
+    result
+}
+
+/// A query for a name of nobody.
+fn foreign() -> Vec<u8> {
+    let query = FrameBuilder::llmnr(asker(false));
+    query.question("zaaaaaaa", A).build()
+}
+
+/// A TCP segment for the host.
+fn other() -> Vec<u8> {
+    let mut frame = vec![0x55; 66];
+    frame[..6].copy_from_slice(&HOST_MAC);
+    frame[12..16].copy_from_slice(&[0x08, 0x00, 0x45, 0x00]);
+    frame[23] = 6;
+    frame
+}
