@@ -137,8 +137,11 @@ fn ask(wire: &Wire, end: &AtomicBool) -> Vec<Asked> {
             let (query, subject, kind) = query(asked.len());
             let frame = query.build();
             let at = Instant::now();
+            if !wire.offer(&frame) {
+                std::thread::yield_now();
+                break;
+            }
             asked.push(Asked { at, subject, kind });
-            wire.send(&frame);
         }
     }
     asked

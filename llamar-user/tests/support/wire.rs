@@ -30,7 +30,17 @@ impl Wire {
     /// Sends a frame.
     #[track_caller]
     pub fn send(&self, frame: &[u8]) {
-        send_frame(&self.socket, frame).expect("send a frame");
+        assert!(self.offer(frame), "the link has no room for a frame");
+    }
+
+    /// Sends a frame unless the link has no room for it: whether it was sent.
+    #[track_caller]
+    pub fn offer(&self, frame: &[u8]) -> bool {
+        match send_frame(&self.socket, frame) {
+            Ok(()) => true,
+            Err(why) if why.raw_os_error() == Some(libc::ENOBUFS) => false,
+            Err(why) => panic!("send a frame: {why}"),
+        }
     }
 
     /// Sends an LLMNR query and waits for the response to its id.
