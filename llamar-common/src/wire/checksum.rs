@@ -88,11 +88,16 @@ impl Sum {
     /// 0xffff if the checksum is right.
     #[inline(always)]
     pub const fn fold(self) -> u16 {
-        let mut sum = (self.0 & 0xffff_ffff) + (self.0 >> 32);
-        sum = (sum & 0xffff) + (sum >> 16);
-        sum = (sum & 0xffff) + (sum >> 16);
-        sum += sum >> 16;
-        sum as u16
+        Self((self.0 & 0xffff_ffff) + (self.0 >> 32)).fold_few()
+    }
+
+    /// The [folded](Self::fold) sum of one below 2^48.
+    #[inline(always)]
+    pub const fn fold_few(self) -> u16 {
+        // Be the sum q times 0xffff and r: this times 0xffff is 2^64 - 1, so the product is r times this, less q. The four
+        // words of that are r each, and q, below 2^33, takes nothing from the uppermost. Where r is 0 it is 0xffff, unless
+        // q is 0 too.
+        (self.0.wrapping_mul(EACH) >> 48) as u16
     }
 
     /// Whether a sum over data that contains its own checksum says that it is right: whether it is a multiple of 0xffff.
@@ -101,18 +106,16 @@ impl Sum {
     pub const fn is_right(self) -> bool {
         // A multiple, times the inverse of 0xffff modulo 2^64, is how often it has 0xffff; all other numbers come out
         // larger than that can be.
-        const MOST: u64 = u64::MAX / 0xffff;
-        const INVERSE: u64 = MOST.wrapping_neg();
-        self.0.wrapping_mul(INVERSE) <= MOST
+        const INVERSE: u64 = EACH.wrapping_neg();
+        self.0.wrapping_mul(INVERSE) <= EACH
     }
 
-    /// The [checksum](Self::checksum) of a sum below 2^34: of two words of 32 bits, say, and a hundred of 16.
+    /// The [checksum](Self::checksum) of a sum below 2^48 that is not 0.
     #[inline(always)]
     pub const fn checksum_few(self) -> u16 {
-        let mut sum = (self.0 & 0xffff) + (self.0 >> 16);
-        sum = (sum & 0xffff) + (sum >> 16);
-        sum += sum >> 16;
-        !(sum as u16)
+        // Of the product in `fold_few` less everything: r taken from all words, or 0 where they were 0xffff.
+        const INVERSE: u64 = EACH.wrapping_neg();
+        (self.0.wrapping_mul(INVERSE) >> 48) as u16
     }
 
     /// The UDP checksum in place of another one where the data has this sum more than it had, below 2^43.
@@ -120,11 +123,7 @@ impl Sum {
     pub const fn udp_checksum_after(self, before: u16) -> u16 {
         // Less than a multiple of 0xffff, and never 0, so that the folded sum is not 0 either, which would mean "none".
         const MULTIPLE: u64 = 0xffff << 28;
-        let mut sum = MULTIPLE - self.0 + before as u64;
-        sum = (sum & 0xffff) + (sum >> 16);
-        sum = (sum & 0xffff) + (sum >> 16);
-        sum += sum >> 16;
-        sum as u16
+        Self(MULTIPLE - self.0 + before as u64).fold_few()
     }
 
     /// The checksum, as a word to be written little-endian.
@@ -141,6 +140,9 @@ impl Sum {
         if folded == 0xffff { 0xffff } else { !folded }
     }
 }
+
+/// How often 2^64 - 1 has 0xffff: 1 in each of its four words.
+const EACH: u64 = u64::MAX / 0xffff;
 
 #[cfg(test)]
 mod tests {
@@ -189,6 +191,36 @@ mod tests {
         for more in (0..200_000).chain((1 << 43) - 200_000..1 << 43) {
             let after = Sum(more).udp_checksum_after(before.udp_checksum());
             assert_eq!(after, before.plus(Sum(more)).udp_checksum(), "{more:#x}");
+        }
+    }
+
+    #[test]
+    fn sums_fold_as_word_by_word() {
+        let slowly = |mut sum: u64| {
+            while sum > 0xffff {
+                sum = (sum & 0xffff) + (sum >> 16);
+            }
+            sum as u16
+        };
+        let ends = [
+            0,
+            0xffff,
+            0x1_0000,
+            0xffff_0000,
+            0xffff_ffff,
+            0xffff << 28,
+            (1 << 48) - 1,
+        ];
+        let near = |end: &u64| end.saturating_sub(100_000)..(end + 100_000).min(1 << 48);
+        for sum in ends.iter().flat_map(near) {
+            assert_eq!(Sum(sum).fold_few(), slowly(sum), "{sum:#x}");
+            assert_eq!(Sum(sum).fold(), slowly(sum), "{sum:#x}");
+            if sum != 0 {
+                assert_eq!(Sum(sum).checksum_few(), !slowly(sum), "{sum:#x}");
+            }
+        }
+        for end in 0..100_000 {
+            assert_eq!(Sum(u64::MAX - end).fold(), slowly(u64::MAX - end));
         }
     }
 
