@@ -13,6 +13,8 @@ mod frame;
 mod globals;
 #[cfg(all(target_arch = "bpf", not(feature = "bench")))]
 mod maps;
+#[cfg(target_arch = "bpf")]
+mod object;
 #[cfg(all(target_arch = "bpf", not(feature = "bench")))]
 mod programs;
 

@@ -1,9 +1,6 @@
-//! The programs, the panic handler and the licence.
+//! The programs: what each does with a frame, and the agent's heartbeat.
 
-#![expect(
-    unsafe_code,
-    reason = "program contexts are raw pointers, and the loader finds symbols by name"
-)]
+#![expect(unsafe_code, reason = "program contexts are raw pointers")]
 
 use aya_ebpf::bindings::xdp_action::{XDP_DROP, XDP_PASS, XDP_TX};
 use aya_ebpf::bindings::xdp_md;
@@ -149,12 +146,3 @@ pub fn llamar_beat(_context: XdpContext) -> u32 {
     }
     XDP_PASS
 }
-
-#[panic_handler]
-fn panic(_info: &core::panic::PanicInfo<'_>) -> ! {
-    loop {}
-}
-
-#[unsafe(link_section = "license")]
-#[unsafe(no_mangle)]
-static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";

@@ -4,7 +4,7 @@
 
 #![expect(
     unsafe_code,
-    reason = "map elements are reached through pointers that the kernel hands out, and the loader finds symbols by name"
+    reason = "map elements are reached through pointers that the kernel hands out"
 )]
 
 use aya_ebpf::bindings::xdp_action::{XDP_ABORTED, XDP_DROP, XDP_PASS, XDP_TX};
@@ -154,12 +154,3 @@ fn keep(frame: &XdpFrame<'_>, number: u64) {
 }
 
 const _: () = assert!(FRAME_MAX.is_multiple_of(8) && SAMPLE_MAX.is_multiple_of(8));
-
-#[panic_handler]
-fn panic(_info: &core::panic::PanicInfo<'_>) -> ! {
-    loop {}
-}
-
-#[unsafe(link_section = "license")]
-#[unsafe(no_mangle)]
-static LICENSE: [u8; 13] = *b"Dual MIT/GPL\0";

@@ -7,7 +7,7 @@ use anyhow::Context as _;
 use llamar_common::abi::{Counters, LinkKey, NameKey};
 use tracing::{error, info, warn};
 
-use super::offload::{reason_against, tell};
+use super::offload::{attach, reason_against, tell};
 use crate::config::{Config, XdpMode};
 use crate::datapath::{self, Attached, Checked, Datapath, Lock, Report};
 use crate::link::{Link, Links};
@@ -102,13 +102,7 @@ impl KernelPath {
             }
             return;
         }
-        let held = datapath.attached().map(|(ifindex, _)| ifindex);
-        let new: Vec<u32> = held.filter(|ifindex| !before.contains(ifindex)).collect();
-        for ifindex in new {
-            if let Err(error) = datapath.detach(ifindex) {
-                warn!("detach from interface {ifindex}: {error}");
-            }
-        }
+        detach_where(&mut datapath, |ifindex| !before.contains(&ifindex));
     }
 
     /// Writes what is to be answered, attaches to interfaces that appeared and detaches from those that are not
@@ -131,49 +125,48 @@ impl KernelPath {
         let report = datapath.apply(desired);
         // A link that somebody has detached, or whose interface was made anew, is one to be attached.
         datapath.recheck();
-        let wanted: BTreeMap<u32, (&Link, XdpMode)> = wanted(config, links)
+        let wanted: Wanted<'_> = wanted(config, links)
             .map(|(link, mode)| (link.index, (link, mode)))
             .collect();
-        let held: BTreeMap<u32, Option<XdpMode>> = datapath
-            .attached()
-            .map(|(ifindex, attached)| (ifindex, attached.map(|attached| attached.mode)))
-            .collect();
-        for ifindex in held.keys().filter(|ifindex| !wanted.contains_key(ifindex)) {
-            if let Err(error) = datapath.detach(*ifindex) {
-                warn!("detach from interface {ifindex}: {error}");
-            }
-        }
+        detach_where(datapath, |ifindex| !wanted.contains_key(&ifindex));
         self.failed
             .retain(|ifindex, _| wanted.contains_key(ifindex));
-        let mut changed = false;
-        for (ifindex, (link, mode)) in wanted {
-            if held.get(&ifindex) == Some(&Some(mode)) || self.failed.contains_key(&ifindex) {
-                continue;
-            }
-            let result = match reason_against(link, mode, config, links) {
-                Some(reason) => Err(reason),
-                None => datapath.attach(link, mode).map_err(|error| {
-                    let reason = anyhow::Error::from(error);
-                    format!("{reason:#}; {} is served from userspace", link.name)
-                }),
-            };
-            match result {
-                Ok(attached) => {
-                    changed = true;
-                    tell(&attached, link, config, links);
-                }
-                Err(reason) => {
-                    if before.get(&ifindex) != Some(&reason) {
-                        warn!("{reason}");
-                    }
-                    self.failed.insert(ifindex, reason);
-                }
-            }
-        }
-        if changed {
+        let changed = self.attach_missing(config, links, &wanted, &before);
+        if let (true, Some(datapath)) = (changed, &mut self.datapath) {
             datapath.apply(desired);
         }
         self.complain(&report);
+    }
+
+    /// Attaches where it is wanted, not there and not known to fail; whether it did so anywhere. What failed `before` for
+    /// the same reason is not said.
+    fn attach_missing(
+        &mut self,
+        config: &Config,
+        links: &Links,
+        wanted: &Wanted<'_>,
+        before: &BTreeMap<u32, String>,
+    ) -> bool {
+        let Some(datapath) = &mut self.datapath else {
+            return false;
+        };
+        let mut changed = false;
+        for (ifindex, (link, mode)) in wanted {
+            let held = held(datapath, *ifindex).is_some_and(|attached| attached.mode == *mode);
+            if held || self.failed.contains_key(ifindex) {
+                continue;
+            }
+            match attach(datapath, link, *mode, config, links) {
+                Ok(()) => changed = true,
+                Err(reason) => {
+                    if before.get(ifindex) != Some(&reason) {
+                        warn!("{reason}");
+                    }
+                    self.failed.insert(*ifindex, reason);
+                }
+            }
+        }
+        changed
     }
 
     /// Writes what is to be answered now, on the interfaces as they are.
@@ -284,8 +277,7 @@ impl KernelPath {
 
     /// Our program on an interface.
     pub fn attached(&self, ifindex: u32) -> Option<&Attached> {
-        let mut held = self.datapath.as_ref()?.attached();
-        held.find(|(index, _)| *index == ifindex)?.1
+        held(self.datapath.as_ref()?, ifindex)
     }
 
     /// How an interface's frames are answered: `native`, `generic` or `off`.
@@ -365,6 +357,25 @@ fn open(lock: &Lock, config: &Config) -> anyhow::Result<Datapath> {
         warn!("{warning}");
     }
     Ok(datapath)
+}
+
+/// Interfaces and the modes in which they are to have the program.
+type Wanted<'a> = BTreeMap<u32, (&'a Link, XdpMode)>;
+
+fn held(datapath: &Datapath, ifindex: u32) -> Option<&Attached> {
+    let mut held = datapath.attached();
+    held.find(|(index, _)| *index == ifindex)?.1
+}
+
+/// Takes the program off some interfaces.
+fn detach_where(datapath: &mut Datapath, chosen: impl Fn(u32) -> bool) {
+    let held = datapath.attached().map(|(ifindex, _)| ifindex);
+    let chosen: Vec<u32> = held.filter(|ifindex| chosen(*ifindex)).collect();
+    for ifindex in chosen {
+        if let Err(error) = datapath.detach(ifindex) {
+            warn!("detach from interface {ifindex}: {error}");
+        }
+    }
 }
 
 /// The interfaces that are there and want the kernel path.

@@ -11,13 +11,12 @@ use anyhow::Context as _;
 use llamar_common::abi::Outcome;
 use rand::SeedableRng as _;
 use rand::rngs::{StdRng, SysRng};
-use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::task::yield_now;
 use tracing::{debug, error, info, warn};
 
 use crate::config::{Config, ConfigError, Defaults, Flags, Loader, Overlay};
 use crate::datapath::{self, Instance, Lock};
-use crate::link::{Change, Watch, WatchError};
+use crate::link::{Change, Links, Watch, WatchError};
 use crate::llmnr::Ignored;
 use crate::llmnr::engine::Engine;
 use crate::mdns::PACKET_MAX;
@@ -42,6 +41,7 @@ mod presence;
 mod proxy;
 mod reload;
 mod report;
+mod signals;
 mod sleep;
 mod start;
 mod stations;
@@ -65,6 +65,7 @@ use members::Members;
 use presence::{Presence, settled};
 use proxy::Proxies;
 use reload::{Read, Reader};
+use signals::Signals;
 use sleep::Sleep;
 use voice::Voice;
 
@@ -112,23 +113,6 @@ pub async fn run(options: Options) -> Result<(), RunError> {
         error!("{error:#}");
     }
     Ok(served.and(stopped)?)
-}
-
-struct Signals {
-    reload: Signal,
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Signals {
-    fn open() -> anyhow::Result<Self> {
-        let open = |kind| signal(kind).context("listen for signals");
-        Ok(Self {
-            reload: open(SignalKind::hangup())?,
-            terminate: open(SignalKind::terminate())?,
-            interrupt: open(SignalKind::interrupt())?,
-        })
-    }
 }
 
 /// What woke the agent.
@@ -205,41 +189,26 @@ impl Agent {
         let groups = Groups::bind()?;
         let heartbeat = Heartbeat::every(HEARTBEAT).context("start the heartbeat")?;
         let control = Control::open(options.instance.socket())?;
-        let mut kernel = KernelPath::open(&lock, &config)?;
+        let kernel = KernelPath::open(&lock, &config)?;
         let bare = desired(&config, &links);
         let random = || StdRng::try_from_rng(&mut SysRng).context("draw randomness");
-        let mut engine = Engine::new(random()?);
-        let mdns = Mdns::new(random()?, options.kept.clone());
-        let presence = Presence::new(random()?, kernel.inherited_links(&bare));
-        let inherited = kernel.inherited_names(&bare);
-        claims::follow(
-            &mut engine,
-            Instant::now(),
-            &config,
-            &links,
-            &bare,
-            &inherited,
-        );
-        let desired = Arc::new(claims::settle(&engine, &bare));
-        kernel.start(&config, &links, &desired)?;
         let mut agent = Self {
-            options,
             reader: Reader::new(loader),
             read: config.clone(),
             overlay: Overlay::default(),
             config,
             watch,
-            bare,
-            desired,
-            engine,
-            mdns,
+            desired: Arc::default(),
+            engine: Engine::new(random()?),
+            mdns: Mdns::new(random()?, options.kept.clone()),
             culprits: Culprits::new(),
+            presence: Presence::new(random()?, kernel.inherited_links(&bare)),
+            bare,
             kernel,
             groups,
             listeners: Listeners::new(),
             members: Members::default(),
             proxies: Proxies::new(),
-            presence,
             control,
             voice: Voice::default(),
             counts: Counts::default(),
@@ -248,59 +217,30 @@ impl Agent {
             sleep: Sleep::new().context("follow the clock")?,
             beaten: Duration::ZERO,
             started: Instant::now(),
+            options,
             _lock: lock,
         };
-        agent.pass(false);
+        agent.begin(&links)?;
         Ok(agent)
+    }
+
+    /// The first pass: names that a former agent had verified are answered for from the beginning.
+    fn begin(&mut self, links: &Links) -> anyhow::Result<()> {
+        let (config, bare) = (&self.config, &self.bare);
+        let inherited = self.kernel.inherited_names(bare);
+        let now = Instant::now();
+        claims::follow(&mut self.engine, now, config, links, bare, &inherited);
+        self.desired = Arc::new(claims::settle(&self.engine, bare));
+        self.kernel.start(config, links, &self.desired)?;
+        self.pass(false);
+        Ok(())
     }
 
     async fn serve(&mut self, signals: &mut Signals) -> anyhow::Result<()> {
         let mut mail = Mail::new();
         let mut other = vec![0; PACKET_MAX];
         loop {
-            let presence_due = self.presence.poll_timeout();
-            let (due, mdns_due) = (self.engine.poll_timeout(), self.mdns.poll_timeout());
-            let exchange = Exchange {
-                groups: &self.groups,
-                engine: &mut self.engine,
-                bare: &self.bare,
-                desired: &self.desired,
-                counts: &mut self.counts,
-                mail: &mut mail,
-            };
-            let others = gated(async {
-                tokio::select! {
-                    _ = signals.terminate.recv() => Ok(Event::End),
-                    _ = signals.interrupt.recv() => Ok(Event::End),
-                    tick = self.heartbeat.tick() => {
-                        tick.context("wait for the heartbeat").map(|()| Event::Beat)
-                    }
-                    // Whoever waits is served between two steps.
-                    () = yield_now(), if self.check.is_due() => Ok(Event::Check),
-                    woken = self.sleep.may_have_been() => {
-                        woken.context("follow the clock").map(|()| Event::Slept)
-                    }
-                    change = self.watch.changed() => Ok(Event::Links(change)),
-                    _ = signals.reload.recv() => Ok(Event::Reload),
-                    read = self.reader.next() => Ok(Event::Reloaded(read)),
-                    asked = self.control.next() => Ok(Event::Asked(asked)),
-                    received = self.proxies.receive() => Ok(Event::Frame(received)),
-                    received = self.presence.receive() => Ok(Event::Watched(received)),
-                    () = until(presence_due) => Ok(Event::PresenceTimeout),
-                    stream = self.listeners.next() => Ok(Event::Stream(stream)),
-                    found = self.culprits.next() => Ok(Event::Culprit(found)),
-                    () = until(due) => Ok(Event::Timeout),
-                    () = until(mdns_due) => Ok(Event::MdnsTimeout),
-                    datagram = self.mdns.recv(&mut other) => Ok(Event::Mdns(datagram)),
-                }
-            });
-            let event = tokio::select! {
-                // What is exchanged leaves the others their turn.
-                biased;
-                () = exchange.run() => Event::Exchanged,
-                event = others => event?,
-            };
-            match event {
+            match self.next(signals, &mut mail, &mut other).await? {
                 Event::End => return Ok(()),
                 Event::Beat => self.beat().await?,
                 Event::Check => self.check_maps(),
@@ -324,6 +264,57 @@ impl Agent {
                     self.mdns_datagram(&datagram, message);
                 }
             }
+        }
+    }
+
+    /// Waits for what is to be done next; messages that want no more than an answer have theirs meanwhile.
+    async fn next(
+        &mut self,
+        signals: &mut Signals,
+        mail: &mut Mail,
+        other: &mut [u8],
+    ) -> anyhow::Result<Event> {
+        let presence_due = self.presence.poll_timeout();
+        let (due, mdns_due) = (self.engine.poll_timeout(), self.mdns.poll_timeout());
+        let exchange = Exchange {
+            groups: &self.groups,
+            engine: &mut self.engine,
+            bare: &self.bare,
+            desired: &self.desired,
+            counts: &mut self.counts,
+            mail,
+        };
+        let others = gated(async {
+            tokio::select! {
+                _ = signals.terminate.recv() => Ok(Event::End),
+                _ = signals.interrupt.recv() => Ok(Event::End),
+                tick = self.heartbeat.tick() => {
+                    tick.context("wait for the heartbeat").map(|()| Event::Beat)
+                }
+                // Whoever waits is served between two steps.
+                () = yield_now(), if self.check.is_due() => Ok(Event::Check),
+                woken = self.sleep.may_have_been() => {
+                    woken.context("follow the clock").map(|()| Event::Slept)
+                }
+                change = self.watch.changed() => Ok(Event::Links(change)),
+                _ = signals.reload.recv() => Ok(Event::Reload),
+                read = self.reader.next() => Ok(Event::Reloaded(read)),
+                asked = self.control.next() => Ok(Event::Asked(asked)),
+                received = self.proxies.receive() => Ok(Event::Frame(received)),
+                received = self.presence.receive() => Ok(Event::Watched(received)),
+                () = until(presence_due) => Ok(Event::PresenceTimeout),
+                stream = self.listeners.next() => Ok(Event::Stream(stream)),
+                found = self.culprits.next() => Ok(Event::Culprit(found)),
+                () = until(due) => Ok(Event::Timeout),
+                () = until(mdns_due) => Ok(Event::MdnsTimeout),
+                datagram = self.mdns.recv(other) => Ok(Event::Mdns(datagram)),
+            }
+        });
+        tokio::select! {
+            // What is exchanged leaves the others their turn.
+            biased;
+            () = exchange.run() => Ok(Event::Exchanged),
+            event = others => event,
         }
     }
 

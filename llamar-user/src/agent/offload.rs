@@ -3,9 +3,28 @@
 use tracing::{debug, warn};
 
 use crate::config::{Config, XdpMode};
-use crate::datapath::Attached;
+use crate::datapath::{Attached, Datapath};
 use crate::link::ethtool::rx_vlan_offload;
 use crate::link::{Link, Links};
+
+/// Attaches to an interface and says what should be known of it, or gives the reason why it is left to userspace.
+pub fn attach(
+    datapath: &mut Datapath,
+    link: &Link,
+    mode: XdpMode,
+    config: &Config,
+    links: &Links,
+) -> Result<(), String> {
+    if let Some(reason) = reason_against(link, mode, config, links) {
+        return Err(reason);
+    }
+    let attached = datapath.attach(link, mode).map_err(|error| {
+        let reason = anyhow::Error::from(error);
+        format!("{reason:#}; {} is served from userspace", link.name)
+    })?;
+    tell(&attached, link, config, links);
+    Ok(())
+}
 
 /// Says what the administrator should know of an interface that the kernel path is on.
 pub fn tell(attached: &Attached, link: &Link, config: &Config, links: &Links) {

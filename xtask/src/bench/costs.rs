@@ -2,8 +2,7 @@
 //!
 //! A frame that is passed may be repeated as it is. An answer grows its frame, so that a wrapper in front of the program
 //! gives each repetition the next frame of the load, and takes the growth of the last one back; what the wrapper costs in
-//! front of a program that only passes is taken off, and half of what growing a frame and taking that back costs. Steps
-//! are told apart by frames, and agents, with which the program gets to one step more.
+//! front of a program that only passes is taken off, and half of what growing a frame and taking that back costs.
 
 use std::thread::sleep;
 use std::time::Duration;
@@ -21,6 +20,7 @@ use super::measure::{Bench, Served, program_of};
 use super::question::{Question, fixed};
 use super::report::Report;
 use super::scene::{HOST_MAC, Pair, asker};
+use super::steps::{GROWTH, Rounds, STEPS};
 
 /// What the program returns.
 const DROP: u32 = 1;
@@ -86,77 +86,22 @@ pub fn steps(bench: &mut Bench, report: &mut Report) -> Result<()> {
     let free = bench.serve("free", &limit("\"off\""))?;
     let limited = bench.serve("limited", &limit("{ rate = \"1/s\", burst = 1 }"))?;
     let few = bench.few.pair.clone();
-    let cases = cases()?;
-    for case in &cases {
-        let costs = cost(bench, &few, case)?;
-        report.cost(case.key, case.what, &costs);
+    let mut cases: Vec<(Case, &Pair)> = cases()?.into_iter().map(|case| (case, &few)).collect();
+    cases.push((unlimited()?, &free.pair));
+    cases.push((over()?, &limited.pair));
+    let costs = rounds(bench, &cases)?;
+    for (case, _) in &cases {
+        report.cost(case.key, case.what, &costs[case.key]);
     }
-    let answered = answer_a_v4(
-        "answer_without_limit",
-        "LLMNR A over IPv4, answered without a limit",
-    )?;
-    let costs = cost(bench, &free.pair, &answered)?;
-    report.cost(answered.key, answered.what, &costs);
-    let unanswered = |key, what, action| -> Result<Case> {
-        Ok(Case {
-            action,
-            grows: false,
-            ..answer_a_v4(key, what)?
-        })
-    };
-    let over = unanswered(
-        "limited",
-        "LLMNR A over IPv4, over the limit: dropped",
-        DROP,
-    )?;
-    let costs = cost(bench, &limited.pair, &over)?;
-    report.cost(over.key, over.what, &costs);
-    let stale = unanswered(
-        "stopped_agent",
-        "LLMNR A over IPv4, the agent has stopped: passed",
-        PASS,
-    )?;
-    let costs = stop(&limited, || cost(bench, &limited.pair, &stale))?;
-    report.cost(stale.key, stale.what, &costs);
-    let mut growth = Vec::new();
-    for _ in 0..bench.extent.rounds {
-        growth.push(growth_of(&mut bench.programs, &few, bench.extent.repeat)?);
-    }
-    report.cost("step_growth", "step: growing the frame", &growth);
-    differences(report)
-}
-
-/// Steps by what costs one of them more than another: keys of the step, of the one and of the other.
-fn differences(report: &mut Report) -> Result<()> {
-    for (key, what, [more, less]) in [
-        (
-            "step_look_up",
-            "step: parse, query's checksum, name, index",
-            ["foreign_name", "other_traffic"],
-        ),
-        (
-            "step_gates",
-            "step: link, prefix, record, heartbeat",
-            ["stopped_agent", "foreign_name"],
-        ),
-        (
-            "step_limiter",
-            "step: limiter",
-            ["answer_a_v4", "answer_without_limit"],
-        ),
-        (
-            "step_write",
-            "step: growing, writing the answer, its checksum",
-            ["answer_a_v4", "limited"],
-        ),
-    ] {
-        let of = |key| {
-            let mut costs = report.costs.iter();
-            let found = costs.find(|cost| cost.0 == key);
-            found.map(|cost| cost.2.median).context("no such cost")
-        };
-        let difference = of(more)? - of(less)?;
-        report.cost(key, what, &[difference]);
+    // No step is taken from this one: the quick way leaves it to the way of all.
+    let stale = [(stale()?, &limited.pair)];
+    let costs_of_stale = stop(&limited, || rounds(bench, &stale))?;
+    let [(stale, _)] = stale;
+    report.cost(stale.key, stale.what, &costs_of_stale[stale.key]);
+    for step in STEPS {
+        report
+            .costs
+            .push((step.key, step.what, step.figure(&costs)?));
     }
     Ok(())
 }
@@ -173,6 +118,36 @@ fn answer_a_v4(key: &'static str, what: &'static str) -> Result<Case> {
     Ok(Case::new(key, what, llmnr(false, false).load()?, TX))
 }
 
+/// An agent without a limit answers.
+fn unlimited() -> Result<Case> {
+    answer_a_v4(
+        "answer_without_limit",
+        "LLMNR A over IPv4, answered without a limit",
+    )
+}
+
+/// An agent drops what is over the limit.
+fn over() -> Result<Case> {
+    Ok(Case {
+        action: DROP,
+        grows: false,
+        ..answer_a_v4("limited", "LLMNR A over IPv4, over the limit: dropped")?
+    })
+}
+
+/// An agent has stopped.
+fn stale() -> Result<Case> {
+    Ok(Case {
+        action: PASS,
+        grows: false,
+        ..answer_a_v4(
+            "stopped_agent",
+            "LLMNR A over IPv4, the agent has stopped: passed",
+        )?
+    })
+}
+
+/// Cases of an agent with few names.
 fn cases() -> Result<Vec<Case>> {
     let named = |name| fixed(&FrameBuilder::llmnr(asker(false)).question(name, A).build());
     let nobody = Arp::request(asker(false), [10, 7, 0, 77].into()).build();
@@ -219,37 +194,35 @@ fn cases() -> Result<Vec<Case>> {
     ])
 }
 
-/// What a case costs in each round, in the program at the far end of a pair.
-fn cost(bench: &mut Bench, pair: &Pair, case: &Case) -> Result<Vec<f64>> {
+/// What each case costs in each round, in the program at the far end of its pair. In a round all cases take turns, so
+/// that what comes and goes on the machine meets all of them alike.
+fn rounds(bench: &mut Bench, cases: &[(Case, &Pair)]) -> Result<Rounds> {
+    let mut costs = Rounds::new();
+    let pair = bench.few.pair.clone();
+    for _ in 0..bench.extent.rounds {
+        let growth = growth_of(&mut bench.programs, &pair, bench.extent.repeat / 4)?;
+        costs.entry(GROWTH).or_default().push(growth);
+        for (case, pair) in cases {
+            let cost = cost(bench, pair, case, growth)?;
+            costs.entry(case.key).or_default().push(cost);
+        }
+    }
+    Ok(costs)
+}
+
+fn cost(bench: &mut Bench, pair: &Pair, case: &Case, growth: f64) -> Result<f64> {
     let program = load::attached(program_of(&bench.bin, pair)?)?;
-    let (repeat, rounds) = (bench.extent.repeat / 4, bench.extent.rounds);
-    let programs = &mut bench.programs;
-    let round = |_| {
-        let passed = undone(
-            programs,
-            pair,
-            Target::Own(program::PASS),
-            &case.load,
-            repeat,
-        )?;
-        let growth = if case.grows {
-            growth_of(programs, pair, repeat)?
-        } else {
-            0.0
-        };
-        let (cost, action) = undone(programs, pair, Target::Other(&program), &case.load, repeat)?;
-        let Case {
-            what,
-            action: wanted,
-            ..
-        } = case;
-        ensure!(
-            action == *wanted,
-            "{what}: action {action} instead of {wanted}"
-        );
-        Ok(cost - passed.0 - growth)
-    };
-    (0..rounds).map(round).collect()
+    let (repeat, programs) = (bench.extent.repeat / 4, &mut bench.programs);
+    let pass = Target::Own(program::PASS);
+    let (passed, _) = undone(programs, pair, pass, &case.load, repeat)?;
+    let (cost, action) = undone(programs, pair, Target::Other(&program), &case.load, repeat)?;
+    let Case { what, .. } = case;
+    ensure!(
+        action == case.action,
+        "{what}: action {action} instead of {}",
+        case.action
+    );
+    Ok(cost - passed - if case.grows { growth } else { 0.0 })
 }
 
 /// What growing a frame costs; taking that back costs the wrapper as much.

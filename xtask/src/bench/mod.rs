@@ -21,6 +21,7 @@ mod responders;
 mod rival;
 mod rounds;
 mod scene;
+mod steps;
 mod svg;
 mod tcp;
 mod upkeep;

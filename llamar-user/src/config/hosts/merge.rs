@@ -50,6 +50,12 @@ struct Mentioned<'e> {
     lists: [Vec<IpAddr>; 2],
 }
 
+impl Mentioned<'_> {
+    fn lines(&self) -> usize {
+        self.lists.iter().map(Vec::len).sum()
+    }
+}
+
 fn by_name(entries: &Entries) -> BTreeMap<&Name, Mentioned<'_>> {
     let mut names: BTreeMap<&Name, Mentioned<'_>> = BTreeMap::new();
     for entry in entries.iter() {
@@ -72,29 +78,17 @@ fn change(
     edges: Edges,
     ttl: u32,
 ) -> Option<(Name, Change)> {
-    let counts = table.mentions(name).counts()?;
-    let known: Vec<IpAddr> = table
-        .get(name)
-        .into_iter()
-        .flat_map(Addresses::iter)
-        .collect();
-    let (v4, v6): (Vec<_>, Vec<_>) = known.into_iter().partition(IpAddr::is_ipv4);
-    let [v4, v6] = [(0, v4), (1, v6)].map(|(version, known)| {
-        let old = Version {
-            known,
-            count: counts[version],
-        };
-        old.with(&was.lists[version], &is.lists[version], edges)
-    });
-    let (v4, v6) = (v4?, v6?);
-    let elsewhere = counts.iter().sum::<usize>() > was.lists.iter().map(Vec::len).sum();
+    let [v4, v6] = Version::both(table, name)?;
+    let elsewhere = v4.count + v6.count > was.lines();
     let (spelt, in_one_way) = spelling(table, name, was, is, elsewhere)?;
+    let v4 = v4.with(&was.lists[0], &is.lists[0], edges)?;
+    let v6 = v6.with(&was.lists[1], &is.lists[1], edges)?;
     let mentions = match in_one_way {
         true => Mentions::of(v4.count, v6.count),
         false => Mentions::UNSURE,
     };
-    let addresses = Addresses::new(v4.known.into_iter().chain(v6.known), ttl);
-    let addresses = Some(addresses).filter(|_| v4.count + v6.count > 0);
+    let mentioned = v4.count + v6.count > 0;
+    let addresses = mentioned.then(|| Addresses::new(v4.known.into_iter().chain(v6.known), ttl));
     Some((
         spelt,
         Change {
@@ -131,6 +125,14 @@ struct Version {
 }
 
 impl Version {
+    /// What a table says of a name, if it knows how many lines say so.
+    fn both(table: &Hosts, name: &Name) -> Option<[Self; 2]> {
+        let [v4, v6] = table.mentions(name).counts()?;
+        let known = table.get(name).into_iter().flat_map(Addresses::iter);
+        let (known4, known6) = known.partition(IpAddr::is_ipv4);
+        Some([(known4, v4), (known6, v6)].map(|(known, count)| Self { known, count }))
+    }
+
     /// The same with what some lines say in the place of what they said.
     fn with(self, was: &[IpAddr], is: &[IpAddr], edges: Edges) -> Option<Self> {
         if was == is {

@@ -22,6 +22,7 @@ mod follow;
 mod link;
 mod rename;
 mod same;
+mod verify;
 mod wanted;
 mod zone;
 

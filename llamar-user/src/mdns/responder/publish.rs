@@ -56,8 +56,7 @@ impl Responder {
     /// Takes the records of a name out of the zone, with goodbyes if it was ours.
     pub(super) fn unpublish(&mut self, turn: &mut Turn<'_>, claim: Claim) {
         let mut changes = Changes::default();
-        let ids = claim.ids.into_iter();
-        let ended = ids.filter_map(|id| self.zone.release(id)).collect();
+        let ended = self.release(&claim.ids);
         self.end(ended, turn.now, &mut changes);
         self.tell(turn, &changes);
     }
@@ -67,26 +66,9 @@ impl Responder {
             return;
         };
         let extent = self.extent(claim);
-        let old = claim.ids.clone();
-        let (mut held, mut fresh) = (BTreeSet::new(), Vec::new());
-        for draft in self.drafts(claim, extent) {
-            if self.left.contains(&draft.record.owner) {
-                continue;
-            }
-            let role = draft.role;
-            let found = self.zone.find(&draft.record);
-            let found = found.filter(|id| old.contains(id) || held.contains(id));
-            let (id, is_new) = match found {
-                Some(id) => (id, false),
-                None => self.zone.hold(draft),
-            };
-            held.insert(id);
-            if is_new && role != Role::Absent {
-                fresh.push(id);
-            }
-        }
-        let gone = old.difference(&held);
-        let mut ended: Vec<_> = gone.filter_map(|id| self.zone.release(*id)).collect();
+        let (drafts, old) = (self.drafts(claim, extent), claim.ids.clone());
+        let (held, fresh) = self.hold(drafts, &old);
+        let mut ended = self.release(old.difference(&held));
         if cause == Cause::Silence {
             ended.clear();
         }
@@ -107,6 +89,35 @@ impl Responder {
         let announced = fresh.into_iter().map(|id| (id, at));
         changes.announced.extend(announced);
         self.end(ended, at, changes);
+    }
+
+    /// Has the zone hold the records of a name that has those of `old` there: all of them, and those that are to be
+    /// announced.
+    fn hold(&mut self, drafts: Vec<Draft>, old: &BTreeSet<Id>) -> (BTreeSet<Id>, Vec<Id>) {
+        let (mut held, mut fresh) = (BTreeSet::new(), Vec::new());
+        for draft in drafts {
+            if self.left.contains(&draft.record.owner) {
+                continue;
+            }
+            let role = draft.role;
+            let found = self.zone.find(&draft.record);
+            let found = found.filter(|id| old.contains(id) || held.contains(id));
+            let (id, is_new) = match found {
+                Some(id) => (id, false),
+                None => self.zone.hold(draft),
+            };
+            held.insert(id);
+            if is_new && role != Role::Absent {
+                fresh.push(id);
+            }
+        }
+        (held, fresh)
+    }
+
+    /// Takes records out of the zone; those that nothing else holds there.
+    fn release<'i>(&mut self, ids: impl IntoIterator<Item = &'i Id>) -> Vec<Entry> {
+        let ids = ids.into_iter();
+        ids.filter_map(|id| self.zone.release(*id)).collect()
     }
 
     /// Records have gone. RFC 6762 8.4: if that was a part of a unique set, the bit that flushes caches tells so on what is

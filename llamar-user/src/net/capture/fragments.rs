@@ -7,7 +7,8 @@ use std::time::Duration;
 
 use etherparse::defrag::IpDefragBuf;
 use etherparse::{
-    IpFragOffset, IpNumber, Ipv6ExtensionSlice, Ipv6FragmentHeader, LaxIpv6Slice, LaxNetSlice,
+    IpFragOffset, IpNumber, Ipv6ExtensionSlice, Ipv6FragmentHeader, LaxIpv4Slice, LaxIpv6Slice,
+    LaxNetSlice,
 };
 
 use super::Skip;
@@ -33,11 +34,17 @@ pub(super) struct Fragment<'a> {
 /// What fragments of a packet have in common.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Key {
+    packet: Packet,
+    vlan: Option<u16>,
+    device: Option<u32>,
+}
+
+/// By what a packet is told from others on its link.
+#[derive(Clone, Debug, PartialEq, Eq)]
+struct Packet {
     from: IpAddr,
     to: IpAddr,
     id: u32,
-    vlan: Option<u16>,
-    device: Option<u32>,
     /// RFC 791 3.2: protocols have identifications of their own. IPv6 has them all together.
     protocol: Option<u8>,
 }
@@ -50,47 +57,47 @@ impl<'a> Fragment<'a> {
         device: Option<u32>,
     ) -> Option<Self> {
         let payload = packet.ip_payload_ref()?;
-        let (from, to, id, protocol, offset, more): (IpAddr, IpAddr, _, _, _, _) = match packet {
-            LaxNetSlice::Ipv4(ip) => {
-                let header = ip.header();
-                (
-                    header.source_addr().into(),
-                    header.destination_addr().into(),
-                    header.identification().into(),
-                    Some(header.protocol().0),
-                    header.fragments_offset(),
-                    header.more_fragments(),
-                )
-            }
-            LaxNetSlice::Ipv6(ip) => {
-                let (header, fragment) = (ip.header(), fragment_header(ip)?);
-                (
-                    header.source_addr().into(),
-                    header.destination_addr().into(),
-                    fragment.identification,
-                    None,
-                    fragment.fragment_offset,
-                    fragment.more_fragments,
-                )
-            }
+        let (packet, offset, more) = match packet {
+            LaxNetSlice::Ipv4(ip) => of_v4(ip),
+            LaxNetSlice::Ipv6(ip) => of_v6(ip)?,
             LaxNetSlice::Arp(_) => return None,
         };
-        let key = Key {
-            from,
-            to,
-            id,
-            vlan,
-            device,
-            protocol,
-        };
         Some(Self {
-            key,
+            key: Key {
+                packet,
+                vlan,
+                device,
+            },
             number: payload.ip_number,
             offset,
             more,
             bytes: payload.payload,
         })
     }
+}
+
+/// Of which packet an IPv4 packet is a fragment, its offset there, and whether more follow.
+fn of_v4(ip: &LaxIpv4Slice<'_>) -> (Packet, IpFragOffset, bool) {
+    let header = ip.header();
+    let packet = Packet {
+        from: header.source_addr().into(),
+        to: header.destination_addr().into(),
+        id: header.identification().into(),
+        protocol: Some(header.protocol().0),
+    };
+    (packet, header.fragments_offset(), header.more_fragments())
+}
+
+/// The same of an IPv6 packet, if it has a fragment header.
+fn of_v6(ip: &LaxIpv6Slice<'_>) -> Option<(Packet, IpFragOffset, bool)> {
+    let (header, fragment) = (ip.header(), fragment_header(ip)?);
+    let packet = Packet {
+        from: header.source_addr().into(),
+        to: header.destination_addr().into(),
+        id: fragment.identification,
+        protocol: None,
+    };
+    Some((packet, fragment.fragment_offset, fragment.more_fragments))
 }
 
 fn fragment_header(ip: &LaxIpv6Slice<'_>) -> Option<Ipv6FragmentHeader> {

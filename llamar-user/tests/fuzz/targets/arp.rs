@@ -1,7 +1,7 @@
 //! The engines of ARP: whatever comes, and whenever.
 
 use std::net::Ipv4Addr;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use llamar_common::wire::ethernet;
 use llamar_user::arp::{
@@ -166,10 +166,9 @@ impl Engines {
 
     /// Lets time pass and a frame come. What came of it, as far as it is of interest.
     fn step(&mut self, step: &Step) -> impl std::hash::Hash + use<> {
-        let [when, what] = step.how;
-        let pause = Duration::from_millis(PAUSES[usize::from(when % 8)]);
+        let [_, what] = step.how;
         let (from, frame) = (self.now, &step.message);
-        self.now += pause;
+        self.now += step.pause(&PAUSES);
         let now = self.now;
         match what {
             0..8 => self.claims[usize::from(what % 4)].restart(now),

@@ -1,7 +1,7 @@
 //! The engine: whatever comes, and whenever.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::net::{IpAddr, SocketAddr};
+use std::net::IpAddr;
 use std::time::{Duration, Instant};
 
 use llamar_common::abi::LinkKey;
@@ -151,12 +151,10 @@ impl<'a> Scene<'a> {
 
     /// Lets time pass and a message come. What came of it, as far as it is of interest.
     fn step(&mut self, step: &Step) -> String {
-        let [first, second] = step.how;
+        let [_, second] = step.how;
         self.caused = 0;
-        self.pass(Duration::from_millis(PAUSES[usize::from(first % 8)]));
-        let from: SocketAddr = FROM[usize::from(first / 8 % 8)]
-            .parse()
-            .expect("an address");
+        self.pass(step.pause(&PAUSES));
+        let from = step.from(&FROM);
         let group: IpAddr = if from.is_ipv4() {
             LLMNR_V4.into()
         } else {

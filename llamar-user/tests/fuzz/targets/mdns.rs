@@ -1,7 +1,7 @@
 //! The engine of mDNS: whatever comes by two interfaces, and whenever.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::time::{Duration, Instant};
 
 use llamar_common::testing::pass;
@@ -269,11 +269,9 @@ impl<'a> Scene<'a> {
     fn step(&mut self, step: &Step) -> &'static str {
         let [first, second] = step.how;
         self.caused = 0;
-        self.pass(Duration::from_millis(PAUSES[usize::from(first % 8)]));
+        self.pass(step.pause(&PAUSES));
         self.change(second);
-        let from: SocketAddr = FROM[usize::from(first / 8 % 8)]
-            .parse()
-            .expect("an address");
+        let from = step.from(&FROM);
         let family = Family::of(from.ip());
         let device = DEVICES[usize::from(first / 64 % 2)];
         let mut to = family.group();

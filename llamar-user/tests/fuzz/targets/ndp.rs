@@ -210,7 +210,7 @@ impl Scene {
     fn step(&mut self, step: &Step) {
         let [first, second] = step.how;
         self.caused = 0;
-        self.pass(Duration::from_millis(PAUSES[usize::from(first % 8)]));
+        self.pass(step.pause(&PAUSES));
         let Some(frame) = self.frame(first, second, &step.message) else {
             return self.restart(second);
         };

@@ -1,5 +1,8 @@
 //! Inputs that are several messages, each with two bytes that say how it comes.
 
+use std::net::SocketAddr;
+use std::time::Duration;
+
 use crate::damage;
 use crate::dice::Dice;
 
@@ -12,6 +15,19 @@ pub struct Step {
     pub how: [u8; 2],
     /// The message.
     pub message: Vec<u8>,
+}
+
+impl Step {
+    /// How long it is until it comes: one of so many milliseconds.
+    pub fn pause(&self, milliseconds: &[u64; 8]) -> Duration {
+        Duration::from_millis(milliseconds[usize::from(self.how[0] % 8)])
+    }
+
+    /// Who sends it.
+    pub fn from(&self, senders: &[&str; 8]) -> SocketAddr {
+        let sender = senders[usize::from(self.how[0] / 8 % 8)];
+        sender.parse().expect("an address")
+    }
 }
 
 /// The steps that bytes are: two bytes, two of length, and that many or what is left.

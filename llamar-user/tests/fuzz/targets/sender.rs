@@ -1,6 +1,5 @@
 //! The asker: whatever comes back, and whenever.
 
-use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
 use llamar_common::testing::pass;
@@ -160,12 +159,10 @@ impl Scene {
 
     /// Lets time pass and a message come. Whether it was taken.
     fn step(&mut self, step: &Step) -> bool {
-        let [first, second] = step.how;
+        let [_, second] = step.how;
         self.caused = 0;
-        self.pass(Duration::from_millis(PAUSES[usize::from(first % 8)]));
-        let from: SocketAddr = FROM[usize::from(first / 8 % 8)]
-            .parse()
-            .expect("an address");
+        self.pass(step.pause(&PAUSES));
+        let from = step.from(&FROM);
         let path = usize::from(second % 2);
         let mut message = step.message.clone();
         let stream = self

@@ -5,7 +5,8 @@ use std::time::Duration;
 
 use proptest::prelude::*;
 
-use super::super::link::{CHECK_DISTANCE, CHECKED_AT_ONCE, VOUCHED_MAX};
+use super::super::link::{CHECK_DISTANCE, VOUCHED_MAX};
+use super::super::verify::CHECKED_AT_ONCE;
 use super::super::*;
 use super::races::breaks;
 use super::scene::{Packet, Scene};

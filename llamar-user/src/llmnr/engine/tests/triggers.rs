@@ -3,7 +3,7 @@
 use std::net::Ipv4Addr;
 use std::time::Duration;
 
-use super::super::link::VERIFIED_AT_ONCE;
+use super::super::verify::VERIFIED_AT_ONCE;
 use super::super::*;
 use super::scene::Scene;
 use super::zone::*;
