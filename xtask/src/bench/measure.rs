@@ -134,6 +134,14 @@ impl Bench {
         Served::start(&self.llamar, pair, &self.directory.join(label), setup)
     }
 
+    /// An agent without a kernel path at the far end of a link as other daemons get it, ready: no program of the
+    /// benchmark takes part in what it sends, and no offload in what it receives.
+    pub fn plain(&self, label: &str) -> Result<Served> {
+        let pair = Pair::new(&self.bin.join("ip"), label)?;
+        let directory = self.directory.join(label);
+        Served::start(&self.llamar, pair, &directory, &Setup::new(FEW, "off"))
+    }
+
     /// Contenders against the reflector, and against each other.
     fn ratios(&mut self, cast: &Cast<'_>, report: &mut Report) -> Result<()> {
         let stack = Pair::new(&self.bin.join("ip"), "stack")?;
