@@ -24,7 +24,7 @@ pub fn measure(bench: &mut Bench, report: &mut Report) -> Result<()> {
     let effort = Effort::new(bench.extent.time, bench.extent.foreign);
     let id = program_of(&bench.bin, &bench.few.pair)?;
     let llmnr = (LLMNR, OWN.to_owned(), "nobody".to_owned());
-    let user = bench.plain("plain")?;
+    let user = bench.plain("asked")?;
     for (key, name, served, program) in [
         (KERNEL, "llamar, native XDP", &bench.few, Some(id)),
         (USER, "llamar, --xdp off", &user, None),
