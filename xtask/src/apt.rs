@@ -91,10 +91,29 @@ impl Apt {
 
     /// Downloads the packages and unpacks them below `root`.
     pub fn unpack(&self, packages: &[String], root: &Path) -> Result<()> {
-        let debs = self.directory.join("cache/archives");
-        let mut apt = self.apt_get();
+        let debs = self.debs();
+        let names = self.download(packages)?;
+        step::say(format_args!("unpacking them below {}", root.display()));
+        create_dir(root)?;
+        for name in names {
+            let deb = debs.join(name);
+            step::output(
+                Command::new("dpkg-deb")
+                    .arg("--extract")
+                    .arg(&deb)
+                    .arg(root),
+            )?;
+            fs::remove_file(&deb).with_context(|| format!("remove {}", deb.display()))?;
+        }
+        Ok(())
+    }
+
+    /// Downloads the packages; the names of their files.
+    fn download(&self, packages: &[String]) -> Result<Vec<String>> {
+        let debs = self.debs();
         let uris = step::output(
-            apt.current_dir(&debs)
+            self.apt_get()
+                .current_dir(&debs)
                 .args(["download", "--print-uris"])
                 .args(packages),
         )?;
@@ -119,19 +138,11 @@ impl Apt {
                 .arg("download")
                 .args(packages),
         )?;
-        step::say(format_args!("unpacking them below {}", root.display()));
-        create_dir(root)?;
-        for (name, _) in &files {
-            let deb = debs.join(name);
-            step::output(
-                Command::new("dpkg-deb")
-                    .arg("--extract")
-                    .arg(&deb)
-                    .arg(root),
-            )?;
-            fs::remove_file(&deb).with_context(|| format!("remove {}", deb.display()))?;
-        }
-        Ok(())
+        Ok(files.into_iter().map(|(name, _)| name).collect())
+    }
+
+    fn debs(&self) -> PathBuf {
+        self.directory.join("cache/archives")
     }
 
     fn apt_get(&self) -> Command {

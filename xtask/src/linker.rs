@@ -28,6 +28,19 @@ pub fn own(workspace: &Workspace) -> PathBuf {
     workspace.tools().join("bin/bpf-linker")
 }
 
+/// An error unless our own bpf-linker can be built on that LLVM.
+pub fn builds_on(major: u32) -> Result<()> {
+    if !LLVM.contains(&major) {
+        bail!(
+            "bpf-linker 0.13 builds on LLVM {} to {}, but Debian's rustc-web comes with {major}; that of \
+             Debian 12 is recent enough in the suite bookworm-security",
+            LLVM.start(),
+            LLVM.end()
+        );
+    }
+    Ok(())
+}
+
 /// Builds our own bpf-linker on the LLVM `major` unpacked below `root`, unless it is there.
 pub fn build(workspace: &Workspace, root: &Path, major: u32, libraries: &str) -> Result<()> {
     let linker = own(workspace);
@@ -37,19 +50,21 @@ pub fn build(workspace: &Workspace, root: &Path, major: u32, libraries: &str) ->
     {
         return Ok(());
     }
-    if !LLVM.contains(&major) {
-        bail!(
-            "bpf-linker 0.13 builds on LLVM {} to {}, but Debian's rustc-web comes with {major}",
-            LLVM.start(),
-            LLVM.end()
-        );
-    }
     if step::on_path("cc").is_none() {
         bail!(
             "there is no C compiler, which cargo needs for linking: `apt-get install gcc libc6-dev`"
         );
     }
-    let (tools, scratch) = (workspace.tools(), workspace.tools().join("linker-build"));
+    let scratch = workspace.tools().join("linker-build");
+    let mut cargo = install(workspace, root, major, libraries);
+    cargo.arg("--target-dir").arg(&scratch);
+    step::run("building bpf-linker (about a minute)", &mut cargo)?;
+    fs::remove_dir_all(&scratch).with_context(|| format!("remove {}", scratch.display()))
+}
+
+/// What installs our own bpf-linker.
+fn install(workspace: &Workspace, root: &Path, major: u32, libraries: &str) -> Command {
+    let tools = workspace.tools();
     let mut cargo = workspace.cargo();
     cargo.current_dir(&tools).args([
         "install",
@@ -67,15 +82,13 @@ pub fn build(workspace: &Workspace, root: &Path, major: u32, libraries: &str) ->
             "--root",
         ])
         .arg(&tools);
-    cargo.arg("--target-dir").arg(&scratch);
     cargo
         .env("LLVM_PREFIX", root.join(format!("usr/lib/llvm-{major}")))
         .env("LD_LIBRARY_PATH", libraries);
     for flags in ["RUSTFLAGS", "CARGO_ENCODED_RUSTFLAGS", "CARGO_BUILD_TARGET"] {
         cargo.env_remove(flags);
     }
-    step::run("building bpf-linker (about a minute)", &mut cargo)?;
-    fs::remove_dir_all(&scratch).with_context(|| format!("remove {}", scratch.display()))
+    cargo
 }
 
 /// Whether a bpf-linker is recent enough and has an LLVM that reads what one of major version `llvm` writes.
@@ -148,6 +161,16 @@ mod tests {
         assert_eq!(parse_version("bpf-linker 0.14.1-rc2"), Some((0, 14, 1)));
         assert!(parse_version("bpf-linker 0.9.15").unwrap() < VERSION);
         assert_eq!(parse_version("command not found"), None);
+    }
+
+    #[test]
+    fn it_builds_on_some_releases_of_llvm_only() {
+        assert!((21..=23).all(|major| builds_on(major).is_ok()));
+        let error = builds_on(19).unwrap_err().to_string();
+        assert!(
+            error.contains("LLVM 21 to 23") && error.contains("comes with 19"),
+            "{error}"
+        );
     }
 
     #[test]

@@ -256,6 +256,8 @@ fn bring_debian(workspace: &Workspace, rustc: bool) -> Result<(String, u32)> {
                 .map(String::as_str),
             rustc,
         )?;
+        // Package lists without the security suite have a rustc-web that is too old; fresh ones may have it.
+        linker::builds_on(major)?;
         let more = apt::missing_libraries(&apt.closure(&[&format!("libllvm{major}")])?)?;
         packages.extend(more.into_iter().filter(|name| !name.starts_with("libllvm")));
         stamp::remove_dir(&root)?;
