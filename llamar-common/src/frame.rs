@@ -1,5 +1,8 @@
 //! Bounded access to one Ethernet frame, in the kernel and on any host.
 
+use crate::abi::Plain;
+use crate::wire::{le32, le64, put};
+
 /// Largest offset that a frame's content may decide.
 pub const OFFSET_MAX: usize = 255;
 
@@ -17,11 +20,18 @@ pub trait Frame {
     /// [`OFFSET_MAX`].
     fn window_at<const N: usize>(&self, at: usize) -> Option<&[u8; N]>;
 
-    /// Like [`window_at`](Self::window_at), if the frame ends with these bytes.
+    /// The `N` bytes at a constant offset and a length that the frame's content decides, if the frame ends with them.
     #[inline(always)]
-    fn last_at<const N: usize>(&self, at: usize) -> Option<&[u8; N]> {
+    fn last_behind<const N: usize>(&self, at: usize, length: u8) -> Option<&[u8; N]> {
+        let at = at + length as usize;
         let window = self.window_at(at)?;
         (self.length() == at + N).then_some(window)
+    }
+
+    /// The same for writing, wherever the frame ends.
+    #[inline(always)]
+    fn window_behind_mut<const N: usize>(&mut self, at: usize, length: u8) -> Option<&mut [u8; N]> {
+        self.window_at_mut(at + length as usize)
     }
 
     /// Like [`window`](Self::window), for writing.
@@ -42,6 +52,60 @@ pub trait Frame {
     /// from taking two paths for one.
     #[inline(always)]
     fn renew(&mut self) {}
+
+    /// A number and a constant added up here, and neither before nor after.
+    #[inline(always)]
+    fn added<const CONSTANT: i32>(number: u64) -> u64 {
+        number.wrapping_add(CONSTANT as u64)
+    }
+
+    /// Four bytes at a constant offset of a value, little-endian, read here and not where several paths meet.
+    #[inline(always)]
+    fn field32<T: Plain, const AT: usize>(of: &T) -> u32 {
+        le32(of.bytes(), AT)
+    }
+
+    /// The same of eight bytes.
+    #[inline(always)]
+    fn field64<T: Plain, const AT: usize>(of: &T) -> u64 {
+        le64(of.bytes(), AT)
+    }
+
+    /// Writes a constant of two bytes, little-endian, to `BASE` and `AT` bytes into a window, in one instruction.
+    #[inline(always)]
+    fn put16<const BASE: usize, const AT: usize, const NUMBER: u16>(window: &mut [u8]) {
+        put(window, BASE + AT, NUMBER.to_le_bytes());
+    }
+
+    /// The same of four bytes.
+    #[inline(always)]
+    fn put32<const BASE: usize, const AT: usize, const NUMBER: u32>(window: &mut [u8]) {
+        put(window, BASE + AT, NUMBER.to_le_bytes());
+    }
+
+    /// The same of eight bytes, of which the upper four are what a signed number of four is extended by.
+    #[inline(always)]
+    fn put64<const BASE: usize, const AT: usize, const NUMBER: i32>(window: &mut [u8]) {
+        put(window, BASE + AT, i64::from(NUMBER).to_le_bytes());
+    }
+
+    /// Whether a word has any bit of a mask below 2^31, in one instruction.
+    #[inline(always)]
+    fn any<const MASK: u32>(word: u64) -> bool {
+        word & u64::from(MASK) != 0
+    }
+
+    /// A word that is shifted to the right, by a number of bits modulo 64.
+    #[inline(always)]
+    fn shifted(word: u64, by: usize) -> u64 {
+        word >> (by % u64::BITS as usize)
+    }
+
+    /// The lower half of a word, in one instruction.
+    #[inline(always)]
+    fn lower(word: u64) -> u64 {
+        word & 0xffff_ffff
+    }
 
     /// The same number, of which the optimiser knows nothing.
     ///

@@ -81,16 +81,18 @@ impl Limit {
     /// Takes an answer out of a bucket: what the bucket is then, and whether there was one in it.
     #[inline(always)]
     pub const fn spend(self, bucket: u64, now: u64) -> (u64, bool) {
-        let full = if bucket > now { bucket } else { now };
-        if full - now <= self.tolerance {
-            // Limits and times of links are too small to come out of 64 bits, and one that does lasts for one answer.
-            return (full.wrapping_add(self.interval), true);
+        // Limits and times of links are too small to come out of 64 bits, and one that does lasts for one answer.
+        if bucket <= now {
+            return (now.wrapping_add(self.interval), true);
+        }
+        if bucket - now <= self.tolerance {
+            return (bucket.wrapping_add(self.interval), true);
         }
         // Farther ahead than this limit ever puts it is what another link's has written, or one of before a reload.
         let most = now
             .saturating_add(self.tolerance)
             .saturating_add(self.interval);
-        (if full < most { full } else { most }, false)
+        (if bucket < most { bucket } else { most }, false)
     }
 }
 

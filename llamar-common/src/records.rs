@@ -3,8 +3,8 @@
 use core::cell::Cell;
 
 use crate::abi::{
-    ArpHost, ArpKey, Bucket, Bucket6, Control, GENERATION, Host, Link, LinkKey, NameKey, Sender,
-    Slot,
+    ArpHost, ArpKey, Bucket, Bucket6, Control, GENERATION, Host, Link, LinkKey, NameKey, SLOTS,
+    Sender, Slot,
 };
 use crate::limit::{Source, bucket};
 
@@ -31,6 +31,12 @@ pub trait Records {
     /// The link of a frame with this VLAN id (0: none) and its place in the array of counters.
     fn link(&self, vlan: u16) -> Option<(u32, &Link)>;
 
+    /// The link of a frame without a tag that arrived in the driver, if it is found at once.
+    #[inline(always)]
+    fn plain_link(&self) -> Option<(u32, &Link)> {
+        None
+    }
+
     /// The key of a link with this VLAN id.
     #[inline(always)]
     fn key(&self, link: &Link, _vlan: u16) -> LinkKey {
@@ -46,15 +52,21 @@ pub trait Records {
     /// The host that holds a name.
     fn host(&self, key: &NameKey) -> Option<&Host>;
 
-    /// A bucket of the index in front of the names; `None` behind its end.
+    /// A slot of the index in front of the names; `None` behind its end.
     #[inline(always)]
-    fn bucket_of_names(&self, _place: u32) -> Option<&Bucket> {
+    fn slot_of_names(&self, _slot: u32) -> Option<&Slot> {
         None
     }
 
-    /// The IPv6 addresses of a bucket.
+    /// The bucket with this slot.
     #[inline(always)]
-    fn bucket_of_names6(&self, _place: u32) -> Option<&Bucket6> {
+    fn bucket_of_names(&self, _slot: u32) -> Option<&Bucket> {
+        None
+    }
+
+    /// The IPv6 address of a slot.
+    #[inline(always)]
+    fn address_of_names(&self, _slot: u32) -> Option<&[u64; 2]> {
         None
     }
 
@@ -153,6 +165,12 @@ impl<const AGENT: bool> Records for SliceRecords<'_, AGENT> {
             .map(|(slot, link)| (*slot, link))
     }
 
+    fn plain_link(&self) -> Option<(u32, &Link)> {
+        // What is written meanwhile is not plain.
+        let (slot, link) = self.link(0).filter(|_| self.settled)?;
+        (link.plain == self.ifindex && link.generation & 1 == 0).then_some((slot, link))
+    }
+
     fn generation(&self, link: &Link) -> u32 {
         link.generation
     }
@@ -165,12 +183,18 @@ impl<const AGENT: bool> Records for SliceRecords<'_, AGENT> {
         find(self.names, key)
     }
 
-    fn bucket_of_names(&self, place: u32) -> Option<&Bucket> {
-        self.index.get(place as usize)
+    fn slot_of_names(&self, slot: u32) -> Option<&Slot> {
+        let bucket = self.bucket_of_names(slot)?;
+        bucket.slots.get(slot as usize % SLOTS)
     }
 
-    fn bucket_of_names6(&self, place: u32) -> Option<&Bucket6> {
-        self.index6.get(place as usize)
+    fn bucket_of_names(&self, slot: u32) -> Option<&Bucket> {
+        self.index.get(slot as usize / SLOTS)
+    }
+
+    fn address_of_names(&self, slot: u32) -> Option<&[u64; 2]> {
+        let bucket = self.index6.get(slot as usize / SLOTS)?;
+        bucket.aaaa.get(slot as usize % SLOTS)
     }
 
     fn began(&self, slot: &Slot) -> u64 {

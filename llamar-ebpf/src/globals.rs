@@ -8,9 +8,12 @@
 
 use core::arch::asm;
 use core::cell::UnsafeCell;
+use core::hint::assert_unchecked;
 use core::mem::MaybeUninit;
 
-use llamar_common::abi::{BUCKETS_MAX, Control, LINKS_MAX, Link, SENDERS_MAX, Sender};
+use llamar_common::abi::{
+    BUCKETS_MAX, Bucket, Bucket6, Control, LINKS_MAX, Link, SENDERS_MAX, Sender, marks,
+};
 
 /// The one value of a map, zeros at first; others write it at any time.
 #[repr(transparent)]
@@ -36,9 +39,11 @@ macro_rules! global {
         $(#[$doc])*
         #[inline(always)]
         pub fn $address() -> *mut $type {
-            let address;
+            let address: *mut $type;
             // SAFETY: puts a constant into a register.
-            unsafe { asm!("{0} = {1} ll", out(reg) address, sym $symbol, options(pure, nomem)) };
+            unsafe { asm!("{0} = {1} ll", out(reg) address, sym $symbol, options(nomem, preserves_flags)) };
+            // SAFETY: nothing lies at address 0.
+            unsafe { assert_unchecked(!address.is_null()) };
             address
         }
     };
@@ -59,4 +64,33 @@ global! {
 global! {
     /// What gates the answers; the heartbeat writes it.
     control: Control = LLAMAR_CONTROL in ".bss.control"
+}
+
+/// Defines a function that tells what the loader writes in the place of a mark.
+macro_rules! marked {
+    ($(#[$doc:meta])* $name:ident: $type:ty = $mark:expr $(, never $never:ident)?) => {
+        $(#[$doc])*
+        #[inline(always)]
+        pub fn $name() -> $type {
+            let written: $type;
+            // SAFETY: puts a constant into a register.
+            unsafe { asm!("{0} = {1} ll", out(reg) written, const $mark, options(pure, nomem, preserves_flags)) };
+            // SAFETY: what the loader writes is what the mark is for.
+            $(unsafe { assert_unchecked(!written.$never()) };)?
+            written
+        }
+    };
+}
+
+marked! {
+    /// The buckets of the index.
+    index: *const Bucket = marks::INDEX, never is_null
+}
+marked! {
+    /// The IPv6 addresses of the index.
+    index6: *const Bucket6 = marks::INDEX6, never is_null
+}
+marked! {
+    /// Offset of the last bucket of either.
+    index_last: u64 = marks::INDEX_LAST
 }

@@ -6,31 +6,28 @@
 )]
 
 use core::arch::asm;
+use core::mem::offset_of;
 
-use aya_ebpf::btf_maps::{Array, HashMap, PerCpuArray};
+use aya_ebpf::btf_maps::{HashMap, PerCpuArray};
 use aya_ebpf::helpers::bpf_jiffies64;
 use aya_ebpf::macros::btf_map;
+use aya_ebpf::programs::XdpContext;
 use llamar_common::abi::{
-    ARP_MAX, ArpHost, ArpKey, Bucket, Bucket6, COUNTERS_MAX, Control, Counters, Host, LINK_PROBES,
-    Link, LinkKey, NAMES_MAX_DEFAULT, NameKey, OUTCOME_PLACES, Outcome, Sender, Slot, link_slot,
+    ARP_MAX, ArpHost, ArpKey, Bucket, COUNTERS_MAX, Control, Counters, Host, LINK_PROBES, Link,
+    LinkKey, NAMES_MAX_DEFAULT, NameKey, OUTCOME_PLACES, Outcome, SLOTS, Sender, Slot, link_slot,
 };
+use llamar_common::frame::Frame as _;
 use llamar_common::limit::{Source, bucket};
 use llamar_common::records::{Records, World};
 
+use crate::frame::{XdpFrame, ctx_of};
 use crate::globals;
 
 /// Entries are allocated as they come, so that a large capacity costs nothing while it is not used.
 const NO_PREALLOC: usize = aya_ebpf::bindings::BPF_F_NO_PREALLOC as usize;
 
-/// Userspace writes it as memory; then it also begins at a line of cache.
-const MMAPABLE: usize = aya_ebpf::bindings::BPF_F_MMAPABLE as usize;
-
 #[btf_map(name = "llamar_names")]
 static NAMES: HashMap<NameKey, Host, { NAMES_MAX_DEFAULT as usize }, NO_PREALLOC> = HashMap::new();
-#[btf_map(name = "llamar_index")]
-static INDEX: Array<Bucket, 1, MMAPABLE> = Array::new();
-#[btf_map(name = "llamar_index6")]
-static INDEX6: Array<Bucket6, 1, MMAPABLE> = Array::new();
 #[btf_map(name = "llamar_arp")]
 static ARP: HashMap<ArpKey, ArpHost, { ARP_MAX as usize }, NO_PREALLOC> = HashMap::new();
 #[btf_map(name = "llamar_counters")]
@@ -56,13 +53,10 @@ fn word(from: &u32) -> u32 {
     word
 }
 
-/// The same for a word of eight bytes.
+/// The same for the word of a slot.
 #[inline(always)]
-fn wide_word(from: &u64) -> u64 {
-    let word;
-    // SAFETY: reads what is borrowed.
-    unsafe { asm!("{0} = *(u64 *)({1} + 0)", out(reg) word, in(reg) from) };
-    word
+fn slot_word(slot: &Slot) -> u64 {
+    XdpFrame::field64::<_, { offset_of!(Slot, word) }>(slot)
 }
 
 /// The maps as seen by a frame of one interface.
@@ -71,9 +65,11 @@ pub struct KernelRecords {
 }
 
 impl KernelRecords {
-    /// The records for frames that arrive on an interface.
+    /// The records for the frame of a context.
     #[inline(always)]
-    pub fn new(ifindex: u32) -> Self {
+    pub fn of(context: &XdpContext) -> Self {
+        // SAFETY: the context is the kernel's.
+        let ifindex = unsafe { (*ctx_of(context)).ingress_ifindex };
         Self { ifindex }
     }
 }
@@ -101,6 +97,15 @@ impl Records for KernelRecords {
     }
 
     #[inline(always)]
+    fn plain_link(&self) -> Option<(u32, &Link)> {
+        let slot = link_slot(LinkKey::new(self.ifindex, 0), 0);
+        // SAFETY: as in `link`.
+        let link = unsafe { &(*globals::links())[slot as usize] };
+        (XdpFrame::field32::<_, { offset_of!(Link, plain) }>(link) == self.ifindex)
+            .then_some((slot, link))
+    }
+
+    #[inline(always)]
     fn key(&self, _link: &Link, vlan: u16) -> LinkKey {
         LinkKey::new(self.ifindex, vlan)
     }
@@ -124,23 +129,34 @@ impl Records for KernelRecords {
     }
 
     #[inline(always)]
-    fn bucket_of_names(&self, place: u32) -> Option<&Bucket> {
-        INDEX.get(place)
+    fn slot_of_names(&self, slot: u32) -> Option<&Slot> {
+        let at = offset::<Slot>(slot, globals::index_last())?;
+        // SAFETY: the value lives as long as its map, and the slot lies in it.
+        Some(unsafe { &*globals::index().byte_add(at).cast() })
     }
 
     #[inline(always)]
-    fn bucket_of_names6(&self, place: u32) -> Option<&Bucket6> {
-        INDEX6.get(place)
+    fn bucket_of_names(&self, slot: u32) -> Option<&Bucket> {
+        let at = offset::<Bucket>(slot / SLOTS as u32, globals::index_last())?;
+        // SAFETY: as in `slot_of_names`.
+        Some(unsafe { &*globals::index().byte_add(at) })
+    }
+
+    #[inline(always)]
+    fn address_of_names(&self, slot: u32) -> Option<&[u64; 2]> {
+        let at = offset::<[u64; 2]>(slot, globals::index_last())?;
+        // SAFETY: as in `slot_of_names`.
+        Some(unsafe { &*globals::index6().byte_add(at).cast() })
     }
 
     #[inline(always)]
     fn began(&self, slot: &Slot) -> u64 {
-        wide_word(&slot.word)
+        slot_word(slot)
     }
 
     #[inline(always)]
     fn ended(&self, slot: &Slot) -> u64 {
-        wide_word(&slot.word)
+        slot_word(slot)
     }
 
     #[inline(always)]
@@ -201,4 +217,14 @@ impl Records for KernelRecords {
             Some(told)
         }
     }
+}
+
+/// Offset of a value with this number, if it is not behind the last one's. The verifier wants the comparison on the very
+/// register that is added.
+#[inline(always)]
+fn offset<T>(number: u32, last: u64) -> Option<usize> {
+    let mut at = u64::from(number);
+    // SAFETY: arithmetic on registers only.
+    unsafe { asm!("{0} *= {1}", inout(reg) at, const size_of::<T>(), options(pure, nomem)) };
+    (at <= last).then_some(at as usize)
 }

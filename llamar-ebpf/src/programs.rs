@@ -1,18 +1,29 @@
 //! The programs: what each does with a frame, and the agent's heartbeat.
 
-#![expect(unsafe_code, reason = "program contexts are raw pointers")]
+#![expect(
+    unsafe_code,
+    reason = "program contexts are raw pointers, and what the compiler decides badly is asm"
+)]
+
+use core::arch::asm;
 
 use aya_ebpf::bindings::xdp_action::{XDP_DROP, XDP_PASS, XDP_TX};
 use aya_ebpf::bindings::xdp_md;
 use aya_ebpf::helpers::{bpf_jiffies64, bpf_ktime_get_ns};
 use aya_ebpf::macros::xdp;
 use aya_ebpf::programs::XdpContext;
-use llamar_common::frame::Frame as _;
-use llamar_common::respond::{Kind, Verdict, quick_arp, quick4, quick6, thorough};
+use llamar_common::respond::{Kind, Verdict, thorough};
 
-use crate::frame::XdpFrame;
+use crate::frame::{XdpFrame, ctx_of};
 use crate::globals;
 use crate::maps::{KernelRecords, count};
+
+#[cfg(not(feature = "trace"))]
+#[path = "programs/quick.rs"]
+mod ways;
+#[cfg(feature = "trace")]
+#[path = "programs/traced.rs"]
+mod ways;
 
 /// Answers what it can and drops what the limiter keeps from an answer; passes everything else untouched.
 #[xdp]
@@ -30,74 +41,46 @@ pub fn llamar_xdp_frags(context: XdpContext) -> u32 {
 
 #[inline(always)]
 fn act(context: &XdpContext) -> u32 {
-    let action = match Kind::of(&XdpFrame::new(context)) {
-        Kind::Other => return XDP_PASS,
-        Kind::Llmnr4 => llmnr4(context.ctx),
-        Kind::Llmnr6 => llmnr6(context.ctx),
-        Kind::Arp => arp(context.ctx),
-        Kind::Rest => UNDECIDED,
-    };
-    if action == UNDECIDED {
-        rest(context.ctx)
-    } else {
-        action
+    let frame = XdpFrame::new(context);
+    match Kind::of(&frame) {
+        Kind::Other => apart::<XDP_PASS>(),
+        kind => match ways::act(context, frame, kind) {
+            Some(action) => action,
+            None => rest(ctx_of(context)),
+        },
     }
 }
 
-/// What is given back for what is left to [`rest`]; no action has the number.
+/// What a function of its own gives back for what is left to [`rest`]; no action has the number.
 const UNDECIDED: u32 = u32::MAX;
 
-// Each part is a function of its own, so that it has the registers and the stack for itself.
-
-#[inline(never)]
-fn llmnr4(context: *mut xdp_md) -> u32 {
-    let context = XdpContext::new(context);
-    let (mut frame, records) = seen(&context);
-    decided(&context, quick4(&mut frame, &records))
-}
-
-#[inline(never)]
-fn llmnr6(context: *mut xdp_md) -> u32 {
-    let context = XdpContext::new(context);
-    let (mut frame, records) = seen(&context);
-    decided(&context, quick6(&mut frame, &records))
-}
-
+/// What such a function has decided, if it has.
 #[inline(always)]
-fn arp(context: *mut xdp_md) -> u32 {
-    let context = XdpContext::new(context);
-    let (mut frame, records) = seen(&context);
-    decided(&context, quick_arp(&mut frame, &records))
-}
-
-#[inline(always)]
-fn decided(context: &XdpContext, verdict: Option<Verdict>) -> u32 {
-    match verdict {
-        Some(verdict) => done(context, verdict),
-        None => apart(UNDECIDED),
-    }
+fn decided(action: u32) -> Option<u32> {
+    (action != UNDECIDED).then_some(action)
 }
 
 /// A number that is put into its register where it is asked for. Of one that it knows, the compiler does so before the
 /// first of all branches that lead there, and has one register less from there on.
 #[inline(always)]
-fn apart(number: u32) -> u32 {
-    XdpFrame::opaque(u64::from(number)) as u32
+fn apart<const NUMBER: u32>() -> u32 {
+    let number: u32;
+    // SAFETY: puts a constant into a register.
+    unsafe { asm!("{0} = {1}", out(wreg) number, const NUMBER, options(pure, nomem)) };
+    number
 }
 
-/// Everything else.
+/// Everything else, in a function of its own, so that it has the registers for itself.
+// What is cold is laid out behind what is not; its section is the one that the loader looks into.
+#[cold]
 #[inline(never)]
+#[unsafe(link_section = ".text")]
 fn rest(context: *mut xdp_md) -> u32 {
     let context = XdpContext::new(context);
-    let (mut frame, records) = seen(&context);
+    let mut frame = XdpFrame::new(&context);
+    let records = KernelRecords::of(&context);
     let verdict = thorough(&mut frame, &records);
     done(&context, verdict)
-}
-
-#[inline(always)]
-fn seen(context: &XdpContext) -> (XdpFrame<'_>, KernelRecords) {
-    let records = KernelRecords::new(context.ingress_ifindex() as u32);
-    (XdpFrame::new(context), records)
 }
 
 /// Counts a verdict and gives the action for it.
@@ -122,15 +105,15 @@ fn done(context: &XdpContext, verdict: Verdict) -> u32 {
     match (verdict.reply, verdict.drop) {
         (true, _) => {
             count();
-            apart(XDP_TX)
+            apart::<XDP_TX>()
         }
         (_, true) => {
             count();
-            apart(XDP_DROP)
+            apart::<XDP_DROP>()
         }
         _ => {
             count();
-            apart(XDP_PASS)
+            apart::<XDP_PASS>()
         }
     }
 }
@@ -141,7 +124,7 @@ pub fn llamar_beat(_context: XdpContext) -> u32 {
     let control = globals::control();
     // SAFETY: the value lives as long as its map, and agents that share a map hold a lock.
     unsafe {
-        (*control).beat = bpf_jiffies64();
+        (*control).until = bpf_jiffies64().saturating_add((*control).lease);
         (*control).beat_ns = bpf_ktime_get_ns();
     }
     XDP_PASS

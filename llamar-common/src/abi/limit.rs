@@ -3,19 +3,19 @@
 /// How often one source is answered on a link, in fractions of a jiffy as [`limit::time`](crate::limit::time) counts
 /// them. Made by [`Rate::limit`](crate::limit::Rate::limit), judged by [`Limit::spend`].
 #[repr(C)]
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit {
-    /// Time that an answer uses up; 0 if there is no limit.
+    /// Time that an answer uses up.
     pub interval: u64,
     /// Time that a source may have used up in advance when it is answered once more.
     pub tolerance: u64,
 }
 
 impl Limit {
-    /// No limit.
+    /// No limit: an answer uses up nothing, and what others have used up is of no matter.
     pub const OFF: Self = Self {
         interval: 0,
-        tolerance: 0,
+        tolerance: u64::MAX,
     };
 }
 

@@ -2,9 +2,11 @@
 
 use core::mem::offset_of;
 
-use super::{LINKS_MAX, Limit, PREFIXES_MAX, Plain as _};
-use crate::wire::checksum::Sum;
-use crate::wire::le64;
+pub use self::near::{NEAR, Near4, Near6};
+use super::{INDEX_INTERFACES, LINKS_MAX, Limit, PREFIXES_MAX, Plain as _};
+use crate::wire::{ethernet, le64};
+
+mod near;
 
 /// A link: one interface, or one VLAN of it. A record is valid on one link only.
 #[repr(C)]
@@ -59,27 +61,13 @@ pub struct Prefix6 {
     pub mask: [u8; 16],
     /// The address from which askers in the prefix are answered.
     pub source: [u8; 16],
-    /// The folded [sum](Sum) of that address.
-    pub sum: u64,
-}
-
-impl Prefix6 {
-    /// The prefix of a network, its mask and our address in it.
-    pub fn new(network: [u8; 16], mask: [u8; 16], source: [u8; 16]) -> Self {
-        Self {
-            network,
-            mask,
-            source,
-            sum: Sum::ZERO.bytes(&source).fold().into(),
-        }
-    }
 }
 
 /// [`Link::mode`]: in the driver, where a frame is bytes and nothing else.
-pub const LINK_NATIVE: u32 = 1;
+pub const LINK_NATIVE: u16 = 1;
 /// [`Link::mode`]: in the kernel's generic code, where a frame of a local sender may carry a mark that its checksum
 /// is still to be completed, counted from the frame's head.
-pub const LINK_GENERIC: u32 = 2;
+pub const LINK_GENERIC: u16 = 2;
 
 /// Addresses that a link names for ARP.
 pub const OWN4: usize = 2;
@@ -88,27 +76,39 @@ pub const OWN4: usize = 2;
 #[repr(C)]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Link {
-    /// Odd while the agent writes the entry. A reader that finds it odd, or changed when it has finished
-    /// reading, passes the frame. That holds where loads and stores keep their order, as on x86.
+    /// Odd while the agent writes the entry, but for what is near. A reader that finds it odd, or changed when it has
+    /// finished reading, passes the frame. That holds where loads and stores keep their order, as on x86.
     pub generation: u32,
+    /// Used entries of `prefix4`.
+    pub prefix4_count: u32,
     /// Index of the interface; 0 in an empty place.
     pub ifindex: u32,
-    /// Our hardware address on the link.
-    pub mac: [u8; 6],
     /// VLAN id, 0 for untagged frames.
     pub vlan: u16,
     /// How the program is run on the interface: [`LINK_NATIVE`], [`LINK_GENERIC`], or 0 while that is not known.
-    pub mode: u32,
-    /// Used entries of `prefix4`.
-    pub prefix4_count: u32,
+    pub mode: u16,
+    /// Our hardware address on the link.
+    pub mac: [u8; 6],
+    /// Always 0.
+    pub reserved: [u8; 2],
     /// Used entries of `prefix6`.
     pub prefix6_count: u32,
-    /// Always 0.
-    pub reserved: u32,
+    /// Index of the interface if what is near (from `from4` to `near6`) may be read as it is, without a look at the
+    /// generation; 0 if not. It becomes 0 before that is written, so long that nobody reads it still, and is set behind it,
+    /// which again holds where loads and stores keep their order. `limit` is read with it, whatever is written there.
+    pub plain: u32,
     /// IPv4 addresses for which the map of ARP hosts has our hardware address too, zeros behind the last.
     pub own4: [[u8; 4]; OWN4],
     /// How often one source is answered.
     pub limit: Limit,
+    /// Our hardware address and the EtherType behind it, as in frames of IPv4.
+    pub from4: [u8; 8],
+    /// The same in frames of IPv6.
+    pub from6: [u8; 8],
+    /// The first prefixes of stations that none before them overlaps, for frames without a tag in the driver.
+    pub near4: [Near4; NEAR],
+    /// The same of 64 bits each.
+    pub near6: [Near6; NEAR],
     /// On-link IPv4 prefixes, longest first.
     pub prefix4: [Prefix4; PREFIXES_MAX],
     /// On-link IPv6 prefixes, longest first.
@@ -119,15 +119,20 @@ impl Link {
     /// An empty place.
     pub const EMPTY: Self = Self {
         generation: 0,
+        prefix4_count: 0,
         ifindex: 0,
-        mac: [0; 6],
         vlan: 0,
         mode: 0,
-        prefix4_count: 0,
+        mac: [0; 6],
+        reserved: [0; 2],
         prefix6_count: 0,
-        reserved: 0,
+        plain: 0,
         own4: [[0; 4]; OWN4],
         limit: Limit::OFF,
+        from4: [0; 8],
+        from6: [0; 8],
+        near4: [Near4::UNUSED; NEAR],
+        near6: [Near6::UNUSED; NEAR],
         prefix4: [Prefix4 {
             network: [0; 4],
             mask: [0; 4],
@@ -137,11 +142,31 @@ impl Link {
             network: [0; 16],
             mask: [0; 16],
             source: [0; 16],
-            sum: 0,
         }; PREFIXES_MAX],
     };
 
-    /// Our hardware address in the lower 48 bits, as it lies in memory, read little-endian; above it the VLAN id.
+    /// Fills what the quick way takes instead of what it follows from.
+    #[must_use]
+    pub fn with_near(self) -> Self {
+        let from = |ether_type: u16| {
+            let ([a, b, c, d, e, f], [g, h]) = (self.mac, ether_type.to_be_bytes());
+            [a, b, c, d, e, f, g, h]
+        };
+        let used = |count: u32| (count as usize).min(PREFIXES_MAX);
+        // The index holds no names of others.
+        let is_plain =
+            self.vlan == 0 && self.mode == LINK_NATIVE && self.ifindex < INDEX_INTERFACES;
+        Self {
+            plain: if is_plain { self.ifindex } else { 0 },
+            from4: from(ethernet::IPV4),
+            from6: from(ethernet::IPV6),
+            near4: near::four(&self.prefix4[..used(self.prefix4_count)]),
+            near6: near::six(&self.prefix6[..used(self.prefix6_count)]),
+            ..self
+        }
+    }
+
+    /// Our hardware address in the lower 48 bits, as it lies in memory, read little-endian; zeros above it.
     #[inline(always)]
     pub fn station(&self) -> u64 {
         le64(self.bytes(), offset_of!(Self, mac))

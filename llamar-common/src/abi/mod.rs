@@ -14,29 +14,34 @@ mod arp;
 mod index;
 mod limit;
 mod links;
+pub mod marks;
 mod names;
 mod outcome;
 
 pub use arp::{ARP_ASSIGNED, ARP_DECLARED, ArpHost, ArpKey, Sender};
 pub use index::{
-    ADDRESS, Bucket, Bucket6, ELSEWHERE, GENERATION, INDEX_INTERFACES, INDEX_SEEDS, INDEX_TTLS,
-    KINDS, ONE_A, ONE_AAAA, SHORT, SLOTS, Short, Slot, TAG, TTL_SHIFT, is_long,
+    ADDRESS, ADDRESS_SHIFT, Bucket, Bucket6, ELSEWHERE, GENERATION, GENERATIONS, INDEX_INTERFACES,
+    INDEX_SEEDS, INDEX_TTLS, KINDS, ONE_A, ONE_AAAA, SHORT, SLOTS, Short, Slot, TAG, TTL_SHIFT,
+    is_long,
 };
 pub use limit::{BUCKETS_BITS, BUCKETS_MAX, Limit, SEEDS};
-pub use links::{LINK_GENERIC, LINK_NATIVE, Link, LinkKey, OWN4, Prefix4, Prefix6, link_slot};
+pub use links::{
+    LINK_GENERIC, LINK_NATIVE, Link, LinkKey, NEAR, Near4, Near6, OWN4, Prefix4, Prefix6, link_slot,
+};
 pub use names::{Host, NameKey, NameState};
 pub use outcome::{Counters, OUTCOME_PLACES, OUTCOMES, Outcome};
 
 /// Version of everything in this module; part of the pin path, so that two layouts never meet in one map.
-pub const LAYOUT_VERSION: u32 = 4;
+pub const LAYOUT_VERSION: u32 = 6;
 
 /// Names of the maps as `bpftool map` shows them. The kernel keeps 15 bytes of a name.
 pub mod map {
     /// Hash: [`NameKey`](super::NameKey) -> [`Host`](super::Host).
     pub const NAMES: &str = "llamar_names";
-    /// Array of [`Bucket`](super::Bucket): the index in front of the names, which userspace writes through a mapping.
+    /// Array of one value, which is [`Bucket`](super::Bucket)s: the index in front of the names, which userspace writes
+    /// through a mapping, and which the programs reach through their [`marks`](super::marks).
     pub const INDEX: &str = "llamar_index";
-    /// Array of [`Bucket6`](super::Bucket6): the IPv6 addresses of the index, likewise.
+    /// The same of [`Bucket6`](super::Bucket6)s: the IPv6 addresses of the index.
     pub const INDEX6: &str = "llamar_index6";
     /// Hash: [`ArpKey`](super::ArpKey) -> [`ArpHost`](super::ArpHost).
     pub const ARP: &str = "llamar_arp";
@@ -133,8 +138,8 @@ pub const SENDER_SECONDS: u32 = 30;
 #[repr(C)]
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Control {
-    /// `bpf_jiffies64()` at the agent's last heartbeat; 0 before the first.
-    pub beat: u64,
+    /// `bpf_jiffies64()` from which on there are no answers: the agent's last heartbeat and its lease; 0 before the first.
+    pub until: u64,
     /// Jiffies for which a heartbeat is good.
     pub lease: u64,
     /// `bpf_ktime_get_ns()` at the last heartbeat, to tell how long a jiffy is.
@@ -185,9 +190,11 @@ plain! {
     ArpKey = 12,
     ArpHost = 8,
     Prefix4 = 12,
-    Prefix6 = 56,
+    Prefix6 = 48,
+    Near4 = 12,
+    Near6 = 24,
     Limit = 16,
-    Link = 1144,
+    Link = 1104,
     Sender = 24,
     Control = 112,
     Slot = 16,

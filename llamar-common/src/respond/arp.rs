@@ -1,6 +1,7 @@
 //! ARP requests (RFC 826) for addresses held on the link, as RFC 5227 and RFC 3927 want them answered.
 
-use super::{Arrival, Ending, Tag, put_ethernet};
+use super::arrival::Arrival;
+use super::{Ending, Tag, put_ethernet};
 use crate::abi::{ARP_ASSIGNED, ArpKey, LinkKey, Outcome, SENDERS_MAX, Sender};
 use crate::frame::Frame;
 use crate::records::{Records, World};

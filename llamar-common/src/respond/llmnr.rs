@@ -3,7 +3,8 @@
 //! The frame grows, mostly at its head: headers and question are written anew in front, and the records behind them.
 
 use self::reply::{Reply, write};
-use super::{Arrival, Ending, Tag};
+use super::arrival::Arrival;
+use super::{Ending, Tag};
 use crate::abi::{
     ADDRESSES_MAX, Host, LABEL_MAX, LINK_GENERIC, LINK_NATIVE, NameKey, NameState, Outcome,
 };
@@ -14,7 +15,7 @@ use crate::wire::checksum::Sum;
 use crate::wire::{be16, dns, ethernet, le16, le48, le64, name, udp};
 
 pub(super) use self::ip::{V4, V6};
-pub(super) use self::quick::respond as quick;
+pub(super) use self::quick::{Quick, elsewhere, respond as quick};
 
 mod ip;
 mod quick;

@@ -3,7 +3,8 @@
 //! They are not answered here: what is answered, and when, depends on what others said within the last second
 //! (RFC 6762 6, 7).
 
-use super::{Arrival, Ending, Tag};
+use super::arrival::Arrival;
+use super::{Ending, Tag};
 use crate::abi::Outcome;
 use crate::frame::Frame;
 use crate::records::Records;

@@ -4,13 +4,13 @@
 //! goes on to the stack.
 
 mod arp;
+mod arrival;
 mod llmnr;
 mod mdns;
 
-use crate::abi::{Control, Link, LinkKey, NO_LINK, Outcome};
+use crate::abi::{NO_LINK, Outcome};
 use crate::frame::Frame;
-use crate::limit::{self, Source};
-use crate::records::{Records, World};
+use crate::records::Records;
 use crate::wire::{be16, ethernet, le16, le48, le64, put, put48};
 
 pub use self::arp::sender_slot;
@@ -95,14 +95,30 @@ impl Ending {
 /// Answers a frame in place, or leaves it as it is.
 #[inline(always)]
 pub fn respond<F: Frame, R: Records>(frame: &mut F, records: &R) -> Verdict {
-    let decided = match Kind::of(frame) {
-        Kind::Other => return Ending::UNCOUNTED.into(),
-        Kind::Llmnr4 => quick4(frame, records),
-        Kind::Llmnr6 => quick6(frame, records),
+    match Kind::of(frame) {
+        Kind::Other => Ending::UNCOUNTED.into(),
+        kind => {
+            let decided = at_once(frame, records, kind);
+            decided.unwrap_or_else(|| thorough(frame, records))
+        }
+    }
+}
+
+/// All of [`respond`] for a frame of this kind but the last part: `None` is for [`thorough`] to decide.
+#[inline(always)]
+pub fn at_once<F: Frame, R: Records>(frame: &mut F, records: &R, kind: Kind) -> Option<Verdict> {
+    match kind {
+        Kind::Llmnr4 => match quick4(frame, records)? {
+            Step::Ended(verdict) => Some(verdict),
+            Step::Elsewhere => elsewhere4(frame, records),
+        },
+        Kind::Llmnr6 => match quick6(frame, records)? {
+            Step::Ended(verdict) => Some(verdict),
+            Step::Elsewhere => elsewhere6(frame, records),
+        },
         Kind::Arp => quick_arp(frame, records),
-        Kind::Rest => None,
-    };
-    decided.unwrap_or_else(|| thorough(frame, records))
+        Kind::Other | Kind::Rest => None,
+    }
 }
 
 /// What kind of frame one is, as far as it decides who answers it.
@@ -139,28 +155,65 @@ impl Kind {
                 Self::Other
             }
         };
-        // As it lies in memory, so that it is compared and not turned.
-        match le16(header, ethernet::ETHER_TYPE) {
-            IPV4 => to(GROUP_V4, MDNS_V4, Self::Llmnr4),
-            IPV6 => to(GROUP_V6, MDNS_V6, Self::Llmnr6),
-            ARP => Self::Arp,
-            VLAN => Self::Rest,
-            _ => Self::Other,
+        // As it lies in memory, so that it is compared and not turned; the most frequent first.
+        let ether_type = le16(header, ethernet::ETHER_TYPE);
+        if ether_type == IPV4 {
+            to(GROUP_V4, MDNS_V4, Self::Llmnr4)
+        } else if ether_type == IPV6 {
+            to(GROUP_V6, MDNS_V6, Self::Llmnr6)
+        } else if ether_type == ARP {
+            Self::Arp
+        } else if ether_type == VLAN {
+            Self::Rest
+        } else {
+            Self::Other
         }
     }
+}
+
+/// How far the first part of [`respond`] comes with an LLMNR query.
+pub enum Step<T> {
+    /// To its end.
+    Ended(T),
+    /// To where [`elsewhere4`] or [`elsewhere6`] goes on: nothing has happened yet.
+    Elsewhere,
 }
 
 /// The first part of [`respond`] for [`Kind::Llmnr4`]: what comes most often, in few steps. `None` is for
 /// [`thorough`] to decide, and nothing has happened yet.
 #[inline(always)]
-pub fn quick4<F: Frame, R: Records>(frame: &mut F, records: &R) -> Option<Verdict> {
-    llmnr::quick::<llmnr::V4, _, _>(frame, records).map(Verdict::from)
+pub fn quick4<F: Frame, R: Records>(frame: &mut F, records: &R) -> Option<Step<Verdict>> {
+    quick::<llmnr::V4, F, R>(frame, records)
 }
 
 /// The same for [`Kind::Llmnr6`].
 #[inline(always)]
-pub fn quick6<F: Frame, R: Records>(frame: &mut F, records: &R) -> Option<Verdict> {
-    llmnr::quick::<llmnr::V6, _, _>(frame, records).map(Verdict::from)
+pub fn quick6<F: Frame, R: Records>(frame: &mut F, records: &R) -> Option<Step<Verdict>> {
+    quick::<llmnr::V6, F, R>(frame, records)
+}
+
+#[inline(always)]
+fn quick<I: llmnr::Quick, F: Frame, R: Records>(
+    frame: &mut F,
+    records: &R,
+) -> Option<Step<Verdict>> {
+    match llmnr::quick::<I, F, R>(frame, records) {
+        Some(Step::Ended(ending)) => Some(Step::Ended(ending.into())),
+        Some(Step::Elsewhere) => Some(Step::Elsewhere),
+        None => None,
+    }
+}
+
+/// The second part of [`respond`] for what [`quick4`] leaves to it: looks at everything itself.
+#[inline(always)]
+pub fn elsewhere4<F: Frame, R: Records>(frame: &mut F, records: &R) -> Option<Verdict> {
+    llmnr::elsewhere::<llmnr::V4, F, R>(frame, records).map(Verdict::from)
+}
+
+/// The same for [`quick6`].
+#[inline(always)]
+pub fn elsewhere6<F: Frame, R: Records>(frame: &mut F, records: &R) -> Option<Verdict> {
+    llmnr::elsewhere::<llmnr::V6, F, R>(frame, records).map(Verdict::from)
 }
 
 /// The same for [`Kind::Arp`].
@@ -169,7 +222,7 @@ pub fn quick_arp<F: Frame, R: Records>(frame: &mut F, records: &R) -> Option<Ver
     arp::quick(frame, records).map(Verdict::from)
 }
 
-/// The second part of [`respond`]: every frame that is answered, and every reason for which one is not.
+/// The last part of [`respond`]: every frame that is answered, and every reason for which one is not.
 #[inline(always)]
 pub fn thorough<F: Frame, R: Records>(frame: &mut F, records: &R) -> Verdict {
     dispatch(frame, records).into()
@@ -257,110 +310,6 @@ impl Tag {
             Self::None => 0,
             Self::Vlan(control) => control & ethernet::VLAN_ID,
         }
-    }
-}
-
-/// The link on which a frame arrived: what an answer needs of it, read once.
-#[derive(Clone, Copy)]
-struct Arrival<'a> {
-    slot: u32,
-    key: LinkKey,
-    mac: u64,
-    generation: u32,
-    link: &'a Link,
-}
-
-impl<'a> Arrival<'a> {
-    #[inline(always)]
-    fn find<R: Records>(records: &'a R, vlan: u16) -> Result<Self, Ending> {
-        let Some((slot, link)) = records.link(vlan) else {
-            return Err(Ending::pass(Outcome::NoLink, NO_LINK));
-        };
-        let generation = records.generation(link);
-        if generation & 1 != 0 {
-            return Err(Ending::pass(Outcome::NoLink, slot));
-        }
-        Ok(Self {
-            slot,
-            key: records.key(link, vlan),
-            mac: match vlan {
-                0 => link.station(),
-                _ => le48(&link.mac, 0),
-            },
-            generation,
-            link,
-        })
-    }
-
-    /// The last check before a frame is touched: the agent lives, and the link is still what was read.
-    #[inline(always)]
-    fn vouch<R: Records>(&self, records: &R) -> Result<(), Ending> {
-        match (R::WORLD, records.control()) {
-            (World::Kernel, Some(control)) => self.vouch_at(records, control, records.jiffies()),
-            (World::Kernel, None) => Err(Ending::pass(Outcome::NoHeartbeat, self.slot)),
-            (World::Agent, _) => self.settled(records),
-        }
-    }
-
-    /// The same in the kernel, at a time.
-    #[inline(always)]
-    fn vouch_at<R: Records>(&self, records: &R, control: &Control, now: u64) -> Result<(), Ending> {
-        if now.wrapping_sub(control.beat) >= control.lease {
-            return Err(Ending::pass(Outcome::NoHeartbeat, self.slot));
-        }
-        self.settled(records)
-    }
-
-    #[inline(always)]
-    fn settled<R: Records>(&self, records: &R) -> Result<(), Ending> {
-        if records.settled(self.link, self.key, self.generation) {
-            Ok(())
-        } else {
-            Err(Ending::pass(Outcome::NoLink, self.slot))
-        }
-    }
-
-    /// What would be answered is dropped if its source was answered too often of late: the one thing that is dropped.
-    #[inline(always)]
-    fn admit<R: Records>(&self, records: &R, source: Source) -> Result<(), Ending> {
-        let limit = self.link.limit;
-        if limit.interval == 0 {
-            return Ok(());
-        }
-        let now = limit::time(records.jiffies());
-        let spent = records.bucket(self.key, source, |bucket| limit.spend(bucket, now));
-        self.admitted(spent)
-    }
-
-    /// The same for who has the control at hand, at a time.
-    #[inline(always)]
-    fn admit_at<R: Records>(
-        &self,
-        records: &R,
-        control: &Control,
-        now: u64,
-        source: Source,
-    ) -> Result<(), Ending> {
-        // Of an entry that is being written these may not belong together; then one query is judged wrongly.
-        let limit = self.link.limit;
-        if limit.interval == 0 {
-            return Ok(());
-        }
-        let spend = |bucket| limit.spend(bucket, limit::time(now));
-        self.admitted(records.bucket_by(control, self.key, source, spend))
-    }
-
-    #[inline(always)]
-    const fn admitted(&self, spent: Option<bool>) -> Result<(), Ending> {
-        match spent {
-            Some(false) => Err(Ending::drop(Outcome::LlmnrLimited, self.slot)),
-            _ => Ok(()),
-        }
-    }
-
-    #[inline(always)]
-    const fn pass(&self, outcome: Outcome) -> Ending {
-        Ending::pass(outcome, self.slot)
     }
 }
 

@@ -9,7 +9,7 @@ use super::Mac;
 use crate::abi::{
     ADDRESSES_MAX, ArpHost, ArpKey, BUCKETS_MAX, Bucket, Bucket6, Control, ELSEWHERE, GENERATION,
     Host, LINK_NATIVE, LINK_PROBES, Link, LinkKey, NameKey, NameState, Prefix4, Prefix6, SEEDS,
-    SENDERS_MAX, SLOTS, Sender, Short, Slot, TAG, link_slot,
+    SENDERS_MAX, SLOTS, Sender, Short, Slot, TAG, is_long, link_slot,
 };
 use crate::frame::SliceFrame;
 use crate::records::SliceRecords;
@@ -65,7 +65,7 @@ impl Default for Tables {
             senders: vec![Cell::new(Sender::default()); SENDERS_MAX as usize],
             buckets: vec![Cell::new(0); BUCKETS_MAX as usize],
             control: Control {
-                beat: 0,
+                until: FOREVER,
                 lease: FOREVER,
                 beat_ns: 0,
                 sender_lease: FOREVER,
@@ -110,9 +110,20 @@ impl Tables {
         let slot = (0..LINK_PROBES)
             .map(|probe| link_slot(key, probe))
             .find(|slot| !taken(slot));
-        self.links.push((slot.expect("a place for the link"), link));
+        let slot = slot.expect("a place for the link");
+        self.links.push((slot, link.with_near()));
         let (_, link) = self.links.last_mut().expect("the link just added");
         link
+    }
+
+    /// Makes what is near follow from the rest of each link, which may have changed; one that is being written has none.
+    pub fn near(&mut self) {
+        for (_, link) in &mut self.links {
+            *link = link.with_near();
+            if link.generation & 1 != 0 {
+                link.plain = 0;
+            }
+        }
     }
 
     /// Adds a unique name with its addresses.
@@ -154,8 +165,7 @@ impl Tables {
                     let (bucket, home) = (place as usize / SLOTS, place as usize % SLOTS);
                     let slots = &mut self.index[bucket].slots;
                     let taken = |slots: &[Slot; SLOTS], at: usize| {
-                        slots[at].word & TAG != 0
-                            || at % 2 == 1 && slots[at - 1].word & TAG >= 8 << 47
+                        slots[at].word & TAG != 0 || at % 2 == 1 && is_long(slots[at - 1].word)
                     };
                     let free = if short.is_long() {
                         let home = home & 2;
@@ -315,7 +325,11 @@ fn prefix4(address: Ipv4Addr, length: u8) -> Prefix4 {
 fn prefix6(address: Ipv6Addr, length: u8) -> Prefix6 {
     let mask = u128::MAX.checked_shl(128 - u32::from(length)).unwrap_or(0);
     let network = address.to_bits() & mask;
-    Prefix6::new(network.to_be_bytes(), mask.to_be_bytes(), address.octets())
+    Prefix6 {
+        network: network.to_be_bytes(),
+        mask: mask.to_be_bytes(),
+        source: address.octets(),
+    }
 }
 
 /// The place of a TTL, a new one if there is room.

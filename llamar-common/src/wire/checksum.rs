@@ -3,8 +3,10 @@
 //! The sum does not depend on the byte order in which words are read, so everything here works on little-endian
 //! words, up to four of the sum's words at a time.
 
+use crate::frame::Frame;
+
 /// A running sum, not yet folded to 16 bits. Holds at least 2^23 additions.
-#[derive(Clone, Copy, Debug, Default)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Sum(u64);
 
 impl Sum {
@@ -72,6 +74,20 @@ impl Sum {
         Self(self.0 << ((odd as u64) * 8))
     }
 
+    /// Adds a folded sum that is a constant, here and not where the sum is needed: until then the words of it would be
+    /// kept, and a multiplication by a constant would be done twice.
+    #[inline(always)]
+    #[must_use]
+    pub fn here<F: Frame, const FOLDED: i32>(self) -> Self {
+        Self(F::added::<FOLDED>(self.0))
+    }
+
+    /// Its [folded](Self::fold) sum as a constant for [`here`](Self::here).
+    #[must_use]
+    pub const fn constant(self) -> i32 {
+        self.fold() as i32
+    }
+
     /// Adds bytes that begin at an even offset.
     #[must_use]
     pub fn bytes(mut self, bytes: &[u8]) -> Self {
@@ -95,19 +111,19 @@ impl Sum {
     #[inline(always)]
     pub const fn fold_few(self) -> u16 {
         // Be the sum q times 0xffff and r: this times 0xffff is 2^64 - 1, so the product is r times this, less q. The four
-        // words of that are r each, and q, below 2^33, takes nothing from the uppermost. Where r is 0 it is 0xffff, unless
-        // q is 0 too.
+        // words of that are r each, and q, at most 2^32 + 2^16 where r is not 0, is less than the three lower ones: it takes
+        // nothing from the uppermost. Where r is 0 that is 0xffff, unless q is 0 too.
         (self.0.wrapping_mul(EACH) >> 48) as u16
     }
 
-    /// Whether a sum over data that contains its own checksum says that it is right: whether it is a multiple of 0xffff.
-    /// So is the sum of nothing but zeros, which is for the caller to rule out.
+    /// Whether a sum below 2^46 over data that contains its own checksum says that it is right: whether it is a multiple of
+    /// 0xffff. So is the sum of nothing but zeros, which is for the caller to rule out.
     #[inline(always)]
     pub const fn is_right(self) -> bool {
-        // A multiple, times the inverse of 0xffff modulo 2^64, is how often it has 0xffff; all other numbers come out
-        // larger than that can be.
+        // A multiple, times the inverse of 0xffff modulo 2^64, is how often it has 0xffff, which is below 2^31; all other
+        // numbers come out larger than 2^48. What is between fits into the operand of one instruction.
         const INVERSE: u64 = EACH.wrapping_neg();
-        self.0.wrapping_mul(INVERSE) <= EACH
+        self.0.wrapping_mul(INVERSE) <= i32::MAX as u64
     }
 
     /// The [checksum](Self::checksum) of a sum below 2^48 that is not 0.
@@ -178,11 +194,14 @@ mod tests {
 
     #[test]
     fn a_sum_is_right_where_it_folds_to_ffff() {
-        let right = |sum: u64| Sum(sum).is_right();
-        for sum in (1..3_000_000).chain(0xfffe_fff0..0x1_0001_0010) {
-            assert_eq!(right(sum), Sum(sum).fold() == 0xffff, "{sum:#x}");
+        let end = 1 << 46;
+        for sum in (1..3_000_000)
+            .chain(0xfffe_fff0..0x1_0001_0010)
+            .chain(end - 3_000_000..end)
+        {
+            let right = Sum(sum).fold() == 0xffff;
+            assert_eq!(Sum(sum).is_right(), right, "{sum:#x}");
         }
-        assert!(right(u64::MAX) && !right(u64::MAX - 1));
     }
 
     #[test]

@@ -52,8 +52,11 @@ pub const fn group6(group: [u8; 16]) -> Mac {
     [0x33, 0x33, a, b, c, d]
 }
 
+/// The bit of an address, as a little-endian word, that says that it names more than one station.
+pub const GROUP: u32 = 1;
+
 /// Whether an address, as a little-endian word, names more than one station.
 #[inline(always)]
 pub const fn is_group(mac: u64) -> bool {
-    mac & 1 != 0
+    mac & GROUP as u64 != 0
 }

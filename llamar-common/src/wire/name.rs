@@ -1,5 +1,7 @@
 //! Labels as words: case folding of eight bytes at a time (RFC 1035 2.3.3, RFC 4343).
 
+use crate::frame::Frame;
+
 /// Eight bytes with ASCII upper case folded to lower; every other byte stays.
 #[inline(always)]
 pub const fn fold(word: u64) -> u64 {
@@ -14,18 +16,19 @@ pub const fn fold(word: u64) -> u64 {
 
 /// The same in fewer steps for what has nothing from '@' to '_' in it, as most names have not.
 #[inline(always)]
-pub const fn fold_if_upper(word: u64) -> u64 {
+pub fn fold_if_upper<F: Frame>(word: u64) -> u64 {
     // The bit 0x40, and not 0x20 below it.
     if word & !(word << 1) & 0x4040_4040_4040_4040 == 0 {
         word
     } else {
-        fold(word)
+        fold(F::opaque(word))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::frame::SliceFrame;
 
     #[test]
     fn fold_treats_every_byte_in_every_place_like_ascii_lower_case() {
@@ -37,7 +40,7 @@ mod tests {
                     let expected = bytes.map(|byte| byte.to_ascii_lowercase());
                     let word = u64::from_le_bytes(bytes);
                     assert_eq!(fold(word).to_le_bytes(), expected);
-                    assert_eq!(fold_if_upper(word), fold(word));
+                    assert_eq!(fold_if_upper::<SliceFrame<'_>>(word), fold(word));
                 }
             }
         }

@@ -328,7 +328,7 @@ fn agent_answers_what_the_stack_does_not_and_leaves_it_the_rest() {
 #[test]
 fn agent_answers_whatever_the_heartbeat_says() {
     let mut world = world();
-    world.control.lease = 0;
+    world.control.until = 0;
     let request = Arp::request(peer(PEER_V4), PROXIED);
     let (verdict, answer) = world.respond_in_agent(ETH, &request.build(), HEADROOM);
     assert!(verdict.reply);

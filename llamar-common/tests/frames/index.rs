@@ -5,7 +5,7 @@
 use std::net::{IpAddr, Ipv4Addr};
 
 use llamar_common::abi::{
-    ADDRESS, ELSEWHERE, KINDS, NameKey, NameState, ONE_A, Outcome, Short, Slot, TAG,
+    ADDRESS, ADDRESS_SHIFT, ELSEWHERE, KINDS, NameKey, NameState, ONE_A, Outcome, Short, Slot, TAG,
 };
 use llamar_common::testing::{A, AAAA, FrameBuilder, Station, Tables};
 
@@ -32,7 +32,8 @@ fn slot_of<'w>(world: &'w mut Tables, name: &str) -> &'w mut Slot {
 
 /// Gives a slot another address than the map has.
 fn spoil(slot: &mut Slot) {
-    slot.word = slot.word & !ADDRESS | u64::from(u32::from_le_bytes(STALE.octets()));
+    let stale = u64::from(u32::from_le_bytes(STALE.octets()));
+    slot.word = slot.word & !ADDRESS | stale << ADDRESS_SHIFT;
 }
 
 #[track_caller]

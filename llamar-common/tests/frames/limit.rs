@@ -125,7 +125,7 @@ fn only_what_would_be_answered_is_counted_and_dropped() {
     // What the stack or the agent has to see is passed, whoever asks.
     assert_passed(&world, &foreign.build(), Outcome::LlmnrForeign);
     // Without an agent nobody is dropped either.
-    world.control.lease = 0;
+    world.control.until = 0;
     assert_passed(
         &world,
         &query(peer(PEER_V4), A).build(),
@@ -149,4 +149,30 @@ fn array_without_the_place_of_a_source_limits_nobody() {
     let mut world = limited();
     world.buckets.clear();
     assert_eq!(answered(&world, peer(PEER_V4), 100), 100);
+}
+
+#[test]
+fn a_query_without_room_for_its_answer_takes_one_of_its_source_and_is_passed() {
+    // Of a host with one address of each family, so that the index answers too.
+    for (asker, _) in pairs() {
+        for indexed in [false, true] {
+            let mut world = limited();
+            world.name(UNTAGGED, "single", TTL, &[OUR_V4.into(), OUR_V6.into()]);
+            if indexed {
+                world.index(16);
+            }
+            let frame = llamar_common::testing::FrameBuilder::llmnr(asker).question("single", A);
+            for _ in 0..19 {
+                assert!(world.respond(ETH, &frame.build(), HEADROOM).0.reply);
+            }
+            let place = slot(&world, UNTAGGED);
+            let came_out = world.respond(ETH, &frame.build(), 0);
+            assert_untouched(&frame.build(), came_out, Some(Outcome::NoRoom), place);
+            let (verdict, _) = world.respond(ETH, &frame.build(), 0);
+            assert_eq!(
+                (verdict.drop, verdict.outcome),
+                (true, Some(Outcome::LlmnrLimited))
+            );
+        }
+    }
 }

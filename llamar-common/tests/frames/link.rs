@@ -2,8 +2,10 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use llamar_common::abi::{Outcome, PREFIXES_MAX};
+use llamar_common::abi::{Link, Outcome, PREFIXES_MAX};
 use llamar_common::testing::{A, Tables};
+use proptest::collection::vec;
+use proptest::prelude::*;
 
 use crate::world::*;
 
@@ -101,6 +103,12 @@ fn asker_without_a_unicast_address_of_its_own_is_passed() {
     }
 }
 
+fn change(world: &mut Tables, change: impl FnOnce(&mut Link)) {
+    let (_, link) = &mut world.links[0];
+    change(link);
+    *link = link.with_near();
+}
+
 #[test]
 fn longest_prefix_that_holds_the_asker_decides() {
     // RFC 4795 2.5: R7.
@@ -128,7 +136,7 @@ fn prefixes_of_31_and_32_bits_have_no_broadcast_address() {
     assert_off_link(&world, "10.0.0.0");
     let mut world = link(&[("10.0.0.9", 32)]);
     // A peer address: the prefix is the peer's, the source is ours.
-    world.links[0].1.prefix4[0].network = [10, 0, 0, 8];
+    change(&mut world, |link| link.prefix4[0].network = [10, 0, 0, 8]);
     assert_answers_from(&world, "10.0.0.8", "10.0.0.9");
     assert_off_link(&world, "10.0.0.9");
 }
@@ -155,15 +163,14 @@ fn as_many_prefixes_as_an_entry_holds_are_on_the_link() {
     }
     assert_off_link(&world, "10.0.16.77");
     // Only what the counts speak of is used, and a count that is too large reads nothing else.
-    world.links[0].1.prefix4_count = 3;
+    change(&mut world, |link| link.prefix4_count = 3);
     assert_answers_from(&world, "10.0.2.77", "10.0.2.1");
     assert_off_link(&world, "10.0.3.77");
-    world.links[0].1.prefix6_count = 0;
+    change(&mut world, |link| link.prefix6_count = 0);
     assert_off_link(&world, "2001:db8::77");
-    (
-        world.links[0].1.prefix4_count,
-        world.links[0].1.prefix6_count,
-    ) = (u32::MAX, 17);
+    change(&mut world, |link| {
+        (link.prefix4_count, link.prefix6_count) = (u32::MAX, 17)
+    });
     assert_answers_from(&world, "10.0.15.77", "10.0.15.1");
     assert_answers_from(&world, "2001:db8:0:15::77", "2001:db8:0:15::1");
 }
@@ -223,5 +230,58 @@ fn asker_is_link_local_by_its_prefix_of_10_bits() {
             .address(TTL, second)
             .build();
         assert_llmnr(&world, &query, &expected);
+    }
+}
+
+/// An address of ours among few, with the length of its prefix.
+fn assigned() -> impl Strategy<Value = (IpAddr, u8)> {
+    let v4 = (0..4_u8, any::<u8>(), 20..=32_u8)
+        .prop_map(|(c, d, length)| (Ipv4Addr::new(10, 0, c, d).into(), length));
+    let prefix6 = prop_oneof![4 => Just(64_u8), 1 => 48..=128_u8];
+    let v6 = (0..3_u16, 0..4_u16, prefix6)
+        .prop_map(|(net, host, length)| (ip6(net, host).into(), length));
+    prop_oneof![v4, v6]
+}
+
+fn ip6(net: u16, host: u16) -> Ipv6Addr {
+    Ipv6Addr::new(0x2001, 0xdb8, 0, net, 0, 0, 0, host)
+}
+
+proptest! {
+    #[test]
+    fn asker_is_answered_as_the_longest_prefix_says_whatever_others_there_are(
+        mut addresses in vec(assigned(), 1..8),
+        askers in vec((0..4_u8, any::<u8>(), 0..4_u16), 20),
+    ) {
+        // RFC 4795 2.5: R7. `Tables::respond` asks with an index and without one, which look at different prefixes.
+        addresses.sort_by_key(|(_, length)| std::cmp::Reverse(*length));
+        let mut world = Tables::default();
+        world.link(UNTAGGED, OUR_MAC, &addresses);
+        world.name(UNTAGGED, NAME, TTL, &[OUR_V4.into()]);
+        for (c, d, host) in askers {
+            for asker in [IpAddr::from(Ipv4Addr::new(10, 0, c, d)), ip6(c.into(), host).into()] {
+                let frame = query(peer(asker), A).build();
+                let (verdict, _) = world.respond(ETH, &frame, HEADROOM);
+                let is_in = |(ours, length): &&(IpAddr, u8)| match (*ours, asker) {
+                    (IpAddr::V4(ours), IpAddr::V4(asker)) => {
+                        (ours.to_bits() ^ asker.to_bits()).leading_zeros() >= u32::from(*length)
+                    }
+                    (IpAddr::V6(ours), IpAddr::V6(asker)) => {
+                        (ours.to_bits() ^ asker.to_bits()).leading_zeros() >= u32::from(*length)
+                    }
+                    _ => false,
+                };
+                let decides = addresses.iter().find(is_in);
+                let is_end = |length: u8| match asker {
+                    IpAddr::V4(asker) => {
+                        let host = asker.to_bits() & (u32::MAX.checked_shr(length.into()).unwrap_or(0));
+                        length < 31 && (host == 0 || host == u32::MAX >> length)
+                    }
+                    IpAddr::V6(_) => false,
+                };
+                let expected = decides.is_some_and(|(ours, length)| *ours != asker && !is_end(*length));
+                prop_assert_eq!(verdict.reply, expected, "{} of {:?}", asker, addresses);
+            }
+        }
     }
 }

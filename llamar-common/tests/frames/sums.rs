@@ -23,10 +23,11 @@ fn query_that_carries_the_sum_of_its_pseudo_header_is_answered_with_a_whole_one(
 }
 
 /// The links of the world, run in this mode.
-fn world_in(mode: u32) -> Tables {
+fn world_in(mode: u16) -> Tables {
     let mut world = world();
     for (_, link) in &mut world.links {
         link.mode = mode;
+        *link = link.with_near();
     }
     world
 }

@@ -122,7 +122,7 @@ impl KernelPath {
             self.failed.clear();
             datapath.reread_links();
         }
-        let report = datapath.apply(desired);
+        let mut report = datapath.apply(desired);
         // A link that somebody has detached, or whose interface was made anew, is one to be attached.
         datapath.recheck();
         let wanted: Wanted<'_> = wanted(config, links)
@@ -133,7 +133,8 @@ impl KernelPath {
             .retain(|ifindex, _| wanted.contains_key(ifindex));
         let changed = self.attach_missing(config, links, &wanted, &before);
         if let (true, Some(datapath)) = (changed, &mut self.datapath) {
-            datapath.apply(desired);
+            // Links have a mode now. What failed before has been tried once more.
+            report = datapath.apply(desired);
         }
         self.complain(&report);
     }

@@ -105,6 +105,29 @@ pub struct Interface {
     pub vlans: BTreeMap<u16, Vlan>,
 }
 
+#[cfg(test)]
+impl Interface {
+    /// What tests begin with: names of this host, and what holds where nothing is said, but for the limit.
+    pub fn named(names: Vec<Name>) -> Self {
+        Self {
+            names,
+            ttl: 30,
+            xdp: XdpMode::Auto,
+            limit: Rate::OFF,
+            on_conflict: OnConflict::Withdraw,
+            mdns: true,
+            mdns_on_conflict: OnConflict::Rename,
+            presence: Presence::default(),
+            services: Vec::new(),
+            hosts: BTreeMap::new(),
+            shared: Arc::default(),
+            hidden: BTreeSet::new(),
+            proxy_arp: BTreeSet::new(),
+            vlans: BTreeMap::new(),
+        }
+    }
+}
+
 /// A VLAN of an interface. TTL, kernel path, limit, conflicts, announcements and the names of the hosts file are the
 /// interface's matter.
 #[derive(Clone, Debug, PartialEq, Eq)]

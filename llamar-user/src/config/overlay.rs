@@ -255,7 +255,7 @@ fn in_one_line(problems: Vec<String>) -> String {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Addresses, Hosts, OnConflict, Presence, XdpMode};
+    use super::super::{Addresses, Hosts};
     use super::*;
     use std::sync::Arc;
 
@@ -286,20 +286,8 @@ mod tests {
         let printer = Addresses::new(ips("10.0.0.9"), 30);
         let shared: Arc<Hosts> = Arc::new([(name("printer"), printer)].into_iter().collect());
         let interface = |own: &str| Interface {
-            names: vec![name(own)],
-            ttl: 30,
-            xdp: XdpMode::Auto,
-            limit: super::super::LIMIT_DEFAULT,
-            on_conflict: OnConflict::Withdraw,
-            mdns: true,
-            mdns_on_conflict: OnConflict::Rename,
-            presence: Presence::default(),
-            services: Vec::new(),
-            hosts: BTreeMap::new(),
             shared: shared.clone(),
-            hidden: BTreeSet::new(),
-            proxy_arp: BTreeSet::new(),
-            vlans: BTreeMap::new(),
+            ..Interface::named(vec![name(own)])
         };
         let [mut eth0, eth1] = ["casa", "patio"].map(interface);
         eth0.hosts.insert(name("nas"), ips("10.0.0.8"));

@@ -50,7 +50,7 @@ impl XdpKind {
     }
 
     /// The kind as the links' map has it.
-    pub const fn mode(self) -> u32 {
+    pub const fn mode(self) -> u16 {
         match self {
             Self::Native => LINK_NATIVE,
             Self::Generic => LINK_GENERIC,
@@ -120,15 +120,18 @@ impl Programs<'_> {
     }
 }
 
+/// What is tried before the program is run in another mode.
+const FORGET: &str = "make the links' entries tell no mode";
+
 /// Puts our program on an interface. `held` is our link there from before, in this process or another. Calls `anew`
-/// before the program is attached anew instead of being replaced as it is run.
+/// before the program is attached anew instead of being replaced as it is run; where that fails it is not.
 pub fn attach(
     programs: &mut Programs<'_>,
     link: &Link,
     mode: XdpMode,
     pin: &Path,
     held: Option<Held>,
-    mut anew: impl FnMut(),
+    mut anew: impl FnMut() -> io::Result<()>,
 ) -> Result<(XdpLink, Attached), AttachError> {
     let one = Interface {
         link,
@@ -147,7 +150,7 @@ pub fn attach(
             if one.modes.accept(now.kind) && !better {
                 return one.take_over(programs, link, now.kind);
             }
-            anew();
+            anew().map_err(one.failed(FORGET))?;
             link.detach()
                 .map_err(one.failed("detach to change the mode"))?;
         }
@@ -156,7 +159,7 @@ pub fn attach(
     if let Some(foreign) = running(link.index).map_err(one.failed("ask for its XDP program"))? {
         return Err(one.foreign(foreign));
     }
-    anew();
+    anew().map_err(one.failed(FORGET))?;
     one.create(programs)
 }
 

@@ -57,9 +57,8 @@ impl Clock {
                 let hz = hz_between(first, second).ok_or_else(|| {
                     io::Error::other("the heartbeat program does not read the kernel's clocks")
                 })?;
-                // The measuring beats are no sign of life: the maps may not be true yet. They go before the leases
-                // come, as nobody promises in which order one write reaches a reader.
-                maps.set_control(&Control::default())?;
+                // The measuring beats are no sign of life: the maps may not be true yet. Without a lease they were past
+                // when they were written.
                 leases(Control::default(), hz)
             }
         };
@@ -86,9 +85,10 @@ pub fn known_hz(control: &Control) -> Option<u64> {
     (hz > 0 && leases(*control, hz) == *control).then_some(hz)
 }
 
-/// Jiffies per second: a usual number where that is within an eighth, else what was measured.
+/// Jiffies per second: a usual number where that is within an eighth, else what was measured. Both beats were stamped with
+/// the same lease, as `until` has it in it.
 fn hz_between(first: Control, second: Control) -> Option<u64> {
-    let jiffies = second.beat.checked_sub(first.beat)?;
+    let jiffies = second.until.checked_sub(first.until)?;
     let time = second.beat_ns.checked_sub(first.beat_ns)?;
     let measured = (jiffies * 1_000_000_000).checked_div(time)?;
     let usual = USUAL
@@ -104,12 +104,12 @@ mod tests {
 
     fn hz(jiffies: u64, milliseconds: u64) -> Option<u64> {
         let first = Control {
-            beat: 1000,
+            until: 1000,
             beat_ns: 5_000_000_000,
             ..Control::default()
         };
         let second = Control {
-            beat: 1000 + jiffies,
+            until: 1000 + jiffies,
             beat_ns: 5_000_000_000 + milliseconds * 1_000_000,
             ..Control::default()
         };

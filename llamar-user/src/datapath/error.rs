@@ -67,6 +67,11 @@ pub enum DatapathError {
         /// Why.
         source: Box<aya::programs::ProgramError>,
     },
+    /// The object was built from other sources than the agent.
+    #[error(
+        "the eBPF object in this program is of another layout, {0}: cargo xtask build makes both of one source"
+    )]
+    OtherObject(String),
     /// The object lacks a program.
     #[error("the eBPF object has no XDP program {0}: cargo xtask build")]
     NoProgram(&'static str),
@@ -81,6 +86,22 @@ pub enum DatapathError {
 }
 
 impl DatapathError {
+    /// A map that the object has just made is another layout's.
+    pub fn of_object(self) -> Self {
+        match self {
+            Self::OtherLayout {
+                path,
+                found,
+                wanted,
+                ..
+            } => {
+                let map = path.file_name().unwrap_or_default().display();
+                Self::OtherObject(format!("its {map} is {found}, the program wants {wanted}"))
+            }
+            other => other,
+        }
+    }
+
     /// Names what was tried on a path.
     pub fn io<'a>(what: &'static str, path: &'a Path) -> impl Fn(io::Error) -> Self + 'a {
         move |source| Self::Io {

@@ -2,6 +2,7 @@
 //! what they hold.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::io;
 use std::net::Ipv4Addr;
 use std::sync::Arc;
 
@@ -176,15 +177,19 @@ impl Feed {
         self.places.has(key)
     }
 
-    /// Makes the entries of an interface tell no mode, before its program is run in another.
-    pub fn forget_mode(&mut self, ifindex: u32) {
-        // An entry that is not written stays odd, which silences it until the next pass writes it.
-        self.places.forget_mode(ifindex, &mut self.maps.links);
+    /// Makes the entries of an interface tell no mode, before its program is run in another. Where that fails they may
+    /// tell what would be wrong then.
+    pub fn forget_mode(&mut self, ifindex: u32) -> io::Result<()> {
+        let failed = self.places.forget_mode(ifindex, &mut self.maps.links);
+        match &failed[..] {
+            [] => Ok(()),
+            failed => Err(io::Error::other(failed.join(", "))),
+        }
     }
 
     /// Makes the maps hold what is desired. `modes` tells by interface how the program is run there, as
     /// [`Link::mode`] has it; it is not known where there is none.
-    pub fn apply(&mut self, desired: &Arc<Desired>, modes: &BTreeMap<u32, u32>) -> Report {
+    pub fn apply(&mut self, desired: &Arc<Desired>, modes: &BTreeMap<u32, u16>) -> Report {
         let mode = |key: LinkKey| modes.get(&key.ifindex).copied().unwrap_or(0);
         let links: BTreeMap<LinkKey, Link> = desired
             .links
@@ -194,7 +199,7 @@ impl Feed {
                     mode: mode(key),
                     ..served.link(key, self.hz)
                 };
-                (key, link)
+                (key, link.with_near())
             })
             .collect();
         let plan = self.places.plan(links.keys());
@@ -210,6 +215,9 @@ impl Feed {
         let failed = self.places.lose(&plan, &links, &mut self.maps.links);
         report.errors.extend(failed);
         let failed = self.places.add(&plan, &links, &mut self.maps.links);
+        report.errors.extend(failed);
+        // What waits for readers is last: nothing that is gone waits with it.
+        let failed = self.places.finish(&mut self.maps.links);
         report.errors.extend(failed);
         report
     }

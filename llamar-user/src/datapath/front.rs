@@ -10,6 +10,7 @@ use super::check::STEP;
 use super::entries::{BATCH, Refusal};
 use super::error::DatapathError;
 use super::index::{Index, Shelves, Tally, buckets_of};
+use super::marked::room;
 use super::pins::Pins;
 use super::table::{Hash, read_element};
 
@@ -155,8 +156,9 @@ impl Front {
 
     /// Makes room for so many names more at once, and not again and again.
     pub fn expect(&mut self, names: usize, map: &Hash<NameKey, Host>) {
-        if let Some(index) = &self.known {
-            self.widen(index.wanted().saturating_add(names), map);
+        let index = self.known.as_ref();
+        if let Some(buckets) = index.and_then(|index| index.buckets_for_more(names)) {
+            self.widen(buckets, map);
         }
     }
 
@@ -164,14 +166,14 @@ impl Front {
     pub fn widen_if_crowded(&mut self, map: &Hash<NameKey, Host>) {
         let crowded = self.known.as_ref().filter(|index| index.is_crowded());
         if let Some(index) = crowded {
-            self.widen(2 * index.wanted(), map);
+            self.widen(buckets_of(2 * index.wanted()), map);
         }
     }
 
-    /// Makes the index anew from the map, with more buckets if so many slots ask for that.
-    fn widen(&mut self, slots: usize, map: &Hash<NameKey, Host>) {
+    /// Makes the index anew from the map, with so many buckets, if that is more.
+    fn widen(&mut self, buckets: u32, map: &Hash<NameKey, Host>) {
         let Some(index) = &self.known else { return };
-        let buckets = buckets_of(slots).min(self.buckets.shape().entries);
+        let buckets = buckets.min(self.room());
         if buckets <= index.buckets() {
             return;
         }
@@ -234,11 +236,16 @@ impl Front {
         Ok(())
     }
 
+    /// Buckets for which there is room.
+    fn room(&self) -> u32 {
+        room(&self.buckets, &self.addresses)
+    }
+
     /// Buckets that the index uses as the kernel path sees it, or the fewest if it is closed.
     fn former(&self) -> io::Result<u32> {
         let control: Control = read_element(&self.control, 0)?;
         let buckets = control.index_slots / SLOTS as u64;
-        let most = self.buckets.shape().entries;
+        let most = self.room();
         Ok(u32::try_from(buckets)
             .unwrap_or(most)
             .max(buckets_of(0))

@@ -1,22 +1,20 @@
-//! The index in front of the names' map, as `llamar_common::abi` lays it out: which name goes where, and the order of
-//! writes by which a reader in the kernel never takes half an entry for a whole one. Pure: the index is words in
-//! memory, which the kernel may read at any time.
+//! The index in front of the names' map, as `llamar_common::abi` lays it out: which name goes where, and what is known
+//! of the index beside itself. Pure: the index is words in memory.
 
 mod compare;
+mod place;
+mod shelves;
 
 use std::collections::{HashMap, HashSet};
 use std::hint::black_box;
-use std::sync::atomic::{AtomicU64, Ordering, fence};
 
 use llamar_common::abi::{
-    Control, ELSEWHERE, GENERATION, Host, INDEX_SEEDS, INDEX_TTLS, KINDS, NameKey, ONE_AAAA, SLOTS,
-    Short, Slot, TAG, TTL_SHIFT, is_long,
+    Control, Host, INDEX_SEEDS, INDEX_TTLS, KINDS, NameKey, SLOTS, Short, Slot, TTL_SHIFT,
 };
 
-/// Words of a slot: its label, and all else.
-const SLOT: usize = 2;
-/// Words of an IPv6 address.
-const ADDRESS: usize = 2;
+use self::place::{ADDRESS, Place};
+pub use self::shelves::Shelves;
+
 /// Fewest buckets.
 const BUCKETS_MIN: u32 = 64;
 /// Of so many slots this many are taken at most: with more of them ever more names have to be looked for twice.
@@ -25,14 +23,10 @@ const FULL: (usize, usize) = (4, 3);
 const HOMELESS: usize = 64;
 /// What is taken of so many slots where it can be chosen: fewer lines of cache on the one hand, fewer second looks on the other.
 const GOOD: (usize, usize) = (5, 3);
-
-/// The index as it lies in memory.
-pub struct Shelves<'a> {
-    /// The buckets.
-    pub buckets: &'a [AtomicU64],
-    /// Their IPv6 addresses.
-    pub addresses: &'a [AtomicU64],
-}
+/// The same where there are at most [`NEAR`] slots, which are at hand anyway.
+const SPARSE: (usize, usize) = (5, 2);
+/// Slots of half a megabyte, a part of what a processor has for itself.
+const NEAR: u32 = 1 << 15;
 
 /// What is known of the index beside itself.
 #[derive(Debug)]
@@ -62,7 +56,8 @@ pub fn buckets_for(names: u32) -> u32 {
 
 /// Buckets that are to be used where so many slots will be taken.
 pub fn buckets_of(slots: usize) -> u32 {
-    buckets(slots, GOOD)
+    let near = buckets(slots, SPARSE).min(NEAR / SLOTS as u32);
+    buckets(slots, GOOD).max(near)
 }
 
 fn buckets(slots: usize, (of, taken): (usize, usize)) -> u32 {
@@ -108,9 +103,21 @@ impl Index {
 
     /// Whether more slots are taken than is good for who looks for a name, or names of two slots find too few pairs.
     pub fn is_crowded(&self) -> bool {
+        self.is_full_with(self.wanted()) || self.homeless.len() * HOMELESS > self.tally.taken
+    }
+
+    /// With how many buckets it is to be made anew before so many names come; `None` if it has room for them.
+    ///
+    /// Those are enough for twice what it has: if names come one by one, it is not made anew again and again.
+    pub fn buckets_for_more(&self, names: usize) -> Option<u32> {
+        let wanted = self.wanted() + names;
+        let is_full = self.is_full_with(wanted);
+        is_full.then(|| buckets_of(wanted.max(2 * self.wanted())))
+    }
+
+    fn is_full_with(&self, slots: usize) -> bool {
         let (of, taken) = FULL;
-        self.wanted() * of > self.control.index_slots as usize * taken
-            || self.homeless.len() * HOMELESS > self.tally.taken
+        slots * of > self.control.index_slots as usize * taken
     }
 
     /// Makes room for a host's TTL, if there is any; whether [`opened`](Self::opened) has to be told to the kernel path
@@ -258,164 +265,19 @@ fn ttl_of(word: u64) -> usize {
     (word >> TTL_SHIFT) as usize % INDEX_TTLS
 }
 
-/// The place of a slot.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Place {
-    bucket: u32,
-    slot: usize,
-}
-
-impl Place {
-    /// The place with this number.
-    fn of(slot: u32) -> Self {
-        Self {
-            bucket: slot / SLOTS as u32,
-            slot: slot as usize % SLOTS,
-        }
-    }
-
-    /// Where in its bucket a name may be whose home is here, in the order in which it is looked for.
-    fn neighbours(self, long: bool) -> impl Iterator<Item = Self> {
-        let (home, step) = if long {
-            (self.slot & !1, 2)
-        } else {
-            (self.slot, 1)
-        };
-        let bucket = self.bucket;
-        let slots = (0..SLOTS).step_by(step).map(move |other| home ^ other);
-        slots.map(move |slot| Self { bucket, slot })
-    }
-
-    /// Number of its label among the words of the buckets.
-    fn label(self) -> usize {
-        (self.bucket as usize * SLOTS + self.slot) * SLOT
-    }
-
-    /// The same of the word behind that.
-    fn word(self) -> usize {
-        self.label() + 1
-    }
-
-    /// Number of its first word among those of the addresses.
-    fn address(self) -> usize {
-        (self.bucket as usize * SLOTS + self.slot) * ADDRESS
-    }
-}
-
-impl Shelves<'_> {
-    /// Empties the index, which is closed. Generations go on, for readers that have begun before.
-    pub fn clear(&self) {
-        let buckets = self.buckets.len() / (SLOTS * SLOT);
-        for bucket in 0..buckets as u32 {
-            for slot in 0..SLOTS {
-                let place = Place { bucket, slot };
-                if self.load(place.word()) & TAG != 0 {
-                    self.write(place, 0, [0; ADDRESS]);
-                }
-            }
-            if self.load(Place { bucket, slot: 0 }.word()) & ELSEWHERE != 0 {
-                self.set_elsewhere(bucket, false);
-            }
-        }
-    }
-
-    fn holds(&self, place: Place, name: &Short) -> bool {
-        let [first, second] = name.label;
-        self.load(place.word()) & TAG == name.tag
-            && self.load(place.label()) == first
-            && (!name.is_long() || self.load(place.label() + SLOT) == second)
-    }
-
-    /// What a slot's word tells beside its generation.
-    fn held(&self, place: Place) -> u64 {
-        self.load(place.word()) & (GENERATION - 1) & !ELSEWHERE
-    }
-
-    /// A free place for a name, one behind which another one is free if it is `long`.
-    fn free(&self, home: Place, long: bool) -> Option<Place> {
-        home.neighbours(long).find(|place| {
-            let behind = Place {
-                slot: place.slot | 1,
-                ..*place
-            };
-            self.is_free(*place) && (!long || self.is_free(behind))
-        })
-    }
-
-    fn is_free(&self, place: Place) -> bool {
-        let before = Place {
-            slot: place.slot & !1,
-            ..place
-        };
-        self.load(place.word()) & TAG == 0
-            && (before == place || !is_long(self.load(before.word())))
-    }
-
-    /// Writes the label of a name into a free place.
-    fn spell(&self, place: Place, name: &Short) {
-        // Nobody takes it for a name's before the word says so; who took it for another's finds that word changed.
-        self.store(place.label(), name.label[0]);
-        if name.is_long() {
-            self.store(place.label() + SLOT, name.label[1]);
-        }
-    }
-
-    /// Replaces all but the label of a slot: its word says that the map has to be asked before anything changes, and
-    /// has another generation when all has changed. A slot that is so already is left alone; tells whether it was not.
-    fn write(&self, place: Place, word: u64, aaaa: [u64; ADDRESS]) -> bool {
-        let (at, address) = (place.word(), place.address());
-        let found = self.load(at);
-        let told = |half: &usize| self.addresses.get(address + half);
-        let same = |half| told(&half).map(|word| word.load(Ordering::Relaxed)) == Some(aaaa[half]);
-        // Nobody reads an address that the word does not tell of, and of a million there are few.
-        let halves = if word & ONE_AAAA == 0 { 0 } else { ADDRESS };
-        if self.held(place) == word && (0..halves).all(same) {
-            return false;
-        }
-        let next = found.wrapping_add(GENERATION) & !(GENERATION - 1) | found & ELSEWHERE;
-        self.store(at, next | word & !KINDS);
-        // What follows is written after this.
-        fence(Ordering::Release);
-        for (half, half_address) in aaaa.into_iter().enumerate().take(halves) {
-            if let Some(to) = told(&half) {
-                to.store(half_address, Ordering::Relaxed);
-            }
-        }
-        // What precedes is written before this.
-        fence(Ordering::Release);
-        self.store(at, next | word);
-        true
-    }
-
-    /// Says whether a bucket has sent names elsewhere.
-    fn set_elsewhere(&self, bucket: u32, elsewhere: bool) {
-        let at = Place { bucket, slot: 0 }.word();
-        let others = self.load(at) & !ELSEWHERE;
-        self.store(at, others | if elsewhere { ELSEWHERE } else { 0 });
-    }
-
-    fn load(&self, at: usize) -> u64 {
-        self.buckets
-            .get(at)
-            .map_or(0, |word| word.load(Ordering::Relaxed))
-    }
-
-    fn store(&self, at: usize, word: u64) {
-        if let Some(to) = self.buckets.get(at) {
-            to.store(word, Ordering::Relaxed);
-        }
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
     use std::net::{IpAddr, Ipv4Addr};
+    use std::sync::atomic::{AtomicU64, Ordering};
 
-    use llamar_common::abi::{LinkKey, ONE_A};
+    use llamar_common::abi::{
+        ADDRESS_SHIFT, ELSEWHERE, GENERATION, GENERATIONS, LinkKey, ONE_A, TAG,
+    };
     use llamar_common::testing::host;
     use proptest::prelude::*;
 
+    use super::place::SLOT;
     use super::*;
 
     pub const BUCKETS: u32 = 8;
@@ -437,10 +299,14 @@ mod tests {
 
     impl Shelf {
         pub fn new() -> Self {
+            Self::with(BUCKETS, [0x9e37_79b9_7f4a_7c15, 5, 0xd6e8_feb8_6659_fd93])
+        }
+
+        fn with(buckets: u32, seeds: [u64; INDEX_SEEDS]) -> Self {
             let words = |count: usize| (0..count).map(|_| AtomicU64::new(0)).collect();
-            let slots = BUCKETS as usize * SLOTS;
+            let slots = buckets as usize * SLOTS;
             Self {
-                index: Index::new(BUCKETS, [0x9e37_79b9_7f4a_7c15, 5, 0xd6e8_feb8_6659_fd93]),
+                index: Index::new(buckets, seeds),
                 buckets: words(slots * SLOT),
                 addresses: words(slots * ADDRESS),
             }
@@ -478,7 +344,7 @@ mod tests {
                     }
                     return match held & ONE_A {
                         0 => Seen::AskTheMap,
-                        _ => Seen::Address(held as u32),
+                        _ => Seen::Address((held >> ADDRESS_SHIFT) as u32),
                     };
                 }
                 if word(Place { slot: 0, ..home }.word()) & ELSEWHERE == 0 {
@@ -533,6 +399,97 @@ mod tests {
         );
     }
 
+    /// Digits of pi, as good as any.
+    const SEEDS: [[u64; INDEX_SEEDS]; 4] = [
+        [
+            0x243f_6a88_85a3_08d3,
+            0x1319_8a2e_0370_7344,
+            0xa409_3822_299f_31d0,
+        ],
+        [
+            0x082e_fa98_ec4e_6c89,
+            0x4528_21e6_38d0_1377,
+            0xbe54_66cf_34e9_0c6c,
+        ],
+        [
+            0xc0ac_29b7_c97c_50dd,
+            0x3f84_d5b5_b547_0917,
+            0x9216_d5d9_8979_fb1b,
+        ],
+        [
+            0xd131_0ba6_98df_b5ac,
+            0x2ffd_72db_d01a_dfb7,
+            0xb8e1_afed_6a26_7e96,
+        ],
+    ];
+
+    /// An index that was made for these names; how many of them are where they are looked for first, and without room.
+    fn settled(keys: &[NameKey], seeds: [u64; INDEX_SEEDS]) -> (usize, usize) {
+        let names: Vec<Short> = keys.iter().filter_map(Short::of).collect();
+        let slots = names.iter().map(slots_of).sum();
+        let mut shelf = Shelf::with(buckets_of(slots), seeds);
+        let mut at_home = 0;
+        shelf.change(|index, shelves| {
+            for key in keys {
+                index.insert(shelves, key, &of(1));
+            }
+            let is_at_home = |name: &&Short| {
+                let [home, _] = index.homes(name);
+                let home = home.neighbours(name.is_long()).next();
+                home.is_some_and(|home| shelves.holds(home, name))
+            };
+            at_home = names.iter().filter(is_at_home).count();
+        });
+        (at_home, shelf.index.homeless.len())
+    }
+
+    #[test]
+    fn names_that_are_numbered_find_their_homes_as_others_do() {
+        const NAMES: u32 = 20_000;
+        let letters = |number: u32| {
+            let digits = (0..4).map(|place| number / 26u32.pow(place) % 26);
+            digits.map(|digit| char::from(b'a' + digit as u8)).collect()
+        };
+        let families: [&dyn Fn(u32) -> String; 4] = [
+            &|number| format!("h{number:07}"),
+            &|number| format!("pc{number}"),
+            &|number| format!("station-{number:05}"),
+            &letters,
+        ];
+        for family in families {
+            let key = |number| NameKey::new(LinkKey::new(7, 0), family(number).as_bytes());
+            let keys: Vec<NameKey> = (0..NAMES).filter_map(key).collect();
+            for seeds in SEEDS {
+                let (at_home, homeless) = settled(&keys, seeds);
+                assert!(at_home > NAMES as usize * 3 / 5, "{at_home} at home");
+                assert!(homeless < NAMES as usize / 20, "{homeless} homeless");
+            }
+        }
+    }
+
+    #[test]
+    fn names_that_come_one_by_one_make_it_anew_a_few_times_only() {
+        const NAMES: u32 = 3_000;
+        let key = |number: u32| {
+            let name = format!("n{number}");
+            NameKey::new(LinkKey::new(7, 0), name.as_bytes()).unwrap()
+        };
+        let mut shelf = Shelf::with(buckets_of(0), SEEDS[0]);
+        let mut made = 0;
+        for number in 0..NAMES {
+            let mut from = number;
+            if let Some(buckets) = shelf.index.buckets_for_more(1) {
+                (shelf, from, made) = (Shelf::with(buckets, SEEDS[0]), 0, made + 1);
+            }
+            shelf.change(|index, shelves| {
+                (from..=number).for_each(|number| index.insert(shelves, &key(number), &of(1)));
+            });
+            assert!(!shelf.index.is_full_with(shelf.index.wanted()));
+        }
+        assert!((2..=4).contains(&made), "{made} times");
+        assert_eq!(shelf.index.wanted(), NAMES as usize);
+    }
+
     #[test]
     fn a_name_that_is_muted_is_there_without_an_address_until_it_is_written() {
         let mut shelf = Shelf::new();
@@ -558,7 +515,7 @@ mod tests {
             let words = shelf.buckets.iter().skip(1).step_by(SLOT);
             generations.extend(
                 words
-                    .map(|word| word.load(Ordering::Relaxed) / GENERATION)
+                    .map(|word| (word.load(Ordering::Relaxed) & GENERATIONS) / GENERATION)
                     .max(),
             );
             shelf.change(|_, shelves| shelves.clear());
@@ -631,7 +588,7 @@ mod tests {
             for number in 0..60 {
                 shelf.remove(number);
             }
-            let flags = |word: &AtomicU64| word.load(Ordering::Relaxed) & (GENERATION - 1);
+            let flags = |word: &AtomicU64| word.load(Ordering::Relaxed) & !GENERATIONS;
             prop_assert!(shelf.buckets.iter().skip(1).step_by(SLOT).all(|word| flags(word) == 0));
             prop_assert_eq!(shelf.index.tally(), Tally::default());
             prop_assert!(shelf.index.elsewhere.is_empty() && shelf.index.homeless.is_empty());

@@ -21,6 +21,8 @@ mod globals;
 mod index;
 mod inherit;
 mod instance;
+mod load;
+mod marked;
 mod names;
 mod pins;
 mod places;
@@ -38,8 +40,7 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use aya::EbpfLoader;
-use llamar_common::abi::{Counters, Host, INDEX_SEEDS, LinkKey, NameKey, SEEDS, map, program};
+use llamar_common::abi::{Counters, Host, INDEX_SEEDS, LinkKey, NameKey, SEEDS, program};
 use rand::rngs::{StdRng, SysRng};
 use rand::{RngExt as _, SeedableRng as _};
 
@@ -59,8 +60,8 @@ use beat::Clock;
 use bpf::{Access, XdpLink};
 use entries::Table as _;
 use feed::Feed;
-use globals::Globals;
-use pins::{Found, Pins, remove_file};
+use marked::Marked;
+use pins::{Pins, remove_file};
 use table::Maps;
 
 /// The eBPF object that was embedded at build time.
@@ -77,10 +78,15 @@ pub fn object() -> Option<&'static [u8]> {
     OBJECT
 }
 
+/// What the administrator is told where another layout's pins were.
+const UPGRADED: &str = "removed the kernel path that an agent of another version has left: for a moment its queries went to the stack";
+
 /// The loaded kernel path of one instance.
 pub struct Datapath {
     pins: Pins,
     ebpf: aya::Ebpf,
+    /// Programs that are loaded later name its maps by their descriptors, too.
+    _marked: Marked,
     feed: Feed,
     held: BTreeMap<u32, Held>,
     warnings: Vec<String>,
@@ -123,9 +129,9 @@ impl Datapath {
         check_privileges()?;
         pins.check_bpffs()?;
         let found = pins.examine()?;
-        let (capacity, warning) = capacity(&pins, found, max_names)?;
+        let (capacity, warning) = load::capacity(&pins, found, max_names)?;
         let attempt = pins.begin()?;
-        let mut ebpf = load(&pins, capacity, object)?;
+        let (mut ebpf, marked) = load::load(&pins, capacity, object)?;
         #[cfg(feature = "trace")]
         trace::start(&mut ebpf);
         let seeds = seeds()?;
@@ -140,14 +146,16 @@ impl Datapath {
             .set_leases(beat, &maps, seeds.buckets)
             .map_err(|error| failed("set the lease", error))?;
         let feed = Feed::new(maps).map_err(|error| failed("read the links' map", error))?;
+        let upgraded = (pins.remove_others()?.pins > 0).then(|| UPGRADED.to_owned());
         let held = held(&pins)?;
         attempt.keep();
         Ok(Self {
             pins,
             ebpf,
+            _marked: marked,
             feed,
             held,
-            warnings: warning.into_iter().collect(),
+            warnings: warning.into_iter().chain(upgraded).collect(),
         })
     }
 
@@ -236,7 +244,7 @@ impl Datapath {
     }
 
     /// How the program is run on each interface where that is known, as the links' map has it.
-    fn modes(&self) -> BTreeMap<u32, u32> {
+    fn modes(&self) -> BTreeMap<u32, u16> {
         let held = self.held.iter();
         held.filter_map(|(&ifindex, held)| Some((ifindex, held.kind(ifindex)?.mode())))
             .collect()
@@ -322,46 +330,6 @@ pub fn remove_leftovers(lock: &Lock) -> Result<Removed, DatapathError> {
         Err(DatapathError::NoBpffs(_)) => Ok(Removed::default()),
         there => there.and_then(|()| pins.remove_all()),
     }
-}
-
-/// Capacity of the names' map, and what to say if it is not the one that is asked for. Makes way for a new map.
-fn capacity(
-    pins: &Pins,
-    found: Found,
-    max_names: u32,
-) -> Result<(u32, Option<String>), DatapathError> {
-    match found.max_names {
-        Some(pinned) if pinned != max_names && found.live => {
-            let warning = format!(
-                "the kernel path is in use with room for {pinned} names and keeps it: for max-names = {max_names} run `llamar detach` between stop and start"
-            );
-            Ok((pinned, Some(warning)))
-        }
-        Some(pinned) if pinned != max_names => {
-            for name in [map::NAMES, map::INDEX, map::INDEX6] {
-                remove_file(&pins.map(name))?;
-            }
-            Ok((max_names, None))
-        }
-        _ => Ok((max_names, None)),
-    }
-}
-
-fn load(pins: &Pins, capacity: u32, object: &[u8]) -> Result<aya::Ebpf, DatapathError> {
-    let globals = Globals::prepare(pins)?;
-    let paths = map::ALL.map(|name| (name, pins.map(name)));
-    let mut loader = EbpfLoader::new();
-    globals.hand_over(&mut loader);
-    loader.map_max_entries(map::NAMES, capacity);
-    for name in [map::INDEX, map::INDEX6] {
-        loader.map_max_entries(name, index::buckets_for(capacity));
-    }
-    for (name, path) in &paths {
-        loader.map_pin_path(name, path.as_path());
-    }
-    loader
-        .load(object)
-        .map_err(|error| DatapathError::Load(Box::new(error)))
 }
 
 /// The pinned links of a former agent.

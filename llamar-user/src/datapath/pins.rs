@@ -7,15 +7,15 @@ use std::os::unix::fs::MetadataExt;
 use std::path::{Path, PathBuf};
 
 use llamar_common::abi::{
-    ARP_MAX, ArpHost, ArpKey, BUCKETS_MAX, Bucket, Bucket6, COUNTERS_MAX, Control, Counters, Host,
-    LAYOUT_VERSION, LINKS_MAX, Link, NameKey, SENDERS_MAX, Sender, map,
+    ARP_MAX, ArpHost, ArpKey, BUCKETS_MAX, COUNTERS_MAX, Control, Counters, Host, LAYOUT_VERSION,
+    LINKS_MAX, Link, NameKey, SENDERS_MAX, Sender, map,
 };
 use nix::sys::statfs::{BPF_FS_MAGIC, statfs};
 
 use super::bpf::{Access, Map, Shape, XdpLink};
 use super::error::DatapathError;
-use super::index::buckets_for;
 use super::instance::Instance;
+use super::marked::{BUCKET, shape as index};
 
 /// Where an instance's pins are.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -83,17 +83,8 @@ impl Pins {
         }
     }
 
-    /// Judges what is pinned: fails if it is another layout's. Removes pins of links whose interface is gone.
+    /// Judges what is pinned: fails if it is not as this version makes it. Removes pins of links whose interface is gone.
     pub fn examine(&self) -> Result<Found, DatapathError> {
-        for other in entries(&self.root())? {
-            if other != self.directory() {
-                return Err(self.other_layout(
-                    &other,
-                    "a directory of another layout".to_owned(),
-                    format!("layout {LAYOUT_VERSION}"),
-                ));
-            }
-        }
         let max_names = self.check_shapes(Access::Write)?;
         let live = self.drop_dead_links()?;
         Ok(Found { max_names, live })
@@ -117,10 +108,8 @@ impl Pins {
                     max_names = Some(found.entries);
                     comparable.entries = wanted.entries;
                 }
-                // As many as the names, which come first, ask for.
-                map::INDEX | map::INDEX6 => {
-                    wanted.entries = max_names.map_or(found.entries, buckets_for);
-                }
+                // As many buckets as the names asked for and the kernel took, one of which is not used.
+                map::INDEX | map::INDEX6 => wanted = index((found.value / BUCKET as u32).max(2)),
                 _ => {}
             }
             if comparable != wanted {
@@ -130,9 +119,9 @@ impl Pins {
         Ok(max_names)
     }
 
-    /// Whether every map is pinned.
-    pub fn complete(&self) -> bool {
-        map::ALL.iter().all(|name| self.map(name).exists())
+    /// The first map that is not pinned.
+    pub fn lacking(&self) -> Option<&'static str> {
+        map::ALL.into_iter().find(|name| !self.map(name).exists())
     }
 
     /// Removes pins of links whose interface is gone; tells whether others are left.
@@ -192,12 +181,25 @@ impl Pins {
         Ok(())
     }
 
-    /// Detaches and removes everything of the instance, whatever its layout; gives back the interfaces detached
-    /// from, and how many pins there were. What fails stops nothing else; the first failure is told at the end.
+    /// Detaches and removes what agents with another layout have left: whoever holds the instance knows that none
+    /// serves it.
+    pub fn remove_others(&self) -> Result<Removed, DatapathError> {
+        let own = self.directory();
+        self.remove(|directory| directory != own)
+    }
+
+    /// Detaches and removes everything of the instance, whatever its layout.
     pub fn remove_all(&self) -> Result<Removed, DatapathError> {
+        self.remove(|_| true)
+    }
+
+    /// Gives back the interfaces detached from, and how many pins there were. What fails stops nothing else; the first
+    /// failure is told at the end.
+    fn remove(&self, chosen: impl Fn(&Path) -> bool) -> Result<Removed, DatapathError> {
         let mut removed = Removed::default();
         let mut failures = Vec::new();
-        for directory in entries(&self.root())? {
+        let directories = entries(&self.root())?.into_iter();
+        for directory in directories.filter(|directory| chosen(directory)) {
             match entries(&directory) {
                 Ok(pins) => remove_pins(pins, &mut removed, &mut failures),
                 Err(error) => failures.push(error),
@@ -326,8 +328,8 @@ pub fn shapes() -> [(&'static str, Shape); 9] {
     }
     [
         (map::NAMES, shape::<NameKey, Host>(Shape::HASH, 0)),
-        (map::INDEX, shape::<u32, Bucket>(Shape::ARRAY, 0)),
-        (map::INDEX6, shape::<u32, Bucket6>(Shape::ARRAY, 0)),
+        (map::INDEX, index(0)),
+        (map::INDEX6, index(0)),
         (map::ARP, shape::<ArpKey, ArpHost>(Shape::HASH, ARP_MAX)),
         (map::LINKS, global::<[Link; LINKS_MAX as usize]>()),
         (map::SENDERS, global::<[Sender; SENDERS_MAX as usize]>()),
@@ -418,21 +420,22 @@ mod tests {
     }
 
     #[test]
-    fn another_layouts_directory_is_an_error_that_names_the_remedy() {
+    fn what_another_layout_has_left_is_removed_and_nothing_else() {
         let directory = tempfile::tempdir().unwrap();
         let pins = pins(directory.path());
-        assert_eq!(
-            pins.examine().unwrap(),
-            Found {
-                max_names: None,
-                live: false
-            }
-        );
-        fs::create_dir_all(pins.root().join("v0")).unwrap();
-        let error = pins.examine().unwrap_err().to_string();
-        assert!(
-            error.contains("/v0") && error.contains("llamar detach --instance test"),
-            "{error}"
-        );
+        let nothing = Found {
+            max_names: None,
+            live: false,
+        };
+        assert_eq!(pins.examine().unwrap(), nothing);
+        let old = pins.root().join("v0");
+        for directory in [&old, &pins.directory()] {
+            fs::create_dir_all(directory).unwrap();
+            fs::write(directory.join("a_map"), "").unwrap();
+        }
+        assert_eq!(pins.examine().unwrap(), nothing);
+        let removed = pins.remove_others().unwrap();
+        assert_eq!((removed.pins, removed.interfaces), (1, Vec::new()));
+        assert!(!old.exists() && pins.directory().join("a_map").exists());
     }
 }

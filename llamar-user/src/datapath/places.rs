@@ -1,5 +1,9 @@
 //! Places of links in the links' map, and the order of writes by which a reader in the kernel never takes half an
 //! entry for a whole one. Pure: the map is a [`LinkTable`].
+//!
+//! An entry has two parts. Most of it is read under its generation, and changed at once. What is near is read without
+//! looking at that, so a change of it has to wait until nobody reads it; meanwhile the rest is what the kernel path
+//! answers from. That takes a while, so [`Places::finish`] does it, when all else of a pass is done.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -13,6 +17,9 @@ pub trait LinkTable {
     /// Replaces the entry at a place. A reader may see any part of it before any other.
     fn set_link(&mut self, place: u32, link: &Link) -> Result<(), String>;
 
+    /// Waits until whoever has found an entry [plain](Link::plain) before has finished reading it.
+    fn settle(&mut self) -> Result<(), String>;
+
     /// Starts the counters of a place at zero.
     fn clear_counters(&mut self, place: u32) -> Result<(), String>;
 }
@@ -20,8 +27,12 @@ pub trait LinkTable {
 /// What the links' map holds.
 #[derive(Clone, Debug)]
 pub struct Places {
-    /// Every entry. An odd generation says that it has to be written again.
+    /// Every entry as it is in the map. An odd generation says that it has to be written again.
     entries: Vec<Link>,
+    /// Places of entries that are to be written yet as to what is near, with what they are to be. None of them is plain.
+    waiting: BTreeMap<u32, Link>,
+    /// Whether what was near of an entry that was plain may be read still.
+    read_still: bool,
     /// Where the links are.
     by_link: BTreeMap<LinkKey, u32>,
 }
@@ -53,7 +64,13 @@ impl Places {
                 by_link.entry(key).or_insert(place);
             }
         }
-        Ok(Self { entries, by_link })
+        Ok(Self {
+            entries,
+            waiting: BTreeMap::new(),
+            // Who was here before may not have waited.
+            read_still: true,
+            by_link,
+        })
     }
 
     /// Where the wanted links go: where they are, else to the first of their places that is free or becomes so.
@@ -81,7 +98,8 @@ impl Places {
         plan
     }
 
-    /// Empties the places of links that are gone and rewrites those that have changed.
+    /// Empties the places of links that are gone and rewrites those that have changed, up to what waits for
+    /// [`finish`](Self::finish).
     pub fn lose(
         &mut self,
         plan: &Placement,
@@ -106,7 +124,7 @@ impl Places {
         failed
     }
 
-    /// Writes the links that are new; their counters start at zero.
+    /// Writes the links that are new, up to what waits for [`finish`](Self::finish); their counters start at zero.
     pub fn add(
         &mut self,
         plan: &Placement,
@@ -150,21 +168,51 @@ impl Places {
         self.by_link.contains_key(key)
     }
 
-    /// Makes the entries of an interface tell no mode; costs nothing where they tell none.
+    /// Makes the entries of an interface tell no mode, nor be plain; costs nothing where they are so.
     pub fn forget_mode(&mut self, ifindex: u32, table: &mut impl LinkTable) -> Vec<String> {
         let mut failed = Vec::new();
         let all = LinkKey::new(ifindex, 0)..=LinkKey::new(ifindex, u16::MAX);
-        let places: Vec<u32> = self.by_link.range(all).map(|(_, &place)| place).collect();
-        for place in places {
+        for (key, &place) in self.by_link.range(all) {
+            let entry = &mut self.entries[place as usize];
+            if entry.mode == 0 && entry.plain == 0 {
+                continue;
+            }
+            self.waiting.remove(&place);
+            self.read_still |= entry.plain != 0;
             let goal = Link {
                 mode: 0,
-                ..self.entries[place as usize]
+                plain: 0,
+                ..*entry
             };
-            self.write(place, &goal, table, &mut failed);
+            // What nobody has finished writing must not pass for whole.
+            let written = match goal.generation & 1 {
+                1 => set(place, entry, goal, table),
+                _ => replace(place, entry, &goal, table),
+            };
+            failed.extend(written.err().map(|error| said(*key, &error)));
         }
         failed
     }
 
+    /// Writes what is near where that has changed, when nobody reads it any more. What fails is tried again when the links
+    /// are written the next time.
+    pub fn finish(&mut self, table: &mut impl LinkTable) -> Vec<String> {
+        let waiting = std::mem::take(&mut self.waiting);
+        if self.read_still && !waiting.is_empty() {
+            if let Err(error) = table.settle() {
+                return vec![format!("wait for readers of links: {error}")];
+            }
+            self.read_still = false;
+        }
+        let write = |(place, goal): (u32, Link)| {
+            let entry = &mut self.entries[place as usize];
+            let written = approach(place, entry, &goal, table);
+            written.err().map(|error| said(goal.key(), &error))
+        };
+        waiting.into_iter().filter_map(write).collect()
+    }
+
+    /// Makes an entry what it is to be, but for a change of what is near.
     fn write(
         &mut self,
         place: u32,
@@ -173,49 +221,121 @@ impl Places {
         failed: &mut Vec<String>,
     ) {
         let entry = &mut self.entries[place as usize];
-        let generation = entry.generation;
-        if generation & 1 == 0
-            && (Link {
-                generation,
-                ..*goal
-            }) == *entry
-        {
+        self.waiting.remove(&place);
+        if holds(entry, goal) {
             return;
         }
-        if let Err(error) = replace(place, entry, goal, table) {
-            let key = if goal.ifindex == 0 {
-                entry.key()
-            } else {
-                goal.key()
-            };
-            failed.push(format!("{}: {error}", shown(key)));
+        // What is near in an empty place is nobody's.
+        let near_stays =
+            goal.ifindex == 0 || with_near_of(entry, goal) == with_near_of(entry, entry);
+        let rest = Link {
+            plain: if near_stays { goal.plain } else { 0 },
+            ..with_near_of(goal, entry)
+        };
+        if !holds(entry, &rest) {
+            // Even if it fails: then nobody knows whether it is read.
+            self.read_still |= entry.plain != 0 && entry.plain != rest.plain;
+            let key = if goal.ifindex == 0 { *entry } else { *goal }.key();
+            if let Err(error) = replace(place, entry, &rest, table) {
+                failed.push(said(key, &error));
+                return;
+            }
+        }
+        if !near_stays {
+            self.waiting.insert(place, *goal);
         }
     }
 }
 
-/// Replaces an entry so that a reader which finds the generation even, and the same before and after reading, has
-/// read one whole entry: the generation becomes odd, then the contents change under it, then it becomes even again.
-/// Each write changes the words of the entry in no promised order, but is over before the next begins.
+/// Whether nothing is to be written of an entry. In an empty place, as a new map has them too, the rest is of no matter.
+fn holds(entry: &Link, goal: &Link) -> bool {
+    let generation = entry.generation;
+    let is_so = match goal.ifindex {
+        0 => entry.ifindex == 0 && entry.plain == 0,
+        _ => {
+            Link {
+                generation,
+                ..*goal
+            } == *entry
+        }
+    };
+    is_so && generation & 1 == 0
+}
+
+fn said(key: LinkKey, error: &str) -> String {
+    format!("{}: {error}", shown(key))
+}
+
+/// Replaces an entry but for its near part, which the goal has too, so that a reader which finds the generation even, and
+/// the same before and after reading, has read one whole entry: the generation becomes odd, then the contents change under
+/// it, then it becomes even again. Each write changes the words of the entry in no promised order, but is over before the
+/// next begins. An entry that is plain before and behind is so all the time.
 fn replace(
     place: u32,
     entry: &mut Link,
     goal: &Link,
     table: &mut impl LinkTable,
 ) -> Result<(), String> {
-    entry.generation |= 1;
-    table.set_link(place, entry)?;
-    *entry = Link {
-        generation: entry.generation,
+    let generation = entry.generation | 1;
+    let plain = if entry.plain == goal.plain {
+        goal.plain
+    } else {
+        0
+    };
+    let before = Link {
+        generation,
+        plain,
+        ..*entry
+    };
+    set(place, entry, before, table)?;
+    let behind = Link {
+        generation,
         ..*goal
     };
-    table.set_link(place, entry)?;
+    set(place, entry, behind, table)?;
     let whole = Link {
-        generation: entry.generation.wrapping_add(1),
+        generation: generation.wrapping_add(1),
         ..*goal
     };
-    table.set_link(place, &whole)?;
-    *entry = whole;
+    set(place, entry, whole, table)
+}
+
+/// Writes the near part of an entry that nobody reads, and then whose it is.
+fn approach(
+    place: u32,
+    entry: &mut Link,
+    goal: &Link,
+    table: &mut impl LinkTable,
+) -> Result<(), String> {
+    let near = with_near_of(entry, goal);
+    set(place, entry, near, table)?;
+    if goal.plain == 0 {
+        return Ok(());
+    }
+    let plain = Link {
+        plain: goal.plain,
+        ..near
+    };
+    set(place, entry, plain, table)
+}
+
+/// Writes an entry, which is as it was where that fails.
+fn set(place: u32, entry: &mut Link, link: Link, table: &mut impl LinkTable) -> Result<(), String> {
+    table.set_link(place, &link)?;
+    *entry = link;
     Ok(())
+}
+
+/// A link with the near part of another one, which is nobody's.
+fn with_near_of(link: &Link, other: &Link) -> Link {
+    Link {
+        plain: 0,
+        from4: other.from4,
+        from6: other.from6,
+        near4: other.near4,
+        near6: other.near6,
+        ..*link
+    }
 }
 
 fn places_of(key: LinkKey) -> impl Iterator<Item = u32> {
@@ -231,222 +351,4 @@ pub fn shown(key: LinkKey) -> String {
 }
 
 #[cfg(test)]
-mod tests {
-    use llamar_common::abi::LINK_NATIVE;
-
-    use super::*;
-
-    /// A links' map that remembers every write.
-    struct Recorder {
-        entries: Vec<Link>,
-        writes: Vec<(u32, Link)>,
-        cleared: Vec<u32>,
-        broken: bool,
-    }
-
-    impl Recorder {
-        fn new() -> Self {
-            Self {
-                entries: vec![Link::EMPTY; LINKS_MAX as usize],
-                writes: Vec::new(),
-                cleared: Vec::new(),
-                broken: false,
-            }
-        }
-    }
-
-    impl LinkTable for Recorder {
-        fn links(&self) -> Result<Vec<Link>, String> {
-            Ok(self.entries.clone())
-        }
-
-        fn set_link(&mut self, place: u32, link: &Link) -> Result<(), String> {
-            if self.broken {
-                return Err("broken".to_owned());
-            }
-            self.writes.push((place, *link));
-            self.entries[place as usize] = *link;
-            Ok(())
-        }
-
-        fn clear_counters(&mut self, place: u32) -> Result<(), String> {
-            self.cleared.push(place);
-            Ok(())
-        }
-    }
-
-    fn link(key: LinkKey, last: u8) -> Link {
-        Link {
-            ifindex: key.ifindex,
-            vlan: key.vlan,
-            mac: [2, 0, 0, 0, 0, last],
-            ..Link::EMPTY
-        }
-    }
-
-    fn pass(
-        places: &mut Places,
-        wanted: &BTreeMap<LinkKey, Link>,
-        table: &mut Recorder,
-    ) -> (Placement, Vec<String>) {
-        let plan = places.plan(wanted.keys());
-        let mut failed = places.lose(&plan, wanted, table);
-        failed.extend(places.add(&plan, wanted, table));
-        (plan, failed)
-    }
-
-    fn wanted(keys: &[LinkKey], last: u8) -> BTreeMap<LinkKey, Link> {
-        keys.iter().map(|&key| (key, link(key, last))).collect()
-    }
-
-    /// Links whose first place is the same.
-    fn colliding(count: usize) -> Vec<LinkKey> {
-        let first = link_slot(LinkKey::new(1, 0), 0);
-        let all = (1..).map(|index| LinkKey::new(index, 0));
-        all.filter(|&key| link_slot(key, 0) == first)
-            .take(count)
-            .collect()
-    }
-
-    #[test]
-    fn contents_change_only_while_the_generation_is_odd() {
-        let mut table = Recorder::new();
-        let mut places = Places::read(&table).unwrap();
-        let key = LinkKey::new(7, 100);
-        for last in 1..4 {
-            pass(&mut places, &wanted(&[key], last), &mut table);
-        }
-        pass(&mut places, &BTreeMap::new(), &mut table);
-        let mut now = Link::EMPTY;
-        for (_, write) in &table.writes {
-            let content = |link: &Link| Link {
-                generation: 0,
-                ..*link
-            };
-            if content(write) != content(&now) {
-                assert_eq!(
-                    now.generation & 1,
-                    1,
-                    "contents changed under an even generation"
-                );
-                assert_eq!(write.generation, now.generation);
-            }
-            assert!(write.generation >= now.generation);
-            now = *write;
-        }
-        assert_eq!(
-            now,
-            Link {
-                generation: 8,
-                ..Link::EMPTY
-            }
-        );
-    }
-
-    #[test]
-    fn an_unchanged_link_is_not_written() {
-        let mut table = Recorder::new();
-        let mut places = Places::read(&table).unwrap();
-        let links = wanted(&[LinkKey::new(3, 0), LinkKey::new(3, 9)], 1);
-        pass(&mut places, &links, &mut table);
-        let writes = table.writes.len();
-        pass(&mut places, &links, &mut table);
-        let mut taken_over = Places::read(&table).unwrap();
-        pass(&mut taken_over, &links, &mut table);
-        assert_eq!(table.writes.len(), writes);
-        assert_eq!(table.cleared.len(), 2);
-    }
-
-    #[test]
-    fn a_forgotten_mode_is_written_once_for_every_vlan_of_the_interface() {
-        let mut table = Recorder::new();
-        let mut places = Places::read(&table).unwrap();
-        let keys = [LinkKey::new(3, 0), LinkKey::new(3, 9), LinkKey::new(4, 0)];
-        let mut links = wanted(&keys, 1);
-        links.values_mut().for_each(|link| link.mode = LINK_NATIVE);
-        pass(&mut places, &links, &mut table);
-        let writes = table.writes.len();
-        assert_eq!(places.forget_mode(3, &mut table), Vec::<String>::new());
-        let modes = keys.map(|key| table.entries[places.by_link[&key] as usize].mode);
-        assert_eq!(modes, [0, 0, LINK_NATIVE]);
-        assert_eq!(table.writes.len(), writes + 6);
-        places.forget_mode(3, &mut table);
-        assert_eq!(table.writes.len(), writes + 6);
-    }
-
-    #[test]
-    fn a_link_goes_to_the_next_place_and_stays_there_when_the_first_becomes_free() {
-        let keys = colliding(2);
-        let mut table = Recorder::new();
-        let mut places = Places::read(&table).unwrap();
-        pass(&mut places, &wanted(&keys, 1), &mut table);
-        assert_eq!(places.by_link[&keys[1]], link_slot(keys[1], 1));
-        pass(&mut places, &wanted(&keys[1..], 1), &mut table);
-        assert_eq!(places.by_link[&keys[1]], link_slot(keys[1], 1));
-        assert_eq!(table.entries[link_slot(keys[0], 0) as usize].ifindex, 0);
-    }
-
-    #[test]
-    fn a_link_without_a_free_place_is_reported_and_gets_one_later() {
-        let keys = colliding(LINK_PROBES as usize + 1);
-        let mut table = Recorder::new();
-        let mut places = Places::read(&table).unwrap();
-        let (plan, _) = pass(&mut places, &wanted(&keys, 1), &mut table);
-        assert_eq!(plan.unplaced, vec![keys[LINK_PROBES as usize]]);
-        let (plan, _) = pass(&mut places, &wanted(&keys[1..], 1), &mut table);
-        assert_eq!(plan.unplaced, vec![]);
-        assert_eq!(plan.placed.len(), LINK_PROBES as usize);
-    }
-
-    #[test]
-    fn half_written_and_misplaced_entries_of_a_dead_agent_are_put_right() {
-        let mut table = Recorder::new();
-        let key = LinkKey::new(5, 0);
-        let place = link_slot(key, 0);
-        table.entries[place as usize] = Link {
-            generation: 3,
-            ..link(key, 1)
-        };
-        let wrong = (place + LINK_PROBES) % LINKS_MAX;
-        table.entries[wrong as usize] = Link {
-            generation: 2,
-            ..link(key, 9)
-        };
-        let mut places = Places::read(&table).unwrap();
-        pass(&mut places, &wanted(&[key], 1), &mut table);
-        assert_eq!(
-            table.entries[place as usize],
-            Link {
-                generation: 4,
-                ..link(key, 1)
-            }
-        );
-        assert_eq!(
-            table.entries[wrong as usize],
-            Link {
-                generation: 4,
-                ..Link::EMPTY
-            }
-        );
-        assert!(
-            table.cleared.is_empty(),
-            "a link that stays keeps its counters"
-        );
-    }
-
-    #[test]
-    fn a_failed_write_is_reported_and_tried_again() {
-        let mut table = Recorder::new();
-        let mut places = Places::read(&table).unwrap();
-        let links = wanted(&[LinkKey::new(5, 4)], 1);
-        table.broken = true;
-        let (_, failed) = pass(&mut places, &links, &mut table);
-        assert_eq!(failed, vec!["interface 5 vlan 4: broken"]);
-        table.broken = false;
-        let (_, failed) = pass(&mut places, &links, &mut table);
-        assert!(failed.is_empty());
-        let place = places.by_link[&LinkKey::new(5, 4)];
-        assert_eq!(table.entries[place as usize].mac, [2, 0, 0, 0, 0, 1]);
-        assert_eq!(table.entries[place as usize].generation & 1, 0);
-    }
-}
+mod tests;

@@ -42,7 +42,7 @@ impl Pinned {
             checked => checked?,
         }
         pins.check_shapes(Access::Read)?;
-        if !pins.complete() {
+        if pins.lacking().is_some() {
             return Ok(None);
         }
         let maps = Maps::open(&pins, Access::Read, None)?;

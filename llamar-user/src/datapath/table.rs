@@ -9,7 +9,7 @@ use llamar_common::abi::{
     Sender, map,
 };
 
-use super::bpf::{Access, Cursor, Map};
+use super::bpf::{Access, Cursor, Grace, Map};
 use super::cells::Cells;
 use super::entries::{BATCH, Refusal, Table};
 use super::error::DatapathError;
@@ -49,6 +49,16 @@ impl Maps {
             links: Links {
                 links: cells(pins, map::LINKS, access)?,
                 counters: open(map::COUNTERS)?,
+                grace: match access {
+                    Access::Read => None,
+                    Access::Write => {
+                        let grace = Grace::new();
+                        Some(grace.map_err(DatapathError::io(
+                            "make a map of maps beside",
+                            &pins.directory(),
+                        ))?)
+                    }
+                },
             },
             senders: cells(pins, map::SENDERS, access)?,
             control: open(map::CONTROL)?,
@@ -254,6 +264,8 @@ fn refusal(error: io::Error, again: impl FnOnce() -> io::Result<()>) -> Option<R
 pub struct Links {
     links: Cells<Link>,
     counters: Map,
+    /// For who writes.
+    grace: Option<Grace>,
 }
 
 impl Links {
@@ -304,6 +316,11 @@ impl LinkTable for Links {
     fn set_link(&mut self, place: u32, link: &Link) -> Result<(), String> {
         let set = self.links.set(place, link);
         set.map_err(|error| error.to_string())
+    }
+
+    fn settle(&mut self) -> Result<(), String> {
+        let grace = self.grace.as_ref().ok_or("opened for reading")?;
+        grace.wait().map_err(|error| error.to_string())
     }
 
     fn clear_counters(&mut self, place: u32) -> Result<(), String> {

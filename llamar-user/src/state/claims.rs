@@ -115,17 +115,8 @@ mod tests {
 
     fn served(device: Option<u32>, own: &[&str], shared: &Arc<Hosts>) -> Served {
         Served {
-            interface: "eth0".to_owned(),
-            device,
-            mac: [0; 6],
-            up: true,
-            prefixes4: Vec::new(),
-            prefixes6: Vec::new(),
-            own: Arc::new([]),
-            ttl: 30,
-            limit: llamar_common::limit::Rate::OFF,
             names: Names::new(table(own), shared.clone()),
-            arp: BTreeMap::new(),
+            ..Served::bare(device)
         }
     }
 

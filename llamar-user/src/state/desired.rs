@@ -304,7 +304,7 @@ fn only6(assigned: &Assigned<IpAddr>) -> Option<Assigned<Ipv6Addr>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{OnConflict, Overlay, Presence, XdpMode};
+    use crate::config::Overlay;
     use crate::link::testing::{address, link, links};
     use llamar_common::abi::{NameState, Prefix4};
 
@@ -335,22 +335,7 @@ mod tests {
     }
 
     fn interface(own: &str) -> Interface {
-        Interface {
-            names: names(own),
-            ttl: 30,
-            xdp: XdpMode::Auto,
-            limit: Rate::OFF,
-            on_conflict: OnConflict::Withdraw,
-            mdns: true,
-            mdns_on_conflict: OnConflict::Rename,
-            presence: Presence::default(),
-            services: Vec::new(),
-            hosts: BTreeMap::new(),
-            shared: Arc::default(),
-            hidden: BTreeSet::new(),
-            proxy_arp: BTreeSet::new(),
-            vlans: BTreeMap::new(),
-        }
+        Interface::named(names(own))
     }
 
     fn vlan(own: &str, addresses: &str) -> Vlan {

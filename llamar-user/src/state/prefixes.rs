@@ -47,8 +47,10 @@ pub(super) fn prefixes6(assigned: impl Iterator<Item = Assigned<Ipv6Addr>>) -> V
         let mask = u128::MAX << host_bits;
         [address.to_bits() & mask, mask].map(u128::to_be_bytes)
     };
-    let prefix = |([network, mask], source): ([_; 2], Ipv6Addr)| {
-        Prefix6::new(network, mask, source.octets())
+    let prefix = |([network, mask], source): ([_; 2], Ipv6Addr)| Prefix6 {
+        network,
+        mask,
+        source: source.octets(),
     };
     networks(assigned, 128, network).map(prefix).collect()
 }

@@ -115,6 +115,26 @@ impl Served {
 }
 
 #[cfg(test)]
+impl Served {
+    /// What tests begin with: `eth0`, up, without names and addresses.
+    pub fn bare(device: Option<u32>) -> Self {
+        Self {
+            interface: "eth0".to_owned(),
+            device,
+            mac: [0; 6],
+            up: true,
+            prefixes4: Vec::new(),
+            prefixes6: Vec::new(),
+            own: Arc::new([]),
+            ttl: 30,
+            limit: Rate::OFF,
+            names: Names::default(),
+            arp: BTreeMap::new(),
+        }
+    }
+}
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
@@ -125,9 +145,10 @@ mod tests {
             source,
         };
         let octets = |address: &str| address.parse::<Ipv6Addr>().unwrap().octets();
-        let prefix6 = |network: &str, length: u32, source: &str| {
-            let mask = (u128::MAX << (128 - length)).to_be_bytes();
-            Prefix6::new(octets(network), mask, octets(source))
+        let prefix6 = |network: &str, length: u32, source: &str| Prefix6 {
+            network: octets(network),
+            mask: (u128::MAX << (128 - length)).to_be_bytes(),
+            source: octets(source),
         };
         Served {
             interface: "eth0".to_owned(),

@@ -1,6 +1,6 @@
 //! The kernel path is an optimisation: whatever it answers, the userspace responder answers with the same message.
 
-use llamar_common::testing::{A, AAAA, FrameBuilder, Query};
+use llamar_common::testing::{A, AAAA, FrameBuilder, LLMNR_PORT, Query};
 
 use crate::support::agent::{Agent, config_file};
 use crate::support::reply::Reply;
@@ -94,7 +94,17 @@ fn both_worlds_agree_on(path: Path) {
         ],
     );
     let from_userspace = ask_all(&wire, &queries);
+    // What comes from LLMNR's own port is not answered on the spot.
+    let from_engine: Vec<_> = queries
+        .into_iter()
+        .map(|query| query.port(LLMNR_PORT))
+        .collect();
+    let from_engine = ask_all(&wire, &from_engine);
     drop(agent);
+    for (userspace, engine) in from_userspace.iter().zip(&from_engine) {
+        assert_eq!(userspace.bytes, engine.bytes);
+        assert_eq!(userspace.source, engine.source);
+    }
     for (kernel, userspace) in in_kernel.iter().zip(&from_userspace) {
         assert_eq!(kernel.message, userspace.message);
         assert_eq!(kernel.bytes, userspace.bytes);

@@ -5,7 +5,7 @@ use std::net::IpAddr;
 use std::process::{Child, Stdio};
 use std::time::{Duration, Instant};
 
-use etherparse::{NetSlice, SlicedPacket, TransportSlice};
+use etherparse::{SlicedPacket, TransportSlice};
 use llamar_common::testing::{
     A, FrameBuilder, LLMNR_PORT, LLMNR_V4, LLMNR_V6, Mac, Query, Station, wire_name,
 };
@@ -15,6 +15,7 @@ use crate::support::agent::{Agent, config_file, llamar};
 use crate::support::ask::{Over, llmnr_query};
 use crate::support::message::Message;
 use crate::support::net::{Namespace, Net};
+use crate::support::packet::addresses;
 use crate::support::peers::Peer;
 use crate::support::reply::Reply;
 use crate::support::resolved::{FROM_CACHE, FROM_NETWORK, LLMNR_IPV4, LLMNR_IPV6, Resolved};
@@ -58,15 +59,6 @@ fn found_at_last(from: &Namespace, arguments: &[&str]) -> String {
     wait_for(&format!("an answer to {arguments:?}"), || {
         Some(found(from, arguments)).filter(|out| !out.is_empty())
     })
-}
-
-/// The names that an agent answers for, each with its state.
-fn names(agent: &Agent<'_>) -> Vec<(String, String)> {
-    let report: Value = serde_json::from_str(&agent.printed(&["names", "--json"])).expect("JSON");
-    let rows = report["names"].as_array().expect("names").iter();
-    let text = |value: &Value| value.as_str().expect("text").to_owned();
-    rows.map(|row| (text(&row["name"]), text(&row["state"])))
-        .collect()
 }
 
 fn unique(name: &str) -> Vec<(String, String)> {
@@ -191,7 +183,7 @@ fn systemd_resolved_llmnrd_and_we_find_each_other_on_one_link() {
     // It makes one label of whatever it is given, so names of several are for us to ask for.
     let all = found(&link.llmnrd, &["Media.Patio", "-6"]);
     assert!(all.contains(&format!("A: {HOST_V4}\n")), "{all}");
-    assert_eq!(names(&agent).len(), 3, "{:?}", names(&agent));
+    assert_eq!(agent.names().len(), 3, "{:?}", agent.names());
     assert!(
         !agent.said().contains("has"),
         "no conflict: {}",
@@ -225,7 +217,7 @@ fn a_name_that_systemd_resolved_and_llmnrd_have_already_is_not_taken() {
         "{hare}"
     );
     agent.wait_for_words(&["eth0: ready", "casa"]);
-    assert_eq!(names(&agent), unique("casa"));
+    assert_eq!(agent.names(), unique("casa"));
     // One owner answers for each.
     assert_eq!(
         found(&link.ours, &["lynx", "-4", "-t", "A"]),
@@ -264,7 +256,7 @@ fn systemd_resolved_gives_in_and_takes_another_name_where_we_were_first() {
             agent.said()
         );
     }
-    assert_eq!(names(&agent), unique("lynx"));
+    assert_eq!(agent.names(), unique("lynx"));
     let wire = scene.wire();
     let reply = wire.ask(&FrameBuilder::llmnr(asker(PEER_V4)).question("lynx", A));
     assert_eq!(reply.message.flags, 0x8000);
@@ -288,13 +280,13 @@ fn llmnrd_that_takes_our_name_is_found_when_somebody_doubts_it() {
     let _llmnrd = Llmnrd::start(&peer, &scene.peer, "hare");
     let us = Station::new(HOST_MAC, [10, 7, 0, 2]);
     wait_for_owner(&scene.host, us, "hare");
-    assert_eq!(names(&agent), unique("hare"));
+    assert_eq!(agent.names(), unique("hare"));
     // llmnrd asked nobody. A sender that heard both tells of it.
     let third = Station::new([2, 0, 0, 0, 0, 9], [10, 7, 0, 9]);
     let doubt = FrameBuilder::llmnr(third).question("hare", A).flags(0x0400);
     scene.wire().send(&doubt.build());
     agent.wait_for_words(&["hare", "10.7.0.1", "02:00:00:00:00:02"]);
-    wait_until("the name to be withdrawn", || names(&agent).is_empty());
+    wait_until("the name to be withdrawn", || agent.names().is_empty());
 }
 
 /// An LLMNR query on a VLAN, as it was on the wire.
@@ -319,25 +311,7 @@ impl Tagged {
         let Some(TransportSlice::Udp(udp)) = &packet.transport else {
             return None;
         };
-        let (source, destination, ttl): (IpAddr, IpAddr, u8) = match packet.net.as_ref()? {
-            NetSlice::Ipv4(ip) => {
-                let header = ip.header();
-                (
-                    header.source_addr().into(),
-                    header.destination_addr().into(),
-                    header.ttl(),
-                )
-            }
-            NetSlice::Ipv6(ip) => {
-                let header = ip.header();
-                (
-                    header.source_addr().into(),
-                    header.destination_addr().into(),
-                    header.hop_limit(),
-                )
-            }
-            NetSlice::Arp(_) => return None,
-        };
+        let (source, destination, ttl) = addresses(&packet)?;
         let ports = (udp.source_port(), udp.destination_port());
         let message = Message::parse(udp.payload())?;
         (ports == (LLMNR_PORT, LLMNR_PORT) && message.flags & 0x8000 == 0).then(|| Self {
@@ -451,7 +425,7 @@ fn vlan_is_verified_on(path: Path) {
     let owned = |name: &str| {
         let state = (name.to_owned(), "unique".to_owned());
         wait_until(&format!("{name} to be ours"), || {
-            names(&agent).contains(&state)
+            agent.names().contains(&state)
         });
     };
     owned("cabin");
@@ -471,7 +445,7 @@ fn vlan_is_checked_on(path: Path) {
     let mut agent = Agent::spawn(&scene.host, &scene.arguments(&["--config", &config.path]));
     let both = ["cabin", "hut"].map(|name| (name.to_owned(), "unique".to_owned()));
     wait_until("the names to be ours", || {
-        let names = names(&agent);
+        let names = agent.names();
         both.iter().all(|name| names.contains(name))
     });
     let doubt = FrameBuilder::llmnr(station(9, "10.0.100.9"))

@@ -30,15 +30,6 @@ fn query(name: &str, id: u16) -> Query {
     FrameBuilder::llmnr(asker(PEER_V4)).question(name, A).id(id)
 }
 
-/// The names that an agent answers for, each with its state.
-fn names(agent: &Agent<'_>) -> Vec<(String, String)> {
-    let report: Value = serde_json::from_str(&agent.printed(&["names", "--json"])).expect("JSON");
-    let rows = report["names"].as_array().expect("names").iter();
-    let text = |value: &Value| value.as_str().expect("text").to_owned();
-    rows.map(|row| (text(&row["name"]), text(&row["state"])))
-        .collect()
-}
-
 fn unique(name: &str) -> Vec<(String, String)> {
     vec![(name.to_owned(), "unique".to_owned())]
 }
@@ -65,18 +56,18 @@ fn a_name_that_an_agent_has_already_is_not_taken_by_a_second_one_which_names_the
         said.contains(&HOST_V4.to_string()) || said.contains("fe80::ff:fe00:1"),
         "{said}"
     );
-    assert_eq!(names(&late), []);
+    assert_eq!(late.names(), []);
     let (reason, text) = why(&late, "casa");
     assert_eq!(reason, "conflict");
     assert!(
         text.contains("02:00:00:00:00:01") && text.contains("tried again"),
         "{text}"
     );
-    assert_eq!(names(&holder), unique("casa"));
+    assert_eq!(holder.names(), unique("casa"));
     // When the first one is gone, the second gets the name.
     drop(holder);
     wait_until("the second agent to get the name", || {
-        names(&late) == unique("casa")
+        late.names() == unique("casa")
     });
 }
 
@@ -95,8 +86,8 @@ fn of_two_that_start_at_once_the_one_with_the_smaller_address_keeps_the_name() {
     let mut smaller = Agent::spawn(&scene.host, &["--config", &one.path]);
     smaller.wait_for_words(&["eth0: ready", "casa"]);
     larger.wait_for_words(&["casa", "10.7.0.1", "02:00:00:00:00:01"]);
-    assert_eq!(names(&smaller), unique("casa"));
-    assert_eq!(names(&larger), []);
+    assert_eq!(smaller.names(), unique("casa"));
+    assert_eq!(larger.names(), []);
 }
 
 // RFC 4795 4.2: R52
@@ -108,7 +99,7 @@ fn a_host_that_lost_its_name_takes_another_one_if_it_may() {
     holder.wait_for_words(&["eth0: ready", "casa"]);
     let mut late = Agent::spawn(&scene.peer, &["--config", &second.path]);
     late.wait_for_words(&["eth0: ready", "casa-2"]);
-    assert_eq!(names(&late), unique("casa-2"));
+    assert_eq!(late.names(), unique("casa-2"));
     assert!(why(&late, "casa").1.contains("casa-2"));
     let peer = or_skip!(Peer::find("llmnr-query"));
     let found = llmnr_query(&peer, &scene.host, Over::Ipv4, "casa-2", "A", 1000);
@@ -123,7 +114,7 @@ fn a_host_that_is_told_to_keep_its_name_answers_on_and_says_who_has_it_too() {
     holder.wait_for_words(&["eth0: ready", "casa"]);
     let mut late = Agent::spawn(&scene.peer, &["--config", &second.path]);
     late.wait_for_words(&["casa", "02:00:00:00:00:01", "keep"]);
-    assert_eq!(names(&late), unique("casa"));
+    assert_eq!(late.names(), unique("casa"));
 }
 
 // RFC 4795 4.1: R27, R46, R47
@@ -169,7 +160,7 @@ fn a_host_with_two_interfaces_on_one_link_does_not_take_itself_for_another() {
     let mut agent = Agent::spawn(&host, &["--config", &config.path]);
     agent.wait_for_words(&["eth0: ready", "casa"]);
     agent.wait_for_words(&["eth1: ready", "casa"]);
-    let states = names(&agent);
+    let states = agent.names();
     assert_eq!(states.len(), 2, "{states:?}");
     assert!(
         states
@@ -218,8 +209,8 @@ fn a_conflict_that_is_told_is_verified_and_the_one_with_the_larger_address_gives
     let doubt = FrameBuilder::llmnr(third).question("casa", A).flags(0x0400);
     scene.wire().send(&doubt.build());
     Wire::open(&scene.host, "eth0").send(&doubt.build());
-    wait_until("the larger one to give in", || names(&larger).is_empty());
-    assert_eq!(names(&smaller), unique("casa"));
+    wait_until("the larger one to give in", || larger.names().is_empty());
+    assert_eq!(smaller.names(), unique("casa"));
 }
 
 // RFC 4795 4.1: R46, R49
@@ -241,7 +232,7 @@ fn beside_systemd_resolved_a_name_belongs_to_who_came_first() {
     let mut agent = Agent::spawn(&scene.host, &["--config", &config.path]);
     agent.wait_for_words(&["asker", "02:00:00:00:00:02"]);
     agent.wait_for_words(&["eth0: ready", "casa"]);
-    assert_eq!(names(&agent), unique("casa"));
+    assert_eq!(agent.names(), unique("casa"));
     assert_eq!(why(&agent, "asker").0, "conflict");
     // It still finds the name that is ours.
     let found = resolved.resolve("casa", 2);

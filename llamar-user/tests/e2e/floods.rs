@@ -18,6 +18,7 @@ use rand::{RngExt as _, SeedableRng as _};
 use serde_json::Value;
 
 use crate::support::agent::{Agent, config_file};
+use crate::support::chance::Draw as _;
 use crate::support::reply::Reply;
 use crate::support::scene::{HOST_MAC, HOST_V4, HOST_V6, PEER_V4, Path, Scene, asker};
 use crate::support::tcp::{connected, receive, send};
@@ -193,26 +194,17 @@ fn ask_over_tcp(scene: &Scene, to: IpAddr) -> Duration {
 }
 
 /// Frames that mean no good, as many as one likes, always the same ones.
-struct Rubbish {
+struct BadFrames {
     rng: StdRng,
     count: usize,
 }
 
-impl Rubbish {
+impl BadFrames {
     fn new() -> Self {
         Self {
             rng: StdRng::seed_from_u64(4795),
             count: 0,
         }
-    }
-
-    fn pick<T: Copy>(&mut self, of: &[T]) -> T {
-        of[self.rng.random_range(0..of.len())]
-    }
-
-    fn bytes(&mut self, most: usize) -> Vec<u8> {
-        let length = self.rng.random_range(0..most);
-        (0..length).map(|_| self.rng.random()).collect()
     }
 
     /// A host that may or may not exist, and sometimes our own. All addresses are larger than ours but for that: no
@@ -242,7 +234,7 @@ impl Rubbish {
         let (station, name, kind) = (
             self.station(),
             self.name(),
-            self.pick(&[A, AAAA, 12, 16, ANY]),
+            self.rng.pick(&[A, AAAA, 12, 16, ANY]),
         );
         let id = self.rng.random_range(0..0xf000);
         FrameBuilder::llmnr(station).question(&name, kind).id(id)
@@ -260,7 +252,7 @@ impl Rubbish {
         match self.count % 12 {
             0 => {
                 let counts = [self.rng.random(), self.rng.random(), 0, self.rng.random()];
-                let bytes = self.bytes(900);
+                let bytes = self.rng.bytes(900);
                 self.raw(counts, &bytes).build()
             }
             1 => self.cut(),
@@ -269,8 +261,8 @@ impl Rubbish {
             4 => self.misdirected().build(),
             5 => {
                 let (port, to) = (
-                    self.pick(&[0, 53, 5355, 65535]),
-                    self.pick(&[5355, 5355, 5353, 0]),
+                    self.rng.pick(&[0, 53, 5355, 65535]),
+                    self.rng.pick(&[5355, 5355, 5353, 0]),
                 );
                 self.query().port(port).to_port(to).build()
             }
@@ -287,7 +279,7 @@ impl Rubbish {
             10 => self.names().build(),
             _ => {
                 let sum = Checksum::Wrong(self.rng.random());
-                let off = self.pick(&[-9, -1, 1, 400]);
+                let off = self.rng.pick(&[-9, -1, 1, 400]);
                 let query = self.query();
                 if off == 1 {
                     query.checksum(sum).build()
@@ -311,13 +303,13 @@ impl Rubbish {
 
     /// Compression that leads to itself, ahead, or nowhere, in a question or in a record.
     fn pointers(&mut self) -> Query {
-        let to = self.pick(&[0x0c, 0x0d, 0x0e, 0xff, 0x00]);
+        let to = self.rng.pick(&[0x0c, 0x0d, 0x0e, 0xff, 0x00]);
         let pointer = [0xc0, to, 0, 1, 0, 1];
         if self.rng.random() {
             return self.raw([1, 0, 0, 0], &pointer);
         }
         let record = [&pointer[..], &[0, 0, 0, 1, 0, 4, 10, 7, 0, 9]].concat();
-        let flags = self.pick(&[CONFLICT, RESPONSE, 0]);
+        let flags = self.rng.pick(&[CONFLICT, RESPONSE, 0]);
         self.query()
             .records(&record.repeat(60))
             .counts([1, 20, 0, 60])
@@ -349,7 +341,7 @@ impl Rubbish {
         match (query.sender().ip.is_ipv4(), self.rng.random::<bool>()) {
             (true, true) => query.to(HOST_V4).to_mac(HOST_MAC),
             (true, false) => query
-                .to(self.pick(&[
+                .to(self.rng.pick(&[
                     Ipv4Addr::BROADCAST,
                     [224, 0, 0, 251].into(),
                     [10, 7, 0, 255].into(),
@@ -363,7 +355,7 @@ impl Rubbish {
     /// A response that nobody asked for, or that guesses the id of a verification.
     fn forged(&mut self) -> Query {
         let (flags, to_host) = (
-            RESPONSE | self.pick(&[0, 0x0100, CONFLICT, 0x0200, 3]),
+            RESPONSE | self.rng.pick(&[0, 0x0100, CONFLICT, 0x0200, 3]),
             self.rng.random(),
         );
         let query = self.query().flags(flags).port(LLMNR_PORT);
@@ -376,7 +368,7 @@ impl Rubbish {
 
     /// Names as long as can be, longer, and with octets of length that are none.
     fn names(&mut self) -> Query {
-        let labels = self.pick(&[1, 60, 127, 128, 600]);
+        let labels = self.rng.pick(&[1, 60, 127, 128, 600]);
         let mut name: Vec<u8> = b"\x01a".repeat(labels);
         match self.rng.random_range(0..4) {
             0 => name.insert(0, 0x40),
@@ -401,7 +393,7 @@ fn names(agent: &Agent<'_>) -> (usize, usize) {
 }
 
 /// What userspace has counted on the link.
-fn counted(agent: &Agent<'_>, what: &str) -> u64 {
+pub(crate) fn counted(agent: &Agent<'_>, what: &str) -> u64 {
     let report: Value = serde_json::from_str(&agent.printed(&["status", "--json"])).expect("JSON");
     report["links"][0]["userspace"][what].as_u64().unwrap_or(0)
 }
@@ -433,7 +425,7 @@ fn rubbish_is_withstood_on(path: Path) {
     };
     tcp();
     let before = Usage::of(&agent);
-    let mut rubbish = Rubbish::new();
+    let mut bad = BadFrames::new();
     let begin = Instant::now();
     onlooker.look(0);
     onlooker.queries = 0;
@@ -441,7 +433,7 @@ fn rubbish_is_withstood_on(path: Path) {
     let flood = scene.wire();
     for _ in 0..BATCHES {
         for _ in 0..BATCH {
-            flood.send(&rubbish.frame());
+            flood.send(&bad.frame());
         }
         onlooker.ask(PEER_V4.into());
     }
@@ -450,7 +442,7 @@ fn rubbish_is_withstood_on(path: Path) {
     let mut over_tcp = Duration::ZERO;
     std::thread::scope(|scope| {
         let flooding = || {
-            let frames = (0..BLAST).map(|_| rubbish.frame());
+            let frames = (0..BLAST).map(|_| bad.frame());
             frames.for_each(|frame| flood.send(&frame));
             ended.store(true, Ordering::Relaxed);
         };

@@ -36,5 +36,6 @@ mod rewriting;
 mod scan;
 mod service;
 mod tcp;
+mod under_load;
 mod watch;
 mod why;

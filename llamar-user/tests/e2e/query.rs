@@ -8,7 +8,7 @@ use std::sync::mpsc::{Receiver, channel};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
-use etherparse::{NetSlice, SlicedPacket, TransportSlice};
+use etherparse::{SlicedPacket, TransportSlice};
 use llamar_common::wire::dns::{CONFLICT, RESPONSE, TRUNCATED};
 use llamar_user::dns::{Compression, Message, Name, Question, Rdata, Record, kind};
 use serde_json::Value;
@@ -16,6 +16,7 @@ use serde_json::Value;
 use crate::support::agent::{Agent, config_file, finish, llamar, said};
 use crate::support::links::Links;
 use crate::support::net::{Namespace, Net};
+use crate::support::packet::addresses;
 use crate::support::peers::Peer;
 use crate::support::resolved::Resolved;
 use crate::support::scene::{
@@ -270,15 +271,8 @@ fn tcp_syn(frame: &[u8], port: u16) -> Option<u8> {
         return None;
     };
     let is_syn = tcp.syn() && !tcp.ack() && tcp.destination_port() == port;
-    is_syn.then(|| ttl(&packet)).flatten()
-}
-
-fn ttl(packet: &SlicedPacket<'_>) -> Option<u8> {
-    match packet.net.as_ref()? {
-        NetSlice::Ipv4(ip) => Some(ip.header().ttl()),
-        NetSlice::Ipv6(ip) => Some(ip.header().hop_limit()),
-        _ => None,
-    }
+    let (_, _, ttl) = addresses(&packet)?;
+    is_syn.then_some(ttl)
 }
 
 // RFC 4795 2.5, 2.7: S1, S8, S20
@@ -323,27 +317,11 @@ fn sent_query(frame: &[u8]) -> Option<Sent> {
     let Some(TransportSlice::Udp(udp)) = &packet.transport else {
         return None;
     };
-    let (from, to): (IpAddr, IpAddr) = match packet.net.as_ref()? {
-        NetSlice::Ipv4(ip) => {
-            let header = ip.header();
-            (
-                header.source_addr().into(),
-                header.destination_addr().into(),
-            )
-        }
-        NetSlice::Ipv6(ip) => {
-            let header = ip.header();
-            (
-                header.source_addr().into(),
-                header.destination_addr().into(),
-            )
-        }
-        _ => return None,
-    };
+    let (from, to, ttl) = addresses(&packet)?;
     (udp.destination_port() == PORT).then(|| Sent {
         from: (from, udp.source_port()).into(),
         to: (to, udp.destination_port()).into(),
-        ttl: ttl(&packet).expect("a TTL"),
+        ttl,
         message: udp.payload().to_vec(),
     })
 }
@@ -675,10 +653,7 @@ fn busco_prints_what_it_always_did_and_no_longer_crashes() {
 fn all_links_are_asked_at_once_and_link_local_addresses_tell_theirs() {
     let net = or_skip!(Net::new());
     let scene = or_skip!(Scene::bare_in(&net, Path::Userspace)).with_addresses();
-    let far = net.namespace("far");
-    far.veth(("eth0", 0x21), &scene.peer, ("eth1", 0x22));
-    far.ip("address add 10.8.0.1/24 dev eth0");
-    scene.peer.ip("address add 10.8.0.2/24 dev eth1");
+    let far = scene.far(&net);
     let _near = Agent::start(&scene.host, &scene.arguments(&["--name", "casa"]));
     let _far = Agent::start(&far, &["--iface", "eth0", "--xdp", "off", "--name", "hut"]);
     let (_, out, errors) = query(&scene.peer, &["hut"]);

@@ -279,6 +279,21 @@ fn pinned_map_of_another_layout_is_refused() {
 }
 
 #[test]
+fn pins_of_another_layout_are_removed_with_a_warning_and_the_kernel_answers_again() {
+    let scene = or_skip!(Scene::new(Path::GenericVeth));
+    let (name, arguments) = (instance(), scene.arguments(&["--name", "casa"]));
+    let agent = Agent::start_as(&scene.host, &name, &arguments);
+    agent.kill();
+    let other = pins(&name).with_file_name("v0");
+    fs::rename(pins(&name), &other).expect("make them another layout's");
+    let mut agent = Agent::start_as(&scene.host, &name, &arguments);
+    agent.wait_for_words(&["warning", "another version"]);
+    assert!(!other.exists() && pins(&name).exists());
+    let wire = scene.wire();
+    agent.asked_in_kernel(&wire, &casa());
+}
+
+#[test]
 fn restart_with_another_capacity_keeps_the_link_and_says_that_the_old_one_stays() {
     let scene = or_skip!(Scene::new(Path::GenericVeth));
     let bpftool = or_skip!(Peer::find("bpftool"));

@@ -289,10 +289,7 @@ fn systemd_resolved_finds_our_names_by_our_addresses_over_tcp() {
 fn a_client_behind_a_router_gets_no_connection() {
     let net = or_skip!(Net::new());
     let scene = or_skip!(Scene::bare_in(&net, Path::Userspace)).with_addresses();
-    let far = net.namespace("far");
-    far.veth(("eth0", 0x21), &scene.peer, ("eth1", 0x22));
-    far.ip("address add 10.8.0.1/24 dev eth0");
-    scene.peer.ip("address add 10.8.0.2/24 dev eth1");
+    let far = scene.far(&net);
     far.ip("route add default via 10.8.0.2");
     scene.host.ip(&format!("route add default via {PEER_V4}"));
     scene.peer.set("net/ipv4/ip_forward", "1");

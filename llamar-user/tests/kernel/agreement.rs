@@ -15,7 +15,7 @@ use crate::scene::Scene;
 const BATCH: usize = 8_192;
 /// An agent that lives for ever, and senders that are remembered for ever.
 const ALIVE: Control = Control {
-    beat: 0,
+    until: FOREVER,
     lease: FOREVER,
     beat_ns: 0,
     sender_lease: FOREVER,
@@ -31,7 +31,7 @@ const FORGETFUL: Control = Control {
     ..ALIVE
 };
 /// An agent that died.
-const DEAD: Control = Control { lease: 0, ..ALIVE };
+const DEAD: Control = Control { until: 0, ..ALIVE };
 
 /// Four answers for each source, and no more while the test runs.
 const FOUR: Limit = Limit {

@@ -141,7 +141,7 @@ fn scenes(
 fn control(dice: &mut Dice) -> Control {
     let forgetful = dice.percent(10);
     Control {
-        lease: if dice.percent(15) { 0 } else { FOREVER },
+        until: if dice.percent(15) { 0 } else { FOREVER },
         sender_lease: if forgetful { 0 } else { FOREVER },
         seeds: SEEDS_FIXED,
         ..Control::default()

@@ -6,8 +6,8 @@ use aya::maps::{Array, HashMap, Map, MapData, PerCpuArray};
 use aya::programs::{ProgramError, ProgramInfo, TestRun, TestRunOptions, TestRunResult, Xdp};
 use aya::{Ebpf, EbpfLoader};
 use llamar_common::abi::{
-    self, BUCKETS_MAX, COUNTERS_MAX, Control, Counters, GLOBALS, LINKS_MAX, Plain, SENDERS_MAX,
-    Sender, map,
+    self, BUCKETS_MAX, Bucket, COUNTERS_MAX, Control, Counters, GLOBALS, LINKS_MAX, Plain,
+    SENDERS_MAX, Sender, map,
 };
 use llamar_common::testing::Tables;
 
@@ -21,6 +21,8 @@ pub const LONGEST: usize = 3_000;
 /// Shortest frame that a test-run takes.
 pub const SHORTEST: usize = 14;
 
+/// As many buckets, and one that is not used.
+type Index = [[u8; size_of::<Bucket>()]; INDEX_BUCKETS as usize + 1];
 type Links = [[u8; size_of::<abi::Link>()]; LINKS_MAX as usize];
 type Senders = [[u8; size_of::<Sender>()]; SENDERS_MAX as usize];
 type Buckets = [u64; BUCKETS_MAX as usize];
@@ -30,8 +32,8 @@ pub struct Kernel {
     ebpf: Ebpf,
     program: &'static str,
     names: HashMap<MapData, [u8; 72], [u8; 92]>,
-    index: Array<MapData, [u8; 64]>,
-    index6: Array<MapData, [u8; 64]>,
+    index: Array<MapData, Index>,
+    index6: Array<MapData, Index>,
     arp: HashMap<MapData, [u8; 12], [u8; 8]>,
     links: Array<MapData, Links>,
     /// What is in `links`, which is much for a stack.
@@ -47,10 +49,11 @@ pub struct Kernel {
 impl Kernel {
     /// Loads one program of the object, with maps of its own.
     pub fn load(object: &[u8], program: &'static str) -> Self {
+        let marked =
+            crate::marked::Index::new(INDEX_BUCKETS + 1).expect("make the maps of the index");
+        let object = marked.written(object).expect("an object with marks");
         let mut ebpf = EbpfLoader::new()
-            .map_max_entries(map::INDEX, INDEX_BUCKETS)
-            .map_max_entries(map::INDEX6, INDEX_BUCKETS)
-            .load(object)
+            .load(&object)
             .expect("load the eBPF object");
         let mut take = |name: &str| {
             ebpf.take_map(name)
@@ -58,8 +61,8 @@ impl Kernel {
         };
         let mut kernel = Self {
             names: typed(take(map::NAMES)),
-            index: typed(take(map::INDEX)),
-            index6: typed(take(map::INDEX6)),
+            index: typed(Map::Array(marked.buckets)),
+            index6: typed(Map::Array(marked.addresses)),
             arp: typed(take(map::ARP)),
             links: typed(take(section(map::LINKS))),
             held: boxed([0; size_of::<abi::Link>()]),
@@ -91,16 +94,9 @@ impl Kernel {
             let inserted = self.names.insert(raw(key), raw(host), 0);
             inserted.expect("insert a name");
         }
-        for (place, bucket) in (0..).zip(&tables.index) {
-            self.index
-                .set(place, raw(bucket), 0)
-                .expect("set a bucket of the index");
-        }
-        for (place, bucket) in (0..).zip(&tables.index6) {
-            self.index6
-                .set(place, raw(bucket), 0)
-                .expect("set a bucket of addresses");
-        }
+        let (index, index6) = (filled(&tables.index), filled(&tables.index6));
+        self.index.set(0, index, 0).expect("set the index");
+        self.index6.set(0, index6, 0).expect("set the addresses");
         for (key, host) in &tables.arp {
             let inserted = self.arp.insert(raw(key), raw(host), 0);
             inserted.expect("insert an address");
@@ -200,6 +196,15 @@ impl Kernel {
         let senders = self.senders.get(&0, 0).expect("the senders");
         senders.iter().map(|bytes| plain(bytes)).collect()
     }
+}
+
+/// A map of the index with these buckets, or with none.
+fn filled(buckets: &[impl Plain]) -> Index {
+    let mut index = [[0; size_of::<Bucket>()]; INDEX_BUCKETS as usize + 1];
+    for (place, bucket) in index.iter_mut().zip(buckets) {
+        *place = raw(bucket);
+    }
+    index
 }
 
 fn boxed<T: Clone, const N: usize>(value: T) -> Box<[T; N]> {

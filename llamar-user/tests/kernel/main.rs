@@ -4,6 +4,8 @@
 //! Nothing is attached. The interfaces by whose indices links are told apart are veth pairs in network
 //! namespaces of their own, which end with the thread that made them.
 
+#[path = "../support/marked.rs"]
+mod marked;
 #[path = "../support/pcap.rs"]
 mod pcap;
 

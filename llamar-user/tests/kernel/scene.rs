@@ -56,6 +56,7 @@ impl Scene {
         scene.tables.links[1].1.mode = LINK_GENERIC;
         scene.tables.links[3].1.mode = 0;
         scene.tables.links[4].1.generation |= 1;
+        scene.tables.near();
         scene.tables.index(INDEX_BUCKETS as usize);
         for key in [LinkKey::new(LOOPBACK, 0), LinkKey::new(right, 5)] {
             scene.arenas.push(arena(key, mac(key), &few()));
@@ -84,6 +85,7 @@ impl Scene {
                 _ => {}
             }
         }
+        scene.tables.near();
         scene.tables.index(INDEX_BUCKETS as usize);
         match dice.below(10) {
             0 => scene.tables.control.index_slots = 0,

@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-use llamar_common::abi::{LinkKey, Outcome, program};
+use llamar_common::abi::{Control, LinkKey, Outcome, program};
 use llamar_common::testing::{A, AAAA, FrameBuilder, Mac, Station, Tables};
 
 use crate::kernel::{HEADROOM, INDEX_BUCKETS, Kernel};
@@ -125,11 +125,19 @@ fn heartbeat_program_stamps_the_control_map() {
     inside(|[left, _]| {
         let mut kernel = Kernel::load(object().expect("the object"), program::BEAT);
         let before = kernel.beat();
-        assert_eq!((before.beat, before.beat_ns), (0, 0));
+        assert_eq!((before.until, before.beat_ns), (0, 0));
         let (action, _) = kernel.run(left, &[0; 64], 0);
-        let after = kernel.beat();
+        let first = kernel.beat();
         assert_eq!(action, 2);
-        assert!(after.beat > 0 && after.beat_ns > 0, "{after:?}");
+        assert!(first.until > 0 && first.beat_ns > 0, "{first:?}");
+        // Longer than the machine can have run.
+        let lease = 1 << 50;
+        kernel.control(Control { lease, ..first });
+        kernel.run(left, &[0; 64], 0);
+        let second = kernel.beat();
+        assert!(first.until < lease, "without a lease it is over: {first:?}");
+        assert!((first.until + lease..2 * lease).contains(&second.until));
+        assert!(second.beat_ns > first.beat_ns);
     });
 }
 

@@ -9,6 +9,7 @@ use std::thread::JoinHandle;
 use llamar_common::testing::Query;
 use nix::sys::signal::{Signal, kill};
 use nix::unistd::Pid;
+use serde_json::Value;
 
 use super::counters::Counters;
 use super::net::Namespace;
@@ -272,6 +273,17 @@ impl<'a> Agent<'a> {
             String::from_utf8_lossy(&output.stderr)
         );
         String::from_utf8_lossy(&output.stdout).into_owned()
+    }
+
+    /// The names that the agent answers for, each with its state.
+    #[track_caller]
+    pub fn names(&self) -> Vec<(String, String)> {
+        let report = self.printed(&["names", "--json"]);
+        let report: Value = serde_json::from_str(&report).expect("JSON");
+        let rows = report["names"].as_array().expect("names").iter();
+        let text = |value: &Value| value.as_str().expect("text").to_owned();
+        rows.map(|row| (text(&row["name"]), text(&row["state"])))
+            .collect()
     }
 
     /// Waits until the agent has verified that nobody else has its names.

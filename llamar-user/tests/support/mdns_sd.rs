@@ -42,6 +42,18 @@ impl MdnsSd {
             .expect("register a service");
     }
 
+    /// Offers "Crate", a web server at port 8080 of crate.local, which says `a=` and this.
+    #[track_caller]
+    pub fn register_crate(&self, a: &str) {
+        self.register(
+            "_http._tcp.local.",
+            "Crate",
+            "crate.local.",
+            8080,
+            &[("a", a)],
+        );
+    }
+
     /// Withdraws a service by its whole name.
     #[track_caller]
     pub fn unregister(&self, name: &str) {

@@ -33,6 +33,13 @@ pub fn files() -> Option<Vec<PathBuf>> {
 
 /// The frames of a capture file and how they begin.
 pub fn frames(file: &Path) -> Vec<(Linktype, Vec<u8>)> {
+    let (frames, rest) = read(file);
+    assert!(!rest, "{}: half a frame at the end", file.display());
+    frames
+}
+
+/// The whole frames of a capture file, and whether half a one follows, as where it is being written.
+pub fn read(file: &Path) -> (Vec<(Linktype, Vec<u8>)>, bool) {
     let opened = fs::File::open(file).expect("open a capture");
     let mut reader = create_reader(1 << 20, opened).expect("a capture file");
     let (mut link, mut frames) = (Linktype::NULL, Vec::new());
@@ -47,7 +54,8 @@ pub fn frames(file: &Path) -> Vec<(Linktype, Vec<u8>)> {
                 reader.consume(offset);
             }
             Err(PcapError::Incomplete(_)) => reader.refill().expect("read a capture"),
-            Err(PcapError::Eof) => return frames,
+            Err(PcapError::Eof) => return (frames, false),
+            Err(PcapError::UnexpectedEof) => return (frames, true),
             Err(error) => panic!("{}: {error}", file.display()),
         }
     }

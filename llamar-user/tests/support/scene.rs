@@ -152,6 +152,15 @@ impl Scene {
         scene
     }
 
+    /// Somebody with 10.8.0.1 on a second link of the peer, whose own is 10.8.0.2 on eth1.
+    pub fn far(&self, net: &Net) -> Namespace {
+        let far = net.namespace("far");
+        far.veth(("eth0", 0x21), &self.peer, ("eth1", 0x22));
+        far.ip("address add 10.8.0.1/24 dev eth0");
+        self.peer.ip("address add 10.8.0.2/24 dev eth1");
+        far
+    }
+
     /// The interface that the agent serves.
     pub fn interface(&self) -> &'static str {
         self.path.interface()

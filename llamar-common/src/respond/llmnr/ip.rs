@@ -202,6 +202,8 @@ fn put_halves(to: &mut [u8], at: usize, address: (u64, u64)) {
 
 /// An address as two little-endian words.
 #[inline(always)]
-pub(super) fn halves(address: [u8; 16]) -> (u64, u64) {
-    halves_at(&address, 0)
+pub(super) const fn halves(address: [u8; 16]) -> (u64, u64) {
+    let [a, b, c, d, e, f, g, h, rest @ ..] = address;
+    let first = u64::from_le_bytes([a, b, c, d, e, f, g, h]);
+    (first, u64::from_le_bytes(rest))
 }

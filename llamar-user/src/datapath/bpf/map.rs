@@ -29,6 +29,8 @@ impl Shape {
     pub const ARRAY: u32 = 2;
     /// `BPF_MAP_TYPE_PERCPU_ARRAY`
     pub const PERCPU_ARRAY: u32 = 6;
+    /// `BPF_MAP_TYPE_ARRAY_OF_MAPS`
+    const ARRAY_OF_MAPS: u32 = 12;
 }
 
 /// An open map.
@@ -48,21 +50,22 @@ const NAME_MAX: usize = 16;
 impl Map {
     /// Makes an array that can be written as memory, and pins it.
     pub fn create(name: &str, shape: Shape, path: &Path) -> io::Result<Self> {
-        let mut attr = CreateAttr {
-            kind: shape.kind,
-            key_size: shape.key,
-            value_size: shape.value,
-            max_entries: shape.entries,
-            map_flags: MMAPABLE,
-            ..CreateAttr::default()
-        };
-        for (to, from) in attr.name[..NAME_MAX - 1].iter_mut().zip(name.bytes()) {
-            *to = from;
-        }
-        // SAFETY: the attributes hold no pointers; the descriptor is nobody else's.
-        let fd = unsafe { owned(bpf(Command::MapCreate, &mut attr)?)? };
+        let fd = create(name, shape, MMAPABLE, None)?;
         pin(fd.as_fd(), path)?;
         Self::of(fd)
+    }
+
+    /// Makes an array of one map, and that one.
+    pub fn create_outer(name: &str) -> io::Result<(Self, Self)> {
+        let shape = |kind| Shape {
+            kind,
+            key: size_of::<u32>() as u32,
+            value: size_of::<u32>() as u32,
+            entries: 1,
+        };
+        let inner = Self::of(create(name, shape(Shape::ARRAY), 0, None)?)?;
+        let outer = create(name, shape(Shape::ARRAY_OF_MAPS), 0, Some(&inner))?;
+        Ok((Self::of(outer)?, inner))
     }
 
     /// Opens a pinned map.
@@ -92,6 +95,11 @@ impl Map {
     /// What it was created as.
     pub fn shape(&self) -> Shape {
         self.shape
+    }
+
+    /// Its descriptor, good for as long as this lives.
+    pub fn descriptor(&self) -> RawFd {
+        self.fd.as_raw_fd()
     }
 
     /// Bytes of a value in [`lookup`](Self::lookup) and [`update`](Self::update).
@@ -251,6 +259,24 @@ impl Map {
             ),
         ))
     }
+}
+
+/// Makes a map; one of maps with one of those that it is to hold.
+fn create(name: &str, shape: Shape, flags: u32, inner: Option<&Map>) -> io::Result<OwnedFd> {
+    let mut attr = CreateAttr {
+        kind: shape.kind,
+        key_size: shape.key,
+        value_size: shape.value,
+        max_entries: shape.entries,
+        map_flags: flags,
+        inner_map_fd: inner.map_or(0, |inner| inner.descriptor() as u32),
+        ..CreateAttr::default()
+    };
+    for (to, from) in attr.name[..NAME_MAX - 1].iter_mut().zip(name.bytes()) {
+        *to = from;
+    }
+    // SAFETY: the attributes hold no pointers; the descriptor is nobody else's.
+    unsafe { owned(bpf(Command::MapCreate, &mut attr)?) }
 }
 
 /// Where the next batch begins.

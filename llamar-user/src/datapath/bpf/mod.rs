@@ -6,6 +6,7 @@
 
 #![expect(unsafe_code, reason = "bpf(2) takes pointers")]
 
+mod grace;
 mod link;
 mod map;
 mod words;
@@ -18,6 +19,7 @@ use std::os::unix::ffi::OsStrExt;
 use std::path::Path;
 use std::ptr;
 
+pub use grace::Grace;
 pub use link::{XdpKind, XdpLink};
 pub use map::{Cursor, Map, Shape};
 pub use words::Words;

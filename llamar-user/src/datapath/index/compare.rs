@@ -1,9 +1,10 @@
 //! Whether the index is as it was left: its entries against the hosts that are wanted, some buckets at a time, while
 //! the kernel path looks into it.
 
-use llamar_common::abi::{ELSEWHERE, Host, KINDS, NameKey, SLOTS, Short, Slot, TAG, is_long};
+use llamar_common::abi::{Host, KINDS, NameKey, SLOTS, Short, Slot};
 
-use super::{ADDRESS, Index, Place, SLOT, Shelves, Tally, slots_of, ttl_of};
+use super::place::{ADDRESS, Place};
+use super::{Index, Shelves, Tally, slots_of, ttl_of};
 
 /// Most buckets that are compared at once, as they may all be empty.
 const STRETCH: u32 = 1 << 16;
@@ -89,27 +90,6 @@ impl Index {
     }
 }
 
-impl Shelves<'_> {
-    /// The name that a place has, if it has one.
-    fn name(&self, place: Place) -> Short {
-        let tag = self.load(place.word()) & TAG;
-        let second = if is_long(tag) {
-            self.load(place.label() + SLOT)
-        } else {
-            0
-        };
-        Short {
-            tag,
-            label: [self.load(place.label()), second],
-        }
-    }
-
-    /// Whether a bucket says that it has sent names elsewhere.
-    fn elsewhere(&self, bucket: u32) -> bool {
-        self.load(Place { bucket, slot: 0 }.word()) & ELSEWHERE != 0
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::collections::BTreeMap;
@@ -117,6 +97,7 @@ mod tests {
 
     use proptest::prelude::*;
 
+    use super::super::place::SLOT;
     use super::super::tests::{BUCKETS, Seen, Shelf, key, of};
     use super::*;
 

@@ -1,7 +1,6 @@
 //! `llamar arp announce`, `reply` and `update`: what they send, and what the neighbours learn.
 
 use std::net::Ipv4Addr;
-use std::time::Instant;
 
 use nix::sys::signal::Signal;
 
@@ -221,10 +220,8 @@ fn periodic_announcements_begin_anew_when_the_link_is_up_again() {
         scene.host.ip("link show dev eth0").contains("NO-CARRIER")
     });
     scene.peer.ip("link set eth0 up");
-    let begin = Instant::now();
     wire.next(is_ours)
         .expect("an announcement after the link came up");
-    assert!(begin.elapsed() < crate::support::DEADLINE);
     announce.signal(Signal::SIGTERM);
     assert_eq!(announce.wait().code(), Some(0));
 }

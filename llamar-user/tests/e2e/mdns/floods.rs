@@ -12,6 +12,7 @@ use super::{CONFIG, announced, start};
 use crate::floods::{Usage, assert_no_larger, wait_until_idle};
 use crate::support::DEADLINE;
 use crate::support::agent::{LLAMAR, config_file};
+use crate::support::chance::Draw as _;
 use crate::support::lan::{Lan, v4, v6};
 use crate::support::mdns::{
     ANY, PORT, PTR, RESPONSE, Record, SRV, Somebody, Speech, TRUNCATED, TXT,
@@ -22,26 +23,17 @@ use crate::support::process::Process;
 const PATIENCE: Duration = DEADLINE;
 
 /// Messages that mean no good, as many as one likes, always the same ones.
-struct Rubbish {
+struct BadMessages {
     rng: StdRng,
     count: usize,
 }
 
-impl Rubbish {
+impl BadMessages {
     fn new() -> Self {
         Self {
             rng: StdRng::seed_from_u64(6762),
             count: 0,
         }
-    }
-
-    fn pick<T: Copy>(&mut self, of: &[T]) -> T {
-        of[self.rng.random_range(0..of.len())]
-    }
-
-    fn bytes(&mut self, most: usize) -> Vec<u8> {
-        let length = self.rng.random_range(0..most);
-        (0..length).map(|_| self.rng.random()).collect()
     }
 
     /// A host that may or may not exist, and sometimes the host itself.
@@ -66,13 +58,17 @@ impl Rubbish {
     }
 
     fn kind(&mut self) -> u16 {
-        self.pick(&[A, AAAA, PTR, TXT, SRV, ANY, 47, 0, 5, 41, 0xffff])
+        self.rng
+            .pick(&[A, AAAA, PTR, TXT, SRV, ANY, 47, 0, 5, 41, 0xffff])
     }
 
     /// A record whose data may be anything, seldom what its type asks for.
     fn record(&mut self) -> Record {
         let (name, kind) = (self.name(), self.kind());
-        let (data, ttl) = (self.bytes(60), self.pick(&[0, 1, 120, 4500, u32::MAX]));
+        let (data, ttl) = (
+            self.rng.bytes(60),
+            self.rng.pick(&[0, 1, 120, 4500, u32::MAX]),
+        );
         let record = match self.rng.random_range(0..5) {
             0 => Record::pointer(&name, &self.name()),
             1 => Record::server(&name, 80, &self.name()),
@@ -89,11 +85,11 @@ impl Rubbish {
     }
 
     fn speech(&mut self) -> Speech {
-        let flags = self.pick(&[0, RESPONSE, TRUNCATED, RESPONSE]);
+        let flags = self.rng.pick(&[0, RESPONSE, TRUNCATED, RESPONSE]);
         let mut speech = Speech::query().flags(flags);
         for _ in 0..self.rng.random_range(0..4) {
             let (name, kind) = (self.name(), self.kind());
-            speech = speech.question_of_class(&name, kind, self.pick(&[1, 0x8001, 255, 0]));
+            speech = speech.question_of_class(&name, kind, self.rng.pick(&[1, 0x8001, 255, 0]));
         }
         for _ in 0..self.rng.random_range(0..6) {
             let record = self.record();
@@ -117,7 +113,7 @@ impl Rubbish {
         match self.count % 10 {
             0 => {
                 let counts = [self.rng.random(), self.rng.random(), self.rng.random(), 9];
-                let (sender, bytes) = (self.sender(), self.bytes(900));
+                let (sender, bytes) = (self.sender(), self.rng.bytes(900));
                 Somebody::frame(sender, &Speech::query())
                     .counts(counts)
                     .records(&bytes)
@@ -126,7 +122,7 @@ impl Rubbish {
             1 => self.cut(),
             2 => self.pointers().build(),
             3 => {
-                let port = self.pick(&[0, 53, 5353, 5354, 65535]);
+                let port = self.rng.pick(&[0, 53, 5353, 5354, 65535]);
                 self.query().port(port).build()
             }
             4 => {
@@ -159,9 +155,9 @@ impl Rubbish {
 
     /// Compression that leads to itself, ahead, or nowhere, in many records.
     fn pointers(&mut self) -> Query {
-        let to = self.pick(&[0x0c, 0x0d, 0x0e, 0xff, 0x00]);
+        let to = self.rng.pick(&[0x0c, 0x0d, 0x0e, 0xff, 0x00]);
         let record = [&[0xc0, to, 0, 12, 0, 1][..], &[0, 0, 0, 1, 0, 2, 0xc0, to]].concat();
-        let (flags, sender) = (self.pick(&[RESPONSE, 0, TRUNCATED]), self.sender());
+        let (flags, sender) = (self.rng.pick(&[RESPONSE, 0, TRUNCATED]), self.sender());
         Somebody::frame(sender, &Speech::query())
             .records(&record.repeat(80))
             .counts([0, 80, 0, 0])
@@ -214,11 +210,11 @@ fn malformed_and_forged_messages_by_the_thousand_change_nothing_for_others() {
     let lan = or_skip!(Lan::new(2));
     let (mut agent, somebody) = announced(&lan);
     let before = Usage::of(&agent);
-    let mut rubbish = Rubbish::new();
+    let mut bad = BadMessages::new();
     let mut slowest = Duration::ZERO;
     for batch in 0..BATCHES {
         for _ in 0..BATCH {
-            somebody.wire().send(&rubbish.frame());
+            somebody.wire().send(&bad.frame());
         }
         let from = if batch % 2 == 0 {
             v4(2).into()
@@ -229,7 +225,7 @@ fn malformed_and_forged_messages_by_the_thousand_change_nothing_for_others() {
     }
     println!("slowest answer {slowest:?}");
     for _ in 0..BLAST {
-        somebody.wire().send(&rubbish.frame());
+        somebody.wire().send(&bad.frame());
     }
     ask(&somebody, "casa.local", v4(2).into());
     wait_until_idle(&agent);

@@ -20,13 +20,7 @@ fn avahi_resolved_and_mdns_sd_find_each_other() {
     );
     let resolved = or_skip!(MdnsResolved::start(lan.host(2), "resolved", &[web]));
     let mdns_sd = MdnsSd::start(lan.host(3));
-    mdns_sd.register(
-        "_http._tcp.local.",
-        "Crate",
-        "crate.local.",
-        8080,
-        &[("a", "b")],
-    );
+    mdns_sd.register_crate("b");
     let _published = avahi.publish(
         "Daemon's",
         "_http._tcp",

@@ -9,7 +9,7 @@ use super::{CONFIG, announced};
 use crate::support::agent::{Agent, config_file};
 use crate::support::lan::{Lan, v4};
 use crate::support::mdns::{Record, Somebody, Speech};
-use crate::support::net::Net;
+use crate::support::net::{Namespace, Net};
 use crate::support::scene::{PEER_V4, Path, Scene};
 
 // RFC 6762 8, 8.1, 10.2: A40
@@ -33,15 +33,7 @@ fn after_an_absence_from_the_link_names_are_verified_anew() {
 #[test]
 fn each_link_gets_its_own_addresses_and_one_name_holds_on_all() {
     let net = or_skip!(Net::new());
-    let (host, first, second) = (
-        net.namespace("host"),
-        net.namespace("first"),
-        net.namespace("second"),
-    );
-    host.veth(("eth0", 1), &first, ("eth0", 2));
-    host.veth(("eth1", 0x11), &second, ("eth0", 0x12));
-    host.ip("address add 10.7.0.1/24 dev eth0");
-    host.ip("address add 10.8.0.1/24 dev eth1");
+    let [host, first, second] = host_of_two_links(&net);
     let config = config_file(&format!("{CONFIG}\n[interface.eth1]\n"));
     let near = Somebody::new(&first, "eth0");
     let far = Somebody::new(&second, "eth0");
@@ -63,15 +55,7 @@ fn each_link_gets_its_own_addresses_and_one_name_holds_on_all() {
 #[test]
 fn an_interface_that_is_given_up_while_another_stays_says_goodbye() {
     let net = or_skip!(Net::new());
-    let (host, first, second) = (
-        net.namespace("host"),
-        net.namespace("first"),
-        net.namespace("second"),
-    );
-    host.veth(("eth0", 1), &first, ("eth0", 2));
-    host.veth(("eth1", 0x11), &second, ("eth0", 0x12));
-    host.ip("address add 10.7.0.1/24 dev eth0");
-    host.ip("address add 10.8.0.1/24 dev eth1");
+    let [host, _first, second] = host_of_two_links(&net);
     let both = format!("{CONFIG}\n[interface.eth1]\n");
     let config = config_file(&both);
     let far = Somebody::new(&second, "eth0");
@@ -81,6 +65,16 @@ fn an_interface_that_is_given_up_while_another_stays_says_goodbye() {
     agent.signal(Signal::SIGHUP);
     far.hear_record("casa.local A 0 flush 10.8.0.1");
     agent.assert_alive();
+}
+
+/// A host with 10.7.0.1 on eth0 and 10.8.0.1 on eth1, and who is at the other end of each.
+fn host_of_two_links(net: &Net) -> [Namespace; 3] {
+    let [host, first, second] = ["host", "first", "second"].map(|name| net.namespace(name));
+    host.veth(("eth0", 1), &first, ("eth0", 2));
+    host.veth(("eth1", 0x11), &second, ("eth0", 0x12));
+    host.ip("address add 10.7.0.1/24 dev eth0");
+    host.ip("address add 10.8.0.1/24 dev eth1");
+    [host, first, second]
 }
 
 /// Asks while the agent stands still, and then when it goes on.

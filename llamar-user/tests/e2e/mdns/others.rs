@@ -48,13 +48,7 @@ fn dnssd_lists_the_services_of_avahi_resolved_and_mdns_sd() {
     let avahi = or_skip!(Avahi::start(lan.host(2), "avahi"));
     let resolved = or_skip!(MdnsResolved::start(lan.host(3), "resolved", &[WEB]));
     let mdns_sd = MdnsSd::start(lan.host(4));
-    mdns_sd.register(
-        "_http._tcp.local.",
-        "Crate",
-        "crate.local.",
-        8080,
-        &[("a", "b")],
-    );
+    mdns_sd.register_crate("b");
     let _printer = avahi.publish(
         "Dr. Who's; Büro",
         "_ipp._tcp",
@@ -163,23 +157,11 @@ fn dnssd_shows_services_come_change_and_go() {
     );
     assert_eq!(found["txt"][0]["x"], "y", "{found}");
 
-    mdns_sd.register(
-        "_http._tcp.local.",
-        "Crate",
-        "crate.local.",
-        8080,
-        &[("a", "b")],
-    );
+    mdns_sd.register_crate("b");
     wait("resolve", "Crate", &|object| object["port"] == 8080);
     // RFC 6762 10.2: what was heard within a second is not replaced, and the first value is said twice, a second apart.
     std::thread::sleep(Duration::from_millis(2500));
-    mdns_sd.register(
-        "_http._tcp.local.",
-        "Crate",
-        "crate.local.",
-        8080,
-        &[("a", "c")],
-    );
+    mdns_sd.register_crate("c");
     wait("update", "Crate", &|object| object["txt"][0]["a"] == "c");
 
     drop(published);
@@ -197,13 +179,7 @@ fn mdns_query_finds_names_of_others() {
     let avahi = or_skip!(Avahi::start(lan.host(2), "avahi"));
     let resolved = or_skip!(MdnsResolved::start(lan.host(3), "resolved", &[]));
     let mdns_sd = MdnsSd::start(lan.host(4));
-    mdns_sd.register(
-        "_http._tcp.local.",
-        "Crate",
-        "crate.local.",
-        8080,
-        &[("a", "b")],
-    );
+    mdns_sd.register_crate("b");
     let _web = avahi.publish("Web", "_http._tcp", 81, &["x=y"]);
     mdns_sd.announced("Crate");
     resolved.resolve("avahi.local", 2);

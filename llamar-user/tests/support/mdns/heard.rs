@@ -1,12 +1,13 @@
 //! Messages as they came, written as text.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 
-use etherparse::{LinkSlice, NetSlice, SlicedPacket, TransportSlice};
+use etherparse::{LinkSlice, SlicedPacket, TransportSlice};
 use llamar_common::testing::{A, AAAA, Mac};
 
 use super::{ANY, NSEC, PORT, PTR, SRV, TOP, TXT};
+use crate::support::packet::addresses;
 use crate::support::reader::Reader;
 
 /// A message that came over the wire.
@@ -78,25 +79,7 @@ impl Heard {
         if ![udp.source_port(), udp.destination_port()].contains(&PORT) {
             return None;
         }
-        let (source, destination, ttl): (IpAddr, IpAddr, u8) = match packet.net.as_ref()? {
-            NetSlice::Ipv4(ip) => {
-                let ip = ip.header();
-                (
-                    ip.source_addr().into(),
-                    ip.destination_addr().into(),
-                    ip.ttl(),
-                )
-            }
-            NetSlice::Ipv6(ip) => {
-                let ip = ip.header();
-                (
-                    ip.source_addr().into(),
-                    ip.destination_addr().into(),
-                    ip.hop_limit(),
-                )
-            }
-            NetSlice::Arp(_) => return None,
-        };
+        let (source, destination, ttl) = addresses(&packet)?;
         let mut heard =
             read(udp.payload()).unwrap_or_else(|| panic!("not a DNS message in {frame:02x?}"));
         heard.source_mac = ethernet.source();
