@@ -100,14 +100,15 @@ pub fn settle(engine: &Engine, bare: &Desired) -> Desired {
 
 #[cfg(test)]
 mod tests {
+    mod plain;
+
     use std::sync::Arc;
 
-    use llamar_common::limit::Rate;
     use rand::SeedableRng as _;
     use rand::rngs::StdRng;
 
     use super::*;
-    use crate::config::{Interface, Presence, XdpMode};
+    use crate::config::Interface;
     use crate::llmnr::engine::Transmit;
     use crate::llmnr::{Asked, Transport, Zone as _};
     use crate::state::{Addresses, Hosts, Names};
@@ -131,17 +132,9 @@ mod tests {
     fn served(device: u32) -> Served {
         let shared = Arc::new(table(&[("casa-2", ip(9))]));
         Served {
-            interface: "eth0".to_owned(),
-            device: Some(device),
-            mac: [0; 6],
-            up: true,
-            prefixes4: Vec::new(),
-            prefixes6: Vec::new(),
             own: Arc::new([ip(2)]),
-            ttl: 30,
-            limit: Rate::OFF,
             names: Names::new(table(&[("casa", ip(2))]), shared).of_host(&[name("casa")]),
-            arp: BTreeMap::new(),
+            ..Served::bare(Some(device))
         }
     }
 
@@ -155,20 +148,8 @@ mod tests {
 
     fn config(on_conflict: OnConflict) -> Config {
         let interface = Interface {
-            names: vec![name("casa")],
-            ttl: 30,
-            xdp: XdpMode::Auto,
-            limit: Rate::OFF,
             on_conflict,
-            mdns: true,
-            mdns_on_conflict: OnConflict::Rename,
-            presence: Presence::default(),
-            services: Vec::new(),
-            hosts: BTreeMap::new(),
-            shared: Arc::default(),
-            hidden: BTreeSet::new(),
-            proxy_arp: BTreeSet::new(),
-            vlans: BTreeMap::new(),
+            ..Interface::named(vec![name("casa")])
         };
         Config {
             file: None,

@@ -1,6 +1,7 @@
 //! Membership in a protocol's groups, interface by interface (RFC 4795 2, RFC 6762 3).
 
 use std::collections::BTreeMap;
+use std::os::fd::AsFd;
 
 use tracing::{debug, warn};
 
@@ -24,7 +25,12 @@ impl Members {
     /// Joins on every interface that is served, anew when one comes up again, and leaves on the others. `served` are
     /// the names of the interfaces by their index, and whether they are up. `again` tries once more where joining failed
     /// before.
-    pub fn follow(&mut self, groups: &Groups, served: &BTreeMap<u32, (String, bool)>, again: bool) {
+    pub fn follow(
+        &mut self,
+        groups: &Groups<impl AsFd>,
+        served: &BTreeMap<u32, (String, bool)>,
+        again: bool,
+    ) {
         let up = served.iter().map(|(&device, &(_, up))| (device, up));
         let up: BTreeMap<u32, bool> = up.collect();
         for device in self.gone(&up) {

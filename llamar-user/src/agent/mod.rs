@@ -1,8 +1,9 @@
 //! The agent: keeps what is served true to the configuration and the interfaces, and answers what the kernel path
-//! passes up. One loop owns every socket and timer.
+//! passes up. One loop owns every socket and timer; threads of their own answer what is plain (`hearing`).
 
 use std::collections::BTreeSet;
 use std::io;
+use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
@@ -30,7 +31,7 @@ mod counts;
 mod culprits;
 mod events;
 mod exchange;
-mod gate;
+mod hearing;
 mod heartbeat;
 mod kernel;
 mod mdns;
@@ -56,8 +57,7 @@ use beats::{Check, HEARTBEAT};
 use control::Control;
 use counts::Counts;
 use culprits::Culprits;
-use exchange::{Exchange, Mail};
-use gate::gated;
+use hearing::Hearing;
 use heartbeat::Heartbeat;
 use kernel::KernelPath;
 use mdns::Mdns;
@@ -118,7 +118,7 @@ pub async fn run(options: Options) -> Result<(), RunError> {
 /// What woke the agent.
 enum Event {
     Links(Result<Change, WatchError>),
-    Exchanged,
+    Heard(hearing::Heard),
     Mdns(io::Result<Datagram>),
     MdnsTimeout,
     Frame(tap::Received),
@@ -154,14 +154,15 @@ struct Agent {
     mdns: Mdns,
     culprits: Culprits,
     kernel: KernelPath,
-    groups: Groups,
+    groups: Groups<Arc<OwnedFd>>,
+    hearing: Hearing,
     listeners: Listeners,
     members: Members,
     proxies: Proxies,
     presence: Presence,
     control: Control,
     voice: Voice,
-    counts: Counts,
+    counts: Arc<Counts>,
     heartbeat: Heartbeat,
     sleep: Sleep,
     check: Check,
@@ -192,6 +193,11 @@ impl Agent {
         let kernel = KernelPath::open(&lock, &config)?;
         let bare = desired(&config, &links);
         let random = || StdRng::try_from_rng(&mut SysRng).context("draw randomness");
+        let engine = Engine::new(random()?);
+        let counts = Arc::new(Counts::default());
+        // Until the first pass there is nothing to be answered.
+        let hearing = Hearing::open(&groups, Arc::default(), engine.limiter(), &counts);
+        let hearing = hearing.context("start a thread that hears LLMNR")?;
         let mut agent = Self {
             reader: Reader::new(loader),
             read: config.clone(),
@@ -199,19 +205,20 @@ impl Agent {
             config,
             watch,
             desired: Arc::default(),
-            engine: Engine::new(random()?),
+            engine,
             mdns: Mdns::new(random()?, options.kept.clone()),
             culprits: Culprits::new(),
             presence: Presence::new(random()?, kernel.inherited_links(&bare)),
             bare,
             kernel,
             groups,
+            hearing,
             listeners: Listeners::new(),
             members: Members::default(),
             proxies: Proxies::new(),
             control,
             voice: Voice::default(),
-            counts: Counts::default(),
+            counts,
             heartbeat,
             check: Check::default(),
             sleep: Sleep::new().context("follow the clock")?,
@@ -237,10 +244,9 @@ impl Agent {
     }
 
     async fn serve(&mut self, signals: &mut Signals) -> anyhow::Result<()> {
-        let mut mail = Mail::new();
         let mut other = vec![0; PACKET_MAX];
         loop {
-            match self.next(signals, &mut mail, &mut other).await? {
+            match self.next(signals, &mut other).await? {
                 Event::End => return Ok(()),
                 Event::Beat => self.beat().await?,
                 Event::Check => self.check_maps(),
@@ -256,7 +262,7 @@ impl Agent {
                 Event::Stream(stream) => self.stream(stream),
                 Event::Culprit(found) => self.culprit(&found),
                 Event::Timeout => self.timeout(),
-                Event::Exchanged => self.drain(),
+                Event::Heard(heard) => self.heard(heard)?,
                 Event::MdnsTimeout => self.mdns_timeout(),
                 Event::Mdns(Err(error)) => debug!("receive on the mDNS sockets: {error}"),
                 Event::Mdns(Ok(datagram)) => {
@@ -267,55 +273,37 @@ impl Agent {
         }
     }
 
-    /// Waits for what is to be done next; messages that want no more than an answer have theirs meanwhile.
-    async fn next(
-        &mut self,
-        signals: &mut Signals,
-        mail: &mut Mail,
-        other: &mut [u8],
-    ) -> anyhow::Result<Event> {
+    /// Waits for what is to be done next.
+    async fn next(&mut self, signals: &mut Signals, other: &mut [u8]) -> anyhow::Result<Event> {
         let presence_due = self.presence.poll_timeout();
         let (due, mdns_due) = (self.engine.poll_timeout(), self.mdns.poll_timeout());
-        let exchange = Exchange {
-            groups: &self.groups,
-            engine: &mut self.engine,
-            bare: &self.bare,
-            desired: &self.desired,
-            counts: &mut self.counts,
-            mail,
-        };
-        let others = gated(async {
-            tokio::select! {
-                _ = signals.terminate.recv() => Ok(Event::End),
-                _ = signals.interrupt.recv() => Ok(Event::End),
-                tick = self.heartbeat.tick() => {
-                    tick.context("wait for the heartbeat").map(|()| Event::Beat)
-                }
-                // Whoever waits is served between two steps.
-                () = yield_now(), if self.check.is_due() => Ok(Event::Check),
-                woken = self.sleep.may_have_been() => {
-                    woken.context("follow the clock").map(|()| Event::Slept)
-                }
-                change = self.watch.changed() => Ok(Event::Links(change)),
-                _ = signals.reload.recv() => Ok(Event::Reload),
-                read = self.reader.next() => Ok(Event::Reloaded(read)),
-                asked = self.control.next() => Ok(Event::Asked(asked)),
-                received = self.proxies.receive() => Ok(Event::Frame(received)),
-                received = self.presence.receive() => Ok(Event::Watched(received)),
-                () = until(presence_due) => Ok(Event::PresenceTimeout),
-                stream = self.listeners.next() => Ok(Event::Stream(stream)),
-                found = self.culprits.next() => Ok(Event::Culprit(found)),
-                () = until(due) => Ok(Event::Timeout),
-                () = until(mdns_due) => Ok(Event::MdnsTimeout),
-                datagram = self.mdns.recv(other) => Ok(Event::Mdns(datagram)),
+        Ok(tokio::select! {
+            _ = signals.terminate.recv() => Event::End,
+            _ = signals.interrupt.recv() => Event::End,
+            tick = self.heartbeat.tick() => {
+                tick.context("wait for the heartbeat")?;
+                Event::Beat
             }
-        });
-        tokio::select! {
-            // What is exchanged leaves the others their turn.
-            biased;
-            () = exchange.run() => Ok(Event::Exchanged),
-            event = others => event,
-        }
+            // Whoever waits is served between two steps.
+            () = yield_now(), if self.check.is_due() => Event::Check,
+            woken = self.sleep.may_have_been() => {
+                woken.context("follow the clock")?;
+                Event::Slept
+            }
+            change = self.watch.changed() => Event::Links(change),
+            _ = signals.reload.recv() => Event::Reload,
+            read = self.reader.next() => Event::Reloaded(read),
+            asked = self.control.next() => Event::Asked(asked),
+            heard = self.hearing.next() => Event::Heard(heard),
+            received = self.proxies.receive() => Event::Frame(received),
+            received = self.presence.receive() => Event::Watched(received),
+            () = until(presence_due) => Event::PresenceTimeout,
+            stream = self.listeners.next() => Event::Stream(stream),
+            found = self.culprits.next() => Event::Culprit(found),
+            () = until(due) => Event::Timeout,
+            () = until(mdns_due) => Event::MdnsTimeout,
+            datagram = self.mdns.recv(other) => Event::Mdns(datagram),
+        })
     }
 
     /// Takes everything off the interfaces and out of the file system.
@@ -341,6 +329,7 @@ impl Agent {
         claims::follow(&mut self.engine, now, config, links, bare, &BTreeSet::new());
         self.presence.follow(now, config, links, bare, full);
         self.desired = Arc::new(settled(&self.engine, &self.presence, bare));
+        self.hearing.tell(&self.desired);
         self.kernel.follow(config, links, &self.desired, full);
         self.pace();
         // Not by what may be answered for now: what is withdrawn comes back between two passes.

@@ -137,7 +137,7 @@ fn conflict(record: &Record) -> AddressConflictRow {
 }
 
 fn userspace(counts: &Counts, key: LinkKey) -> BTreeMap<String, u64> {
-    let counts = counts.link(key);
+    let counts = counts.link(key).into_iter();
     counts
         .map(|(what, count)| (what.to_owned(), count))
         .collect()

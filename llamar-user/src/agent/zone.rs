@@ -48,7 +48,6 @@ impl Zone for Served {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::BTreeMap;
     use std::sync::Arc;
 
     use super::*;
@@ -72,17 +71,9 @@ mod tests {
         let own = table(&[("casa", "10.0.0.1 fe80::1"), ("media", "10.0.0.1")]);
         let shared = table(&[("a", "10.0.0.1"), ("nas", "10.0.0.9 fe80::9")]);
         let served = Served {
-            interface: "eth0".to_owned(),
-            device: Some(2),
-            mac: [0; 6],
-            up: true,
-            prefixes4: Vec::new(),
-            prefixes6: Vec::new(),
             own: ips("10.0.0.1 10.0.0.2 fe80::1").into(),
-            ttl: 30,
-            limit: llamar_common::limit::Rate::OFF,
             names: Names::new(own, Arc::new(shared)),
-            arp: BTreeMap::new(),
+            ..Served::bare(Some(2))
         };
         let names = |address: &str| {
             let owners = served.names_of(address.parse().unwrap())?;

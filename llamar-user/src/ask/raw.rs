@@ -207,14 +207,9 @@ impl Raw {
             }
             tokio::select! {
                 biased;
-                received = self.socket.recv(&mut buffer) => {
-                    let received = received.map_err(|error| RawError::Receive {
-                        interface: self.link.name.clone(),
-                        error,
-                    })?;
-                    let frame = buffer.get(..received.length).unwrap_or_default();
+                frame = self.receive(&mut buffer) => {
                     let now = Instant::now();
-                    engine.handle_frame(now, frame);
+                    engine.handle_frame(now, frame?);
                     late = match deadline {
                         Some(deadline) if deadline <= now => late + 1,
                         _ => 0,
@@ -227,6 +222,15 @@ impl Raw {
                 () = until(deadline) => engine.handle_timeout(Instant::now()),
             }
         }
+    }
+
+    async fn receive<'b>(&self, buffer: &'b mut [u8]) -> Result<&'b [u8], RawError> {
+        let received = self.socket.recv(buffer).await;
+        let received = received.map_err(|error| RawError::Receive {
+            interface: self.link.name.clone(),
+            error,
+        })?;
+        Ok(buffer.get(..received.length).unwrap_or_default())
     }
 }
 

@@ -3,7 +3,7 @@
 
 use std::fmt::{self, Write as _};
 
-use super::name::escape;
+use super::escape::escape;
 use super::{Name, Part, Question, Rdata, Record, class_name, kind, kind_name};
 
 impl fmt::Display for Question {

@@ -7,6 +7,7 @@
 pub mod composer;
 mod display;
 pub mod edns;
+pub(crate) mod escape;
 pub mod flaw;
 pub mod kind;
 pub mod message;

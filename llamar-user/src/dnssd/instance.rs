@@ -5,7 +5,7 @@ use std::fmt;
 use llamar_common::abi::LABEL_MAX;
 
 use super::ServiceType;
-use crate::dns::name::escape;
+use crate::dns::escape::escape;
 use crate::dns::{Name, NameError};
 
 /// An instance of a service. Two are the same if their names are, the case of ASCII letters aside.

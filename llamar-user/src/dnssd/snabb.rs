@@ -6,7 +6,7 @@
 
 use llamar_common::wire::dns;
 
-use crate::dns::name::escape;
+use crate::dns::escape::escape;
 use crate::dns::{Message, Name, Rdata, Record, Txt};
 
 /// The lines of a message; none if it is a query.

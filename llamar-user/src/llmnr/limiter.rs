@@ -1,8 +1,9 @@
 //! The limiter of what the agent answers by UDP: that of the kernel path, with buckets of its own. What comes by TCP is
 //! not limited here: a connection proves its source, and how many there are is bounded.
 
-use std::cell::{Cell, OnceCell};
 use std::net::IpAddr;
+use std::sync::OnceLock;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Instant;
 
 use llamar_common::abi::{BUCKETS_MAX, LinkKey, SEEDS};
@@ -12,12 +13,12 @@ use rand::{Rng, RngExt as _};
 /// Ticks per second of the limiter's clock.
 pub const TICKS: u64 = 1000;
 
-/// The buckets of all sources.
+/// The buckets of all sources, for whoever answers them, on whatever thread.
 #[derive(Debug)]
 pub struct Limiter {
     seeds: [u64; SEEDS],
-    buckets: Vec<Cell<u64>>,
-    start: OnceCell<Instant>,
+    buckets: Vec<AtomicU64>,
+    start: OnceLock<Instant>,
 }
 
 impl Limiter {
@@ -25,8 +26,8 @@ impl Limiter {
     pub fn new(rng: &mut impl Rng) -> Self {
         Self {
             seeds: rng.random(),
-            buckets: vec![Cell::new(0); BUCKETS_MAX as usize],
-            start: OnceCell::new(),
+            buckets: (0..BUCKETS_MAX).map(|_| AtomicU64::new(0)).collect(),
+            start: OnceLock::new(),
         }
     }
 
@@ -56,7 +57,8 @@ impl Limiter {
         now.saturating_duration_since(start).as_millis() as u64
     }
 
-    /// Replaces a source's bucket by what `change` makes of it, and gives back what that tells.
+    /// Replaces a source's bucket by what `change` makes of it, and gives back what that tells. As in the kernel path,
+    /// two threads that do so at the same moment count one answer.
     pub fn bucket<T>(
         &self,
         key: LinkKey,
@@ -64,8 +66,8 @@ impl Limiter {
         change: impl FnOnce(u64) -> (u64, T),
     ) -> T {
         let bucket = &self.buckets[bucket(&self.seeds, key, source) as usize];
-        let (after, told) = change(bucket.get());
-        bucket.set(after);
+        let (after, told) = change(bucket.load(Ordering::Relaxed));
+        bucket.store(after, Ordering::Relaxed);
         told
     }
 }

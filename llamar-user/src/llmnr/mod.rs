@@ -6,6 +6,7 @@ mod answer;
 mod delayed;
 pub mod engine;
 mod limiter;
+mod plain;
 pub mod query;
 pub mod responder;
 pub mod reverse;
@@ -16,5 +17,6 @@ mod uniqueness;
 
 pub use engine::{Claimed, Engine, Event, Handled, Outcome, Standing, Transmit, Wanted, Why};
 pub use limiter::{Limiter, TICKS};
+pub use plain::respond_plain;
 pub use query::Query;
 pub use responder::{Asked, Found, Ignored, OWNERS_MAX, Owner, Response, Transport, Zone, respond};

@@ -23,7 +23,7 @@ pub use holder::{Holder, Holders};
 pub(crate) use packet::register;
 pub use packet::{Direction, Options, PacketSocket, Received};
 pub use tcp::{ListenError, Listeners, StreamMessage};
-pub use udp::{BindError, Datagram, Groups, Inbox, Letter, MDNS, Outbox};
+pub use udp::{BindError, Datagram, Ears, Groups, Inbox, Letter, MDNS, Outbox, Take};
 
 /// Waits until a deadline; for ever without one.
 pub async fn until(deadline: Option<std::time::Instant>) {

@@ -5,6 +5,7 @@
 //! a group (RFC 4795 2.4, 2.5, RFC 6762 5.5, 6); an answer goes out with the source address and by the interface that
 //! the caller names.
 
+mod ear;
 mod inbox;
 mod message;
 mod open;
@@ -17,14 +18,18 @@ use std::cell::Cell;
 use std::future::poll_fn;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::os::fd::{AsFd as _, OwnedFd};
+use std::os::fd::{AsFd, BorrowedFd, OwnedFd};
+use std::sync::Arc;
 use std::task::Poll;
 
 use socket2::{InterfaceIndexOrAddress, SockRef};
+use tokio::io::Interest;
 use tokio::io::unix::{AsyncFd, AsyncFdReadyGuard};
 
 use super::holder::{self, Holders};
+use super::register;
 
+pub use ear::{Ears, Take};
 pub use inbox::Inbox;
 pub(crate) use message::{receive, send_by};
 pub(crate) use open::share;
@@ -38,13 +43,13 @@ pub const GROUP_V4: Ipv4Addr = LLMNR.group_v4;
 /// LLMNR's IPv6 group.
 pub const GROUP_V6: Ipv6Addr = LLMNR.group_v6;
 
-/// The sockets.
+/// The sockets: those that tokio waits for, or those that [`Ears`] do.
 #[derive(Debug)]
-pub struct Groups {
+pub struct Groups<S = AsyncFd<OwnedFd>> {
     protocol: Protocol,
-    ipv4: AsyncFd<OwnedFd>,
+    ipv4: S,
     /// None where the kernel has no IPv6.
-    ipv6: Option<AsyncFd<OwnedFd>>,
+    ipv6: Option<S>,
     /// Whose turn it is.
     ipv6_first: Cell<bool>,
 }
@@ -62,24 +67,24 @@ pub struct Datagram {
     pub device: u32,
 }
 
-impl Groups {
-    /// Takes LLMNR's port, exclusively, so that another responder is noticed. No group is joined yet.
+impl Groups<Arc<OwnedFd>> {
+    /// Takes LLMNR's port, exclusively, so that another responder is noticed. No group is joined yet, and nothing is
+    /// heard without [`Ears`].
     pub fn bind() -> Result<Self, BindError> {
-        Self::open(LLMNR, false)
+        Self::open(LLMNR, false, |socket| Ok(Arc::new(socket)))
     }
+}
 
-    /// Takes a protocol's port together with whoever else has it and lets others have it. No group is joined yet.
-    /// What is sent to a group comes back, for the other programs of this host hear the same.
-    pub fn bind_shared(protocol: Protocol) -> Result<Self, BindError> {
-        // RFC 6762 15.1: several programs of a host should be able to share the port.
-        Self::open(protocol, true)
-    }
-
-    fn open(protocol: Protocol, shared: bool) -> Result<Self, BindError> {
+impl<S: AsFd> Groups<S> {
+    fn open(
+        protocol: Protocol,
+        shared: bool,
+        wrap: impl Fn(OwnedFd) -> io::Result<S> + Copy,
+    ) -> Result<Self, BindError> {
         Ok(Self {
             protocol,
-            ipv4: open::ipv4(protocol, shared)?,
-            ipv6: open::ipv6(protocol, shared)?,
+            ipv4: open::ipv4(protocol, shared, wrap)?,
+            ipv6: open::ipv6(protocol, shared, wrap)?,
             ipv6_first: Cell::new(false),
         })
     }
@@ -129,6 +134,39 @@ impl Groups {
         }
     }
 
+    /// Sends a datagram from one of our addresses by an interface, without waiting: an error says that it is lost.
+    pub fn send(
+        &self,
+        message: &[u8],
+        to: SocketAddr,
+        source: IpAddr,
+        device: u32,
+    ) -> io::Result<()> {
+        send_by(self.socket(to)?, message, to, source, device)
+    }
+
+    /// The socket that sends to an address.
+    fn socket(&self, to: SocketAddr) -> io::Result<BorrowedFd<'_>> {
+        let socket = match to {
+            SocketAddr::V4(_) => Some(&self.ipv4),
+            SocketAddr::V6(_) => self.ipv6.as_ref(),
+        };
+        let socket = socket.ok_or(io::ErrorKind::Unsupported)?;
+        Ok(socket.as_fd())
+    }
+}
+
+impl Groups {
+    /// Takes a protocol's port together with whoever else has it and lets others have it. No group is joined yet.
+    /// What is sent to a group comes back, for the other programs of this host hear the same.
+    pub fn bind_shared(protocol: Protocol) -> Result<Self, BindError> {
+        // RFC 6762 15.1: several programs of a host should be able to share the port.
+        // Of what has been sent nothing is waited for: each answer that leaves would wake us.
+        Self::open(protocol, true, |socket| {
+            register(socket, Interest::READABLE)
+        })
+    }
+
     /// Waits for a datagram of either IP version. One that is longer than the buffer is dropped (RFC 4795 2.1, RFC 6762
     /// 17: 9194 bytes are enough). Nothing is lost if the future is dropped before it is ready.
     pub async fn recv(&self, buffer: &mut [u8]) -> io::Result<Datagram> {
@@ -142,57 +180,6 @@ impl Groups {
                 Err(error) => return Err(error),
             }
         }
-    }
-
-    /// Waits for datagrams of either IP version and takes in those that are there, in place of what is in the inbox.
-    /// What is longer than its room is dropped. Nothing is lost if the future is dropped before it is ready.
-    pub async fn recv_all(&self, inbox: &mut Inbox) -> io::Result<()> {
-        loop {
-            let mut ready = self.readable().await?;
-            match inbox.receive(ready.get_inner().as_fd()) {
-                Ok(()) => {
-                    if !inbox.is_full() {
-                        // It was all, and what comes from now on makes the socket ready anew.
-                        ready.clear_ready();
-                    }
-                    return Ok(());
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => ready.clear_ready(),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => return Err(error),
-            }
-        }
-    }
-
-    /// Sends a datagram from one of our addresses by an interface, without waiting: an error says that it is lost.
-    pub fn send(
-        &self,
-        message: &[u8],
-        to: SocketAddr,
-        source: IpAddr,
-        device: u32,
-    ) -> io::Result<()> {
-        send_by(self.socket(to)?, message, to, source, device)
-    }
-
-    /// Sends what is in an outbox, without waiting. `told` gets what became of each: an error says that it is lost, and
-    /// no other with it.
-    pub fn send_all<T>(
-        &self,
-        outbox: &mut Outbox<T>,
-        told: impl FnMut(&Letter<T>, io::Result<()>),
-    ) {
-        outbox.send(|to| Ok(self.socket(to)?.as_fd()), told);
-    }
-
-    /// The socket that sends to an address.
-    fn socket(&self, to: SocketAddr) -> io::Result<&OwnedFd> {
-        let socket = match to {
-            SocketAddr::V4(_) => Some(&self.ipv4),
-            SocketAddr::V6(_) => self.ipv6.as_ref(),
-        };
-        let socket = socket.ok_or(io::ErrorKind::Unsupported)?;
-        Ok(socket.get_ref())
     }
 
     /// Waits until a socket has something to be read. They take turns at being looked at first: neither waits for the end

@@ -22,12 +22,14 @@ mod follow;
 mod link;
 mod rename;
 mod same;
+mod standings;
 mod verify;
 mod wanted;
 mod zone;
 
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::net::{IpAddr, SocketAddr};
+use std::sync::Arc;
 use std::time::Instant;
 
 use llamar_common::abi::{LinkKey, NameState};
@@ -40,8 +42,7 @@ use super::responder::{Asked, Ignored, Response, Transport, Zone, is_unicast, re
 use super::rules::{Rule, Rules};
 use super::uniqueness::Heard;
 use crate::config::is_link_local;
-use crate::dns::{Header, Name, Question};
-use claim::Claim;
+use crate::dns::{Header, Question};
 use link::{Doubt, Link, Turn};
 use same::Same;
 
@@ -59,7 +60,7 @@ pub struct Engine {
     own: BTreeSet<IpAddr>,
     same: Same,
     delayed: Delayed,
-    limiter: Limiter,
+    limiter: Arc<Limiter>,
     transmits: VecDeque<Transmit>,
     events: VecDeque<Event>,
 }
@@ -68,7 +69,7 @@ impl Engine {
     /// An engine without links.
     pub fn new(mut rng: StdRng) -> Self {
         Self {
-            limiter: Limiter::new(&mut rng),
+            limiter: Arc::new(Limiter::new(&mut rng)),
             rng,
             rules: Rules::default(),
             links: BTreeMap::new(),
@@ -189,72 +190,14 @@ impl Engine {
         self.events.pop_front()
     }
 
-    /// Whether there is neither a datagram to be sent nor an event.
-    pub fn is_drained(&self) -> bool {
-        self.transmits.is_empty() && self.events.is_empty()
-    }
-
     /// What limits the responses by UDP; for those that do not go through the engine.
-    pub const fn limiter(&self) -> &Limiter {
+    pub const fn limiter(&self) -> &Arc<Limiter> {
         &self.limiter
-    }
-
-    /// How a claimed name stands on a link, or one of the zone that was doubted; `None` if it is neither.
-    pub fn standing(&self, key: LinkKey, name: &Name) -> Option<Standing> {
-        let link = self.links.get(&key)?;
-        let claim = link.claims.get(name)?;
-        Some(self.standing_of(link, name, claim))
-    }
-
-    /// How all names stand on a link that are claimed, or were doubted and are of the zone.
-    pub fn standings(&self, key: LinkKey) -> impl Iterator<Item = (&Name, Standing)> {
-        let link = self.links.get(&key).into_iter();
-        link.flat_map(move |link| {
-            let claims = link.claims.iter();
-            claims.map(move |(name, claim)| (name, self.standing_of(link, name, claim)))
-        })
-    }
-
-    /// The names of the zone that nobody claimed and that are not unique on a link: withdrawn, or being verified
-    /// again. All others of the zone are unique.
-    pub fn withdrawn(&self, key: LinkKey) -> impl Iterator<Item = &Name> {
-        let link = self.links.get(&key).into_iter();
-        let claims = link.flat_map(|link| link.claims.iter());
-        claims
-            .filter(|(_, claim)| claim.vouched && !claim.is_unique())
-            .map(|(name, _)| name)
     }
 
     /// What is ours on a link, as far as it may be used now; for responses that do not go through the engine, by TCP.
     pub const fn zone<'a, Z: Zone>(&'a self, key: LinkKey, zone: &'a Z) -> LinkZone<'a, Z> {
         LinkZone::new(self, key, zone)
-    }
-
-    /// How a claimed name stands, with what other links change in it.
-    fn standing_of(&self, link: &Link, name: &Name, claim: &Claim) -> Standing {
-        let state = self.state_of(link, name, claim);
-        Standing {
-            state,
-            ..claim.standing(name)
-        }
-    }
-
-    /// How far the uniqueness of a claimed name is known, with what other links change in it.
-    fn state_of(&self, link: &Link, name: &Name, claim: &Claim) -> Option<NameState> {
-        let state = claim.state();
-        let used = claim.used.as_ref().unwrap_or(name);
-        // RFC 4795 4.1, 4.2: C is set where the same link is reached by several interfaces. What is not verified has
-        // T set first.
-        let uses = |other: LinkKey| {
-            let other = self.links.get(&other);
-            let claim = other.and_then(|other| other.claim_of(used));
-            claim.is_some_and(|(_, claim)| claim.state().is_some())
-        };
-        let unique = state == Some(NameState::Unique);
-        if unique && self.rules.hold(Rule::SameLink) && self.same.with(link.key).any(uses) {
-            return Some(NameState::Shared);
-        }
-        state
     }
 
     /// Has a link do something.

@@ -83,7 +83,8 @@ impl<Z: Zone> Zone for LinkZone<'_, Z> {
                 return Some(owner);
             };
             Some(Owner {
-                name: claim.used.as_ref().unwrap_or(name),
+                // Who doubted it may have spelt it otherwise.
+                name: claim.used.as_ref().unwrap_or(owner.name),
                 state: self.state(link, name, claim, owner.state)?,
                 ..owner
             })

@@ -8,12 +8,9 @@ use std::os::fd::OwnedFd;
 use llamar_common::wire::{ip, udp};
 use nix::sys::socket::{setsockopt, sockopt};
 use socket2::{Domain, Socket, Type};
-use tokio::io::Interest;
-use tokio::io::unix::AsyncFd;
 
 use crate::mdns;
 use crate::net::holder::{self, Holders};
-use crate::net::register;
 
 /// Where a protocol is spoken.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -87,14 +84,14 @@ pub enum BindError {
     },
 }
 
-/// The socket for IPv4.
-pub(super) fn ipv4(protocol: Protocol, shared: bool) -> Result<AsyncFd<OwnedFd>, BindError> {
-    let open = || -> io::Result<AsyncFd<OwnedFd>> {
-        let socket = Socket::new(
-            Domain::IPV4,
-            Type::DGRAM.nonblocking(),
-            Some(socket2::Protocol::UDP),
-        )?;
+/// The socket for IPv4, as `wrap` makes it.
+pub(super) fn ipv4<S>(
+    protocol: Protocol,
+    shared: bool,
+    wrap: impl Fn(OwnedFd) -> io::Result<S>,
+) -> Result<S, BindError> {
+    let open = || -> io::Result<S> {
+        let socket = socket(Domain::IPV4, shared)?;
         setsockopt(&socket, sockopt::Ipv4PacketInfo, &true)?;
         // Else groups count that any other process has joined, on interfaces that are not served.
         socket.set_multicast_all_v4(false)?;
@@ -102,37 +99,28 @@ pub(super) fn ipv4(protocol: Protocol, shared: bool) -> Result<AsyncFd<OwnedFd>,
         socket.set_multicast_ttl_v4(TTL)?;
         // LLMNR's own queries are for others; what other programs of this host send is still heard.
         socket.set_multicast_loop_v4(shared)?;
-        finish(
-            socket,
-            (Ipv4Addr::UNSPECIFIED, protocol.port).into(),
-            shared,
-        )
+        let address = (Ipv4Addr::UNSPECIFIED, protocol.port).into();
+        wrap(finish(socket, address, shared)?)
     };
     open().map_err(|source| failure(protocol, "IPv4", source, holder::of_ipv4_port))
 }
 
-/// The socket for IPv6; `None` where the kernel has none.
-pub(super) fn ipv6(
+/// The socket for IPv6, as `wrap` makes it; `None` where the kernel has none.
+pub(super) fn ipv6<S>(
     protocol: Protocol,
     shared: bool,
-) -> Result<Option<AsyncFd<OwnedFd>>, BindError> {
-    let open = || -> io::Result<AsyncFd<OwnedFd>> {
-        let socket = Socket::new(
-            Domain::IPV6,
-            Type::DGRAM.nonblocking(),
-            Some(socket2::Protocol::UDP),
-        )?;
+    wrap: impl Fn(OwnedFd) -> io::Result<S>,
+) -> Result<Option<S>, BindError> {
+    let open = || -> io::Result<S> {
+        let socket = socket(Domain::IPV6, shared)?;
         socket.set_only_v6(true)?;
         setsockopt(&socket, sockopt::Ipv6RecvPacketInfo, &true)?;
         socket.set_multicast_all_v6(false)?;
         socket.set_unicast_hops_v6(TTL)?;
         socket.set_multicast_hops_v6(TTL)?;
         socket.set_multicast_loop_v6(shared)?;
-        finish(
-            socket,
-            (Ipv6Addr::UNSPECIFIED, protocol.port).into(),
-            shared,
-        )
+        let address = (Ipv6Addr::UNSPECIFIED, protocol.port).into();
+        wrap(finish(socket, address, shared)?)
     };
     match open() {
         Ok(socket) => Ok(Some(socket)),
@@ -141,8 +129,16 @@ pub(super) fn ipv6(
     }
 }
 
-/// Sizes its buffers, binds it and hands it to the runtime.
-fn finish(socket: Socket, address: SocketAddr, shared: bool) -> io::Result<AsyncFd<OwnedFd>> {
+/// A new socket. A shared one is one of many things that the runtime waits for, and what is not shared has a thread that
+/// waits for it alone.
+fn socket(domain: Domain, shared: bool) -> io::Result<Socket> {
+    let kind = Type::DGRAM;
+    let kind = if shared { kind.nonblocking() } else { kind };
+    Socket::new(domain, kind, Some(socket2::Protocol::UDP))
+}
+
+/// Sizes its buffers and binds it.
+fn finish(socket: Socket, address: SocketAddr, shared: bool) -> io::Result<OwnedFd> {
     // Without the right to more, as much as everybody may have: too small a buffer is no reason not to serve.
     if setsockopt(&socket, sockopt::SndBufForce, &SEND_BUFFER).is_err() {
         let _ = socket.set_send_buffer_size(SEND_BUFFER);
@@ -155,8 +151,7 @@ fn finish(socket: Socket, address: SocketAddr, shared: bool) -> io::Result<Async
     } else {
         socket.bind(&address.into())?;
     }
-    // Of what has been sent nothing is waited for: each answer that leaves would wake us.
-    register(OwnedFd::from(socket), Interest::READABLE)
+    Ok(OwnedFd::from(socket))
 }
 
 /// Binds a socket to a port that others may have. avahi, systemd-resolved and nearly all others set SO_REUSEADDR, if not

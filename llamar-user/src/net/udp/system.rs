@@ -31,9 +31,9 @@ pub struct Parcel<'a> {
     pub device: u32,
 }
 
-/// Receives datagrams that are there already, at most [`MANY`], one into each `each` bytes of `buffers`. `told` gets the
-/// number of each and what it is: none if it was cut, or if the kernel did not say where it was sent to. Gives their
-/// count; none at all is an error.
+/// Waits for a datagram and receives it together with those that are there already, at most [`MANY`], one into each
+/// `each` bytes of `buffers`. `told` gets the number of each and what it is: none if it was cut, or if the kernel did not
+/// say where it was sent to. Gives their count.
 pub fn receive(
     socket: BorrowedFd<'_>,
     buffers: &mut [u8],
@@ -59,7 +59,7 @@ pub fn receive(
             socket.as_raw_fd(),
             headers.as_mut_ptr().cast(),
             count,
-            libc::MSG_DONTWAIT as _,
+            libc::MSG_WAITFORONE as _,
             std::ptr::null_mut(),
         )
     })?;
@@ -72,16 +72,19 @@ pub fn receive(
 }
 
 /// Sends at most [`MANY`] parcels, in their order and without waiting. Gives the number of those that were sent, which are
-/// at least one; an error is that of the first.
-pub fn send(socket: BorrowedFd<'_>, parcels: &[Parcel<'_>]) -> io::Result<usize> {
+/// at least one of one or more; an error is that of the first.
+pub fn send<'a>(
+    socket: BorrowedFd<'_>,
+    parcels: impl Iterator<Item = Parcel<'a>>,
+) -> io::Result<usize> {
     let mut places = [const { MaybeUninit::<Place>::uninit() }; MANY];
     let mut headers = [const { MaybeUninit::<libc::mmsghdr>::uninit() }; MANY];
     let mut count = 0;
-    for ((parcel, place), header) in parcels.iter().zip(&mut places).zip(&mut headers) {
+    for ((parcel, place), header) in parcels.zip(&mut places).zip(&mut headers) {
         // The kernel only reads what is sent.
         let bytes = parcel.bytes.as_ptr().cast_mut();
         let place = place.write(Place::new(bytes, parcel.bytes.len()));
-        let (name, controls) = match place.address(parcel) {
+        let (name, controls) = match place.address(&parcel) {
             Ok(lengths) => lengths,
             Err(error) if count == 0 => return Err(error),
             // It will be the first of another call.
@@ -90,16 +93,22 @@ pub fn send(socket: BorrowedFd<'_>, parcels: &[Parcel<'_>]) -> io::Result<usize>
         header.write(place.header(name, controls));
         count += 1;
     }
+    let (socket, headers) = (socket.as_raw_fd(), headers.as_mut_ptr());
+    let flags = libc::MSG_DONTWAIT;
+    if count == 1 {
+        // SAFETY: the first header was written; it names bytes of the length that it tells, which outlive the call.
+        let sent = unsafe {
+            libc::sendmsg(
+                socket,
+                &raw const (*headers.cast::<libc::mmsghdr>()).msg_hdr,
+                flags,
+            )
+        };
+        return checked(sent).map(|_| 1);
+    }
     // SAFETY: the first `count` headers were written; they name bytes of the lengths that they tell, which outlive the
     // call.
-    checked(unsafe {
-        libc::sendmmsg(
-            socket.as_raw_fd(),
-            headers.as_mut_ptr().cast(),
-            count,
-            libc::MSG_DONTWAIT as _,
-        )
-    })
+    checked(unsafe { libc::sendmmsg(socket, headers.cast(), count, flags as _) })
 }
 
 // SAFETY: CMSG_SPACE reckons with its argument and touches no memory.
@@ -313,6 +322,6 @@ fn ipv6(address: libc::in6_addr) -> Ipv6Addr {
     address.s6_addr.into()
 }
 
-fn checked(result: c_int) -> io::Result<usize> {
-    usize::try_from(result).map_err(|_| io::Error::last_os_error())
+fn checked(result: impl TryInto<usize>) -> io::Result<usize> {
+    result.try_into().map_err(|_| io::Error::last_os_error())
 }

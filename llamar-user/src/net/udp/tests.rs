@@ -1,6 +1,8 @@
 //! The groups on a pair of interfaces.
 
+mod ears;
 mod many;
+mod scene;
 mod shared;
 
 use std::io::IoSliceMut;
@@ -12,71 +14,25 @@ use nix::sys::socket::{
     ControlMessageOwned, MsgFlags, SockaddrStorage, recvmsg, setsockopt, sockopt,
 };
 use socket2::{Domain, Socket, Type};
-use tokio::time::timeout;
 
 use super::message::sender;
 use super::*;
 use crate::link::space::{Peer, addr, block_on, in_namespace, ip, sysctl, until_up};
-use crate::net::pair::{SOON, index_of, pair};
-
-const WHILE: Duration = Duration::from_millis(150);
-
-/// Sends a datagram from a new socket of the peer, which is returned.
-fn ask(peer: &Peer, from: &str, to: &str, text: &'static str) -> Asker {
-    ask_port(peer, from, to, PORT, text)
-}
-
-fn ask_port(peer: &Peer, from: &str, to: &str, port: u16, text: &'static str) -> Asker {
-    let (from, to) = (addr(from), addr(to));
-    peer.run(move || {
-        let scope = index_of("v1");
-        let with_scope = |ip: IpAddr, port| match ip {
-            IpAddr::V4(ip) => SocketAddr::from((ip, port)),
-            IpAddr::V6(ip) => SocketAddrV6::new(ip, port, 0, scope).into(),
-        };
-        let socket = Asker::bind(with_scope(from, 0)).unwrap();
-        if let IpAddr::V4(from) = from {
-            socket2::SockRef::from(&socket)
-                .set_multicast_if_v4(&from)
-                .unwrap();
-        }
-        socket
-            .send_to(text.as_bytes(), with_scope(to, port))
-            .unwrap();
-        socket.set_read_timeout(Some(SOON)).unwrap();
-        socket
-    })
-}
-
-async fn receives(groups: &Groups) -> (String, Datagram) {
-    let mut buffer = [0; 9194];
-    let datagram = timeout(SOON, groups.recv(&mut buffer))
-        .await
-        .expect("no datagram came")
-        .unwrap();
-    (
-        String::from_utf8_lossy(&buffer[..datagram.length]).into_owned(),
-        datagram,
-    )
-}
-
-async fn receives_nothing(groups: &Groups) -> bool {
-    timeout(WHILE, groups.recv(&mut [0; 9194])).await.is_err()
-}
+use crate::net::pair::{SOON, index_of, pair, soon};
+use scene::{FAMILIES, LONGEST, Scene, answers, ask, ask_all};
 
 #[test]
 fn a_datagram_to_a_group_tells_its_group_and_interface() {
     in_namespace(async || {
-        let (peer, device) = pair().await;
-        let groups = Groups::bind().unwrap();
-        groups.join(device).unwrap();
+        let scene = Scene::joined().await;
+        let (peer, device) = (&scene.peer, scene.device);
         for (from, to) in [
             ("10.0.0.2", "224.0.0.252"),
             ("fe80::2", "ff02::1:3"),
             ("2001:db8::2", "ff02::1:3"),
         ] {
-            ask(&peer, from, to, "query");
-            let (text, datagram) = receives(&groups).await;
+            ask(peer, from, to, "query");
+            let (text, datagram) = scene.next();
             assert_eq!((text.as_str(), datagram.from.ip()), ("query", addr(from)));
             assert_eq!((datagram.to, datagram.device), (addr(to), device));
         }
@@ -86,15 +42,15 @@ fn a_datagram_to_a_group_tells_its_group_and_interface() {
 #[test]
 fn a_unicast_datagram_is_told_from_one_to_a_group() {
     in_namespace(async || {
-        let (peer, device) = pair().await;
-        let groups = Groups::bind().unwrap();
+        let scene = Scene::new().await;
+        let (peer, device) = (&scene.peer, scene.device);
         for (from, to) in [
             ("10.0.0.2", "10.0.0.1"),
             ("2001:db8::2", "2001:db8::1"),
             ("fe80::2", "fe80::1"),
         ] {
-            ask(&peer, from, to, "query");
-            let (_, datagram) = receives(&groups).await;
+            ask(peer, from, to, "query");
+            let (_, datagram) = scene.next();
             assert_eq!((datagram.to, datagram.device), (addr(to), device));
         }
     });
@@ -103,8 +59,8 @@ fn a_unicast_datagram_is_told_from_one_to_a_group() {
 #[test]
 fn groups_are_heard_only_while_they_are_joined() {
     in_namespace(async || {
-        let (peer, device) = pair().await;
-        let groups = Groups::bind().unwrap();
+        let scene = Scene::new().await;
+        let (peer, groups, device) = (&scene.peer, &scene.groups, scene.device);
         let both = [("10.0.0.2", "224.0.0.252"), ("fe80::2", "ff02::1:3")];
         // Another process is in the groups, so the interface takes the frames in.
         let other = Asker::bind("0.0.0.0:0").unwrap();
@@ -122,14 +78,11 @@ fn groups_are_heard_only_while_they_are_joined() {
                 groups.leave(device);
             }
             for (from, to) in both {
-                ask(&peer, from, to, "query");
+                ask(peer, from, to, "query");
                 if joined {
-                    assert_eq!(receives(&groups).await.1.to, addr(to));
+                    assert_eq!(scene.next().1.to, addr(to));
                 } else {
-                    assert!(
-                        receives_nothing(&groups).await,
-                        "{to} without having joined it"
-                    );
+                    assert!(scene.hears_nothing(), "{to} without having joined it");
                 }
             }
         }
@@ -139,17 +92,16 @@ fn groups_are_heard_only_while_they_are_joined() {
 #[test]
 fn groups_are_heard_again_after_the_link_was_down() {
     in_namespace(async || {
-        let (peer, device) = pair().await;
-        let groups = Groups::bind().unwrap();
-        groups.join(device).unwrap();
+        let scene = Scene::joined().await;
+        let (peer, groups, device) = (&scene.peer, &scene.groups, scene.device);
         ip("link set v0 down");
         ip("link set v0 up");
         until_up("v0").await;
         peer.run(|| block_on(until_up("v1")));
         groups.join(device).unwrap();
         for (from, to) in [("10.0.0.2", "224.0.0.252"), ("fe80::2", "ff02::1:3")] {
-            ask(&peer, from, to, "query");
-            assert_eq!(receives(&groups).await.1.to, addr(to));
+            ask(peer, from, to, "query");
+            assert_eq!(scene.next().1.to, addr(to));
         }
     });
 }
@@ -189,11 +141,10 @@ fn too_many_memberships_and_missing_interfaces_are_named() {
 #[test]
 fn an_answer_leaves_from_the_named_source_with_ttl_255() {
     in_namespace(async || {
-        let (peer, device) = pair().await;
+        let scene = Scene::joined().await;
+        let (peer, groups, device) = (&scene.peer, &scene.groups, scene.device);
         ip("addr add 10.0.0.77/24 dev v0");
         ip("addr add 2001:db8::77/64 dev v0 nodad");
-        let groups = Groups::bind().unwrap();
-        groups.join(device).unwrap();
         for (from, to, source) in [
             ("10.0.0.2", "224.0.0.252", "10.0.0.1"),
             ("10.0.0.2", "224.0.0.252", "10.0.0.77"),
@@ -201,8 +152,8 @@ fn an_answer_leaves_from_the_named_source_with_ttl_255() {
             ("2001:db8::2", "ff02::1:3", "2001:db8::1"),
             ("2001:db8::2", "ff02::1:3", "2001:db8::77"),
         ] {
-            let asker = ask(&peer, from, to, "query");
-            let (_, datagram) = receives(&groups).await;
+            let asker = ask(peer, from, to, "query");
+            let (_, datagram) = scene.next();
             tell_ttl(&asker);
             groups
                 .send(b"answer", datagram.from, addr(source), device)
@@ -250,13 +201,12 @@ fn receive_with_ttl(socket: &Asker) -> (String, SocketAddr, i32) {
 #[test]
 fn an_answer_takes_the_named_interface_even_where_no_route_leads_there() {
     in_namespace(async || {
-        let (peer, device) = pair().await;
-        let groups = Groups::bind().unwrap();
-        groups.join(device).unwrap();
+        let scene = Scene::joined().await;
+        let (peer, groups, device) = (&scene.peer, &scene.groups, scene.device);
         peer.run(|| ip("addr add 192.168.9.2/24 dev v1"));
         peer.run(|| ip("route add 10.0.0.0/24 dev v1 metric 1"));
-        let asker = ask(&peer, "192.168.9.2", "224.0.0.252", "query");
-        let (_, datagram) = receives(&groups).await;
+        let asker = ask(peer, "192.168.9.2", "224.0.0.252", "query");
+        let (_, datagram) = scene.next();
         groups
             .send(b"answer", datagram.from, addr("10.0.0.1"), device)
             .unwrap();
@@ -268,8 +218,8 @@ fn an_answer_takes_the_named_interface_even_where_no_route_leads_there() {
 #[test]
 fn a_source_that_is_not_ours_or_of_the_other_family_is_refused() {
     in_namespace(async || {
-        let (_peer, device) = pair().await;
-        let groups = Groups::bind().unwrap();
+        let scene = Scene::new().await;
+        let (groups, device) = (&scene.groups, scene.device);
         for (to, source) in [
             ("10.0.0.2", "10.0.0.99"),
             ("2001:db8::2", "2001:db8::99"),
@@ -282,22 +232,6 @@ fn a_source_that_is_not_ours_or_of_the_other_family_is_refused() {
                 "{to} from {source}"
             );
         }
-    });
-}
-
-#[test]
-fn a_datagram_that_is_too_long_is_dropped_and_the_next_one_comes() {
-    in_namespace(async || {
-        let (peer, _) = pair().await;
-        let groups = Groups::bind().unwrap();
-        ask(&peer, "10.0.0.2", "10.0.0.1", "a long one");
-        ask(&peer, "10.0.0.2", "10.0.0.1", "next");
-        let mut buffer = [0; 5];
-        let datagram = timeout(SOON, groups.recv(&mut buffer))
-            .await
-            .unwrap()
-            .unwrap();
-        assert_eq!(&buffer[..datagram.length], b"next");
     });
 }
 

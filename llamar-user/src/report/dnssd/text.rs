@@ -6,7 +6,7 @@ use std::net::IpAddr;
 
 use super::Heard;
 use crate::dns::Name;
-use crate::dns::name::escape;
+use crate::dns::escape::escape;
 use crate::dnssd::Instance;
 use crate::dnssd::browse::What;
 use crate::mdns::Change;

@@ -2,7 +2,7 @@
 
 use super::super::rules;
 use super::{Findings, Judged};
-use crate::dns::name::escape;
+use crate::dns::escape::escape;
 use crate::dns::{Name, Rdata, Record, kind};
 use crate::dnssd::{Instance, ServiceType};
 

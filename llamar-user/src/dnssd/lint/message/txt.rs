@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use super::super::rules;
 use super::{Findings, Judged};
-use crate::dns::name::escape;
+use crate::dns::escape::escape;
 use crate::dns::{Rdata, Record, Srv, Txt};
 use crate::dnssd::Instance;
 use crate::dnssd::txt::{GOOD_MAX, KEY_GOOD_MAX};

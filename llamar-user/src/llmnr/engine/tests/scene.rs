@@ -15,6 +15,7 @@ use rand::{RngExt as _, SeedableRng as _};
 use super::super::*;
 use super::zone::*;
 use crate::config::OnConflict;
+use crate::dns::Name;
 
 /// A host: an engine, and what its agent would know.
 pub struct Host {

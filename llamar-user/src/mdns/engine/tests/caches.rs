@@ -18,12 +18,7 @@ const TTL_OTHER: u64 = 4500;
 /// Hosts that each offer a service, ask for all services of its type, and for what host 0 says.
 fn offices(scene: &mut Scene, hosts: u8) {
     for number in 1..=hosts {
-        let text = format!("casa{number}.local");
-        let host = scene.host(number, &text);
-        scene
-            .wanted(host)
-            .services
-            .push(service(&format!("Web {number}"), &text));
+        let host = scene.office(number);
         scene.ask(host, "_http._tcp.local", kind::PTR);
         if number > 1 {
             scene.ask(host, "casa1.local", kind::A);

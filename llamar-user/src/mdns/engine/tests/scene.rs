@@ -122,6 +122,15 @@ impl Scene {
         host
     }
 
+    /// A host that offers a web service of its number.
+    pub fn office(&mut self, number: u8) -> usize {
+        let name = format!("casa{number}.local");
+        let host = self.host(number, &name);
+        let web = service(&format!("Web {number}"), &name);
+        self.wanted(host).services.push(web);
+        host
+    }
+
     /// One more interface of a host, on a segment.
     pub fn interface(&mut self, host: usize, place: (u32, usize), number: u8, name: &str) {
         let (device, segment) = place;

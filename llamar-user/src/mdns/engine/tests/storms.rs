@@ -13,12 +13,7 @@ const FAMILIES: usize = 2;
 /// A link with hosts that each offer a service, and with one that asks, all up and quiet.
 fn offices(scene: &mut Scene, hosts: u8) {
     for number in 1..=hosts {
-        let text = format!("casa{number}.local");
-        let host = scene.host(number, &text);
-        scene
-            .wanted(host)
-            .services
-            .push(service(&format!("Web {number}"), &text));
+        scene.office(number);
     }
     scene.start(secs(1));
     scene.run(secs(20));

@@ -10,7 +10,7 @@ use super::receive::{put_back, tag};
 use super::*;
 use crate::ether::Tag;
 use crate::link::space::{in_namespace, ip, until_up};
-use crate::net::pair::{SOON, bare_pair};
+use crate::net::pair::{SOON, bare_pair, soon};
 use crate::net::{all_filter, arp_and_llmnr_filter, arp_filter};
 
 const WHILE: Duration = Duration::from_millis(150);
@@ -402,50 +402,51 @@ fn frames_come_with_their_direction_and_those_to_others_only_if_wanted() {
     });
 }
 
+/// How often `v0` is in a state that `ip link show` counts by this word.
+fn counted(state: &str) -> u32 {
+    let shown = std::process::Command::new("ip")
+        .args(["-d", "link", "show", "v0"])
+        .output()
+        .unwrap();
+    let shown = String::from_utf8(shown.stdout).unwrap();
+    let (_, rest) = shown.split_once(&format!("{state} ")).unwrap();
+    rest.split(' ').next().unwrap().parse().unwrap()
+}
+
+/// Waits until `v0` is in no such state any more.
+fn until_none(state: &str) {
+    soon(|| match counted(state) {
+        0 => Ok(()),
+        count => Err((state, count)),
+    });
+}
+
 #[test]
 fn an_interface_is_promiscuous_as_long_as_the_socket_is_open() {
     in_namespace(async || {
-        let promiscuity = || {
-            let shown = std::process::Command::new("ip")
-                .args(["-d", "link", "show", "v0"])
-                .output()
-                .unwrap();
-            let shown = String::from_utf8(shown.stdout).unwrap();
-            let (_, rest) = shown.split_once("promiscuity ").unwrap();
-            rest.split(' ').next().unwrap().parse::<u32>().unwrap()
-        };
         let (ours, _) = bare_pair().await;
-        assert_eq!(promiscuity(), 0);
+        assert_eq!(counted("promiscuity"), 0);
         let options = Options {
             promiscuous: true,
             ..Options::default()
         };
         let socket = PacketSocket::with(ours, &all_filter(), options).unwrap();
-        assert_eq!(promiscuity(), 1);
+        assert_eq!(counted("promiscuity"), 1);
         drop(socket);
-        assert_eq!(promiscuity(), 0);
+        until_none("promiscuity");
     });
 }
 
 #[test]
 fn an_interface_takes_frames_to_all_groups_as_long_as_the_socket_is_open() {
     in_namespace(async || {
-        let groups = || {
-            let shown = std::process::Command::new("ip")
-                .args(["-d", "link", "show", "v0"])
-                .output()
-                .unwrap();
-            let shown = String::from_utf8(shown.stdout).unwrap();
-            let (_, rest) = shown.split_once("allmulti ").unwrap();
-            rest.split(' ').next().unwrap().parse::<u32>().unwrap()
-        };
         let (ours, _) = bare_pair().await;
         let socket = PacketSocket::open(ours, &all_filter()).unwrap();
-        assert_eq!(groups(), 0);
+        assert_eq!(counted("allmulti"), 0);
         socket.hear_groups(ours).unwrap();
-        assert_eq!(groups(), 1);
+        assert_eq!(counted("allmulti"), 1);
         drop(socket);
-        assert_eq!(groups(), 0);
+        until_none("allmulti");
     });
 }
 
