@@ -91,18 +91,7 @@ fn seed(text: &str) -> Result<u64, String> {
 
 /// The `fuzz` command.
 pub fn command(workspace: &Workspace, options: &Options) -> Result<()> {
-    let targets = match (&options.target[..], &options.input) {
-        ([], Some(_)) => {
-            let usage = "--input needs the target that the file is for";
-            return Err(Usage(usage.to_owned()).into());
-        }
-        ([], None) if Uid::effective().is_root() => Target::value_variants(),
-        ([], None) => {
-            step::say("the kernel is left out: that needs root");
-            &Target::value_variants()[..Target::Kernel as usize]
-        }
-        (targets, _) => targets,
-    };
+    let targets = targets(options)?;
     let input = options.input.as_deref().map(absolute).transpose()?;
     ensure_input_fits(targets, input.is_some())?;
     let object = match targets.contains(&Target::Kernel) {
@@ -138,6 +127,22 @@ pub fn command(workspace: &Workspace, options: &Options) -> Result<()> {
         }
     }
     Ok(())
+}
+
+/// What is to be fuzzed.
+fn targets(options: &Options) -> Result<&[Target]> {
+    match (&options.target[..], &options.input) {
+        ([], Some(_)) => {
+            let usage = "--input needs the target that the file is for";
+            Err(Usage(usage.to_owned()).into())
+        }
+        ([], None) if Uid::effective().is_root() => Ok(Target::value_variants()),
+        ([], None) => {
+            step::say("the kernel is left out: that needs root");
+            Ok(&Target::value_variants()[..Target::Kernel as usize])
+        }
+        (targets, _) => Ok(targets),
+    }
 }
 
 /// Whether a file can be an input of what is to be fuzzed: the kernel's are drawn from a seed.

@@ -10,6 +10,8 @@ mod build;
 mod dist;
 mod fuzz;
 mod linker;
+#[path = "../../llamar-user/tests/support/marked.rs"]
+mod marked;
 mod peers;
 mod run;
 mod sandbox;

@@ -11,12 +11,15 @@ use nix::sched::{CloneFlags, unshare};
 use nix::unistd::Uid;
 
 use crate::bpf::Object;
+use crate::marked::Index;
 use crate::toolchain::Toolchain;
 use crate::workspace::Workspace;
 use crate::{bpf, sandbox};
 
 /// Instructions that the verifier may process for one program; the kernel's own limit is 1,000,000.
 const LIMIT: u32 = 100_000;
+/// Buckets of an index that is not used.
+const BUCKETS: u32 = 64;
 /// Lines of the verifier's log that an error repeats.
 const LOG_LINES: usize = 40;
 
@@ -69,6 +72,9 @@ fn load(object: &Path) -> Result<Vec<Verified>> {
     sandbox::private_mounts()?;
     sandbox::mount_at("bpf", "/sys/fs/bpf", MsFlags::empty())?;
     let bytes = fs::read(object).with_context(|| format!("read {}", object.display()))?;
+    let index = Index::new(BUCKETS).context("make the maps of the index")?;
+    let bytes = index.written(&bytes);
+    let bytes = bytes.with_context(|| format!("{} has no marks", object.display()))?;
     let mut ebpf = EbpfLoader::new()
         .load(&bytes)
         .with_context(|| format!("load {}", object.display()))?;

@@ -60,6 +60,7 @@ pub struct Agent {
     pub started: Instant,
     /// Its hosts file.
     pub hosts: PathBuf,
+    config: PathBuf,
     log: PathBuf,
 }
 
@@ -79,8 +80,13 @@ impl Agent {
         text: &str,
     ) -> Result<Self> {
         fs::create_dir_all(directory).with_context(|| format!("create {}", directory.display()))?;
-        let (config, log) = (directory.join("llamar.toml"), directory.join("log"));
+        let config = directory.join("llamar.toml");
         fs::write(&config, text).with_context(|| format!("write {}", config.display()))?;
+        Self::launch(program, at, config)
+    }
+
+    fn launch(program: &Path, at: &Namespace, config: PathBuf) -> Result<Self> {
+        let log = config.with_file_name("log");
         let file = fs::File::create(&log).with_context(|| format!("create {}", log.display()))?;
         let mut command = Command::new(program);
         command.args(["run", "--config"]).arg(&config);
@@ -88,9 +94,18 @@ impl Agent {
         Ok(Self {
             started: Instant::now(),
             process: at.spawn(&mut command)?,
-            hosts: directory.join("hosts"),
+            hosts: config.with_file_name("hosts"),
+            config,
             log,
         })
+    }
+
+    /// Ends it as a crash would, and starts it again with the same configuration: it takes over what the kernel has, and
+    /// replaces the program by one that is loaded anew.
+    pub fn start_again(&mut self, program: &Path, at: &Namespace) -> Result<()> {
+        self.process.end();
+        *self = Self::launch(program, at, self.config.clone())?;
+        self.wait()
     }
 
     /// Waits until it says that it is ready.

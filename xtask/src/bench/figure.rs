@@ -215,7 +215,7 @@ impl Key {
     }
 }
 
-/// Daemon that answers names: its figures.
+/// Daemon that answers names: its figures, each the median of several rounds.
 #[derive(Clone, Debug, Default)]
 pub struct PeerFigures {
     /// What it is, with its version.
@@ -235,21 +235,38 @@ pub struct PeerFigures {
 }
 
 impl PeerFigures {
+    /// The medians of several rounds.
+    pub fn median(rounds: &[Self]) -> Self {
+        let median = |figure: fn(&Self) -> f64| {
+            let values: Vec<f64> = rounds.iter().map(figure).collect();
+            Figure::of(&values).map_or(f64::NAN, |figure| figure.median)
+        };
+        Self {
+            answers_per_second: median(|round| round.answers_per_second),
+            p50_us: median(|round| round.p50_us),
+            p99_us: median(|round| round.p99_us),
+            cpu_us_per_answer: median(|round| round.cpu_us_per_answer),
+            cpu_us_per_foreign_query: median(|round| round.cpu_us_per_foreign_query),
+            ..Self::default()
+        }
+    }
+
     /// As JSON.
     pub fn json(&self) -> Value {
         json!({
             "version": self.name,
             "answers_per_second": self.answers_per_second.round(),
-            "p50_us": tenth(self.p50_us),
-            "p99_us": tenth(self.p99_us),
-            "cpu_us_per_answer": tenth(self.cpu_us_per_answer),
-            "cpu_us_per_foreign_query": tenth(self.cpu_us_per_foreign_query),
+            "p50_us": rounded(self.p50_us, 1),
+            "p99_us": rounded(self.p99_us, 1),
+            "cpu_us_per_answer": rounded(self.cpu_us_per_answer, 2),
+            "cpu_us_per_foreign_query": rounded(self.cpu_us_per_foreign_query, 2),
         })
     }
 }
 
-fn tenth(number: f64) -> f64 {
-    (number * 10.0).round() / 10.0
+fn rounded(number: f64, digits: i32) -> f64 {
+    let parts = 10_f64.powi(digits);
+    (number * parts).round() / parts
 }
 
 #[cfg(test)]
@@ -262,6 +279,32 @@ mod tests {
         assert_eq!((figure.median, figure.low, figure.high), (2.0, 1.0, 3.0));
         assert_eq!(Figure::of(&[1.0, 2.0]).unwrap().median, 1.5);
         assert_eq!(Figure::of(&[]), None);
+    }
+
+    #[test]
+    fn figures_of_a_daemon_have_the_digits_of_the_table() {
+        let peer = PeerFigures {
+            p50_us: 7.25,
+            cpu_us_per_answer: 2.567,
+            answers_per_second: 340_513.4,
+            ..PeerFigures::default()
+        };
+        let json = peer.json();
+        assert_eq!(json["p50_us"], 7.3);
+        assert_eq!(json["cpu_us_per_answer"], 2.57);
+        assert_eq!(json["cpu_us_per_foreign_query"], 0.0);
+        assert_eq!(json["answers_per_second"], 340_513.0);
+    }
+
+    #[test]
+    fn figures_of_several_rounds_are_their_medians_each() {
+        let round = |p50_us, p99_us| PeerFigures {
+            p50_us,
+            p99_us,
+            ..PeerFigures::default()
+        };
+        let median = PeerFigures::median(&[round(1.0, 9.0), round(3.0, 7.0), round(2.0, 8.0)]);
+        assert_eq!((median.p50_us, median.p99_us), (2.0, 8.0));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use anyhow::{Context as _, Result};
+use anyhow::{Context as _, Result, ensure};
 use llamar_common::bench::{Expect, program};
 
 use super::agent::{Agent, Setup};
@@ -16,7 +16,7 @@ use super::report::{self, Report};
 use super::rival::{self, Rival};
 use super::rounds::{self, Contender, Results};
 use super::scene::{INTERFACE, Pair};
-use super::{Extent, FEW, costs, lies, names, responders, tcp, upkeep};
+use super::{Extent, FEW, costs, lies, names, responders, rest, tcp, upkeep};
 use crate::step;
 
 /// Names of the agent with some.
@@ -112,7 +112,8 @@ impl Bench {
         let (few, user) = (serve("few", "native")?, serve("user", "off")?);
         receives(cast.bin, &user.pair)?;
         // Names: one step for each start and change; ratios: one for each round; and the rest.
-        let steps = 2 * extent.starts + extent.rounds + 1 + 1 + 1 + extent.rounds + 1 + 5;
+        let peers = responders::rounds(extent);
+        let steps = 2 * extent.starts + extent.rounds + 1 + 1 + 1 + extent.rounds + 1 + peers;
         Ok(Self {
             bin: cast.bin.to_owned(),
             llamar: cast.llamar.to_owned(),
@@ -147,13 +148,13 @@ impl Bench {
         let stack = Pair::new(&self.bin.join("ip"), "stack")?;
         self.programs.attach(program::COUNT, &stack.near)?;
         receives(&self.bin, &stack)?;
-        let many = self.serve("many", &Setup::new(MANY, "native"))?;
+        let mut many = self.serve("many", &Setup::new(MANY, "native"))?;
         let contenders = self.contenders(&many.pair, &stack)?;
         for contender in &contenders {
             rounds::is_silent(&mut self.programs, contender)?;
         }
         let rival = self.rival(cast, report)?;
-        let results = self.rounds(&contenders, rival.as_ref().map(|(pair, _)| pair))?;
+        let results = self.rounds(&contenders, &mut many, rival.as_ref().map(|(pair, _)| pair))?;
         if let Some(rival) = results.get(OPTIONAL) {
             report.figure(OPTIONAL, &rival.ratios);
         }
@@ -191,16 +192,21 @@ impl Bench {
         }
     }
 
-    /// All rounds of all contenders, by their keys.
+    /// All rounds of all contenders, by their keys. For each round the programs of agents with some names are loaded anew:
+    /// where in memory the kernel puts one is worth some nanoseconds as long as it is there.
     fn rounds(
         &mut self,
         contenders: &[Contender],
+        many: &mut Served,
         rival: Option<&Pair>,
     ) -> Result<BTreeMap<&'static str, Results>> {
         let mut results: BTreeMap<_, Results> = BTreeMap::new();
         for round in 0..=self.extent.rounds {
             let what = format!("round {round} of {}", self.extent.rounds);
             self.progress.step(&what);
+            for served in [&mut self.few, many] {
+                served.load_again(&self.bin, &self.llamar)?;
+            }
             for contender in contenders {
                 let mut unused = Results::default();
                 let kept = results.entry(contender.key).or_default();
@@ -290,6 +296,18 @@ impl Served {
         let mut agent = Agent::start(llamar, &pair.far, directory, setup)?;
         agent.wait()?;
         Ok(Self { pair, agent })
+    }
+
+    /// Has the kernel load the agent's program anew, elsewhere in memory.
+    pub fn load_again(&mut self, bin: &Path, llamar: &Path) -> Result<()> {
+        let before = program_of(bin, &self.pair)?;
+        self.agent.start_again(llamar, &self.pair.far)?;
+        rest::agent(&self.agent)?;
+        ensure!(
+            program_of(bin, &self.pair)? != before,
+            "an agent goes on with the program of the one before"
+        );
+        Ok(())
     }
 }
 

@@ -18,6 +18,7 @@ mod progress;
 mod question;
 mod report;
 mod responders;
+mod rest;
 mod rival;
 mod rounds;
 mod scene;
@@ -86,9 +87,9 @@ struct Extent {
     starts: usize,
     /// How long agents with nothing to do are watched.
     idle: Duration,
-    /// How long TCP is sent, and peers are asked.
+    /// How long TCP is sent, and peers are asked, at a time.
     time: Duration,
-    /// Questions for a name of nobody.
+    /// Questions for a name of nobody, at a time.
     foreign: u32,
 }
 
@@ -102,19 +103,19 @@ impl Extent {
                 names: 1_000_000,
                 starts: 1,
                 idle: Duration::from_secs(1),
-                time: Duration::from_millis(200),
-                foreign: 1_000,
+                time: Duration::from_millis(100),
+                foreign: 500,
             }
         } else {
             Self {
                 frames: 1 << 18,
-                rounds: 9,
+                rounds: 15,
                 repeat: 4_000_000,
                 names: 1_000_000,
                 starts: 3,
                 idle: Duration::from_secs(5),
-                time: Duration::from_secs(1),
-                foreign: 10_000,
+                time: Duration::from_millis(500),
+                foreign: 5_000,
             }
         }
     }

@@ -19,8 +19,8 @@ use super::load;
 use super::measure::{Bench, Served, program_of};
 use super::question::{address4, name};
 use super::report::Report;
+use super::rest;
 use super::scene::Pair;
-use super::upkeep;
 use crate::step;
 
 /// How long anything with names may take.
@@ -44,6 +44,7 @@ pub fn measure(bench: &mut Bench, report: &mut Report) -> Result<()> {
         bench.progress.step("an agent with a million names");
         if last.take().is_some() {
             detach(&bench.bin, &bench.llamar, &pair)?;
+            rest::machine()?;
         }
         let directory = bench.directory.join("million");
         let setup = Setup::new(names, "native");
@@ -64,7 +65,7 @@ pub fn measure(bench: &mut Bench, report: &mut Report) -> Result<()> {
     // Written anew for those who draw from all of its names.
     write_hosts(&agent.hosts, names)?;
     reload(&pair, &agent, names)?;
-    upkeep::settle(&agent)?;
+    rest::agent(&agent)?;
     bench.million = Some(Served { pair, agent });
     Ok(())
 }

@@ -7,7 +7,7 @@ use std::fs;
 use anyhow::{Result, bail};
 use serde_json::{Value, json};
 
-use super::figure::{Figure, KEYS, OPTIONAL, PeerFigures};
+use super::figure::{Figure, KEYS, Key, OPTIONAL, PeerFigures};
 
 /// All figures of a run.
 #[derive(Clone, Debug, Default)]
@@ -97,7 +97,7 @@ impl Report {
         format!("{:#}\n", Value::Object(all))
     }
 
-    /// The tables.
+    /// The tables; last in a line is its key in the JSON.
     pub fn table(&self) -> String {
         let mut text = String::new();
         for (name, value) in &self.run {
@@ -108,42 +108,46 @@ impl Report {
 
     fn figures_table(&self) -> String {
         let mut text = format!(
-            "\n{:<40} {:>8} {:>19} {:>7} {:>7}  reaches\n",
+            "\n{:<40} {:>8} {:>19} {:>7} {:>7}  reaches  key\n",
             "", "median", "range", "must", "aim"
         );
         for key in KEYS {
             if let Some(reason) = self.absent.get(key.name) {
-                let _ = writeln!(text, "{:<40} {:>8} {reason}", key.what, "none:");
+                let Key { what, name, .. } = key;
+                let _ = writeln!(text, "{what:<40} {:>8} {reason}  {name}", "none:");
             }
             let Some(figure) = self.figures.get(key.name) else {
                 continue;
             };
             let range = format!("{} to {}", key.text(figure.low), key.text(figure.high));
             let (must, aim) = key.goals();
-            let line = format!(
-                "{:<40} {:>8} {range:>19} {must:>7} {aim:>7}  {}",
+            let _ = writeln!(
+                text,
+                "{:<40} {:>8} {range:>19} {must:>7} {aim:>7}  {:<7}  {}",
                 key.what,
                 key.text(figure.median),
-                key.standing(figure.median)
+                key.standing(figure.median),
+                key.name
             );
-            text += line.trim_end();
-            text.push('\n');
         }
         text
     }
 
     fn costs_table(&self) -> String {
-        let mut text = format!("\n{:<51} {:>8} {:>19}\n", "", "ns", "range");
-        for (_, what, cost) in &self.costs {
+        let mut text = format!(
+            "\n{:<51} {:>8} {:>19}  key in costs_ns\n",
+            "", "ns", "range"
+        );
+        for (key, what, cost) in &self.costs {
             let range = format!("{:.1} to {:.1}", cost.low, cost.high);
-            let _ = writeln!(text, "{what:<51} {:>8.1} {range:>19}", cost.median);
+            let _ = writeln!(text, "{what:<51} {:>8.1} {range:>19}  {key}", cost.median);
         }
         text
     }
 
     fn peers_table(&self) -> String {
         let mut text = format!(
-            "\n{:<40} {:>10} {:>8} {:>8} {:>10} {:>11}\n{:<40} {:>10} {:>8} {:>8} {:>10} {:>11}\n",
+            "\n{:<40} {:>10} {:>8} {:>8} {:>10} {:>11}  key in peers\n{:<40} {:>10} {:>8} {:>8} {:>10} {:>11}\n",
             "",
             "answers/s",
             "p50 us",
@@ -160,13 +164,14 @@ impl Report {
         for peer in &self.peers {
             let _ = writeln!(
                 text,
-                "{:<40} {:>10.0} {:>8.1} {:>8.1} {:>10.2} {:>11.2}",
+                "{:<40} {:>10.0} {:>8.1} {:>8.1} {:>10.2} {:>11.2}  {}",
                 peer.name,
                 peer.answers_per_second,
                 peer.p50_us,
                 peer.p99_us,
                 peer.cpu_us_per_answer,
-                peer.cpu_us_per_foreign_query
+                peer.cpu_us_per_foreign_query,
+                peer.key
             );
         }
         text
@@ -268,9 +273,49 @@ mod tests {
     }
 
     #[test]
-    fn the_table_has_a_line_for_each_figure() {
+    fn json_has_the_keys_that_others_rely_on() {
+        let value: Value = serde_json::from_str(&whole().json()).unwrap();
+        for key in [
+            "reflector_mpps",
+            "llmnr_a_v4_ratio",
+            "llmnr_a_v6_ratio",
+            "llmnr_aaaa_v6_ratio",
+            "llmnr_a_10k_names_ratio",
+            "llmnr_a_1m_names_ratio",
+            "arp_ratio",
+            "arp_vs_kernel",
+            "llmnr_vs_userspace",
+            "other_traffic_ns",
+            "foreign_name_ns",
+            "other_tcp_ratio_generic",
+            "names_1m_load_seconds",
+            "names_1m_reload_one_ms",
+            "names_bytes_each",
+            "verified_instructions",
+        ] {
+            assert!(value[key].is_number(), "{key}");
+        }
+        for figure in [
+            "answers_per_second",
+            "p50_us",
+            "p99_us",
+            "cpu_us_per_answer",
+            "cpu_us_per_foreign_query",
+        ] {
+            assert!(value["peers"]["avahi"][figure].is_number(), "{figure}");
+        }
+        assert!(value["costs_ns"].is_object());
+    }
+
+    #[test]
+    fn the_table_has_a_line_for_each_figure_that_ends_with_its_key() {
         let table = whole().table();
-        assert!(KEYS.iter().all(|key| table.contains(key.what)), "{table}");
-        assert!(table.contains("avahi-daemon 0.8"), "{table}");
+        let has = |what: &str, key: &str| {
+            let mut lines = table.lines();
+            lines.any(|line| line.starts_with(what) && line.ends_with(&format!("  {key}")))
+        };
+        assert!(KEYS.iter().all(|key| has(key.what, key.name)), "{table}");
+        assert!(has("avahi-daemon 0.8", "avahi"), "{table}");
+        assert!(has("growing a frame", "growth"), "{table}");
     }
 }

@@ -102,6 +102,12 @@ impl Process {
         self.0.id()
     }
 
+    /// Ends it.
+    pub fn end(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
+
     /// Whether it has ended, which no program here should on its own.
     pub fn ended(&mut self) -> bool {
         !matches!(self.0.try_wait(), Ok(None))
@@ -110,8 +116,7 @@ impl Process {
 
 impl Drop for Process {
     fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
+        self.end();
     }
 }
 

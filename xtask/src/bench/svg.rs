@@ -2,7 +2,7 @@
 
 use std::fmt::Write as _;
 
-use super::figure::{Goal, KEYS};
+use super::figure::{Figure, Goal, KEYS, Key};
 use super::report::Report;
 
 /// Where the bars begin, and how long one of 1 is.
@@ -12,6 +12,13 @@ const UNIT: f64 = 480.0;
 const LINE: f64 = 34.0;
 const TOP: f64 = 64.0;
 const WIDTH: f64 = LEFT + UNIT + 90.0;
+
+/// Strokes: of a range and of what must be reached, and of what is hoped for.
+const BROAD: &str = " stroke-width=\"2\"";
+const DASHED: &str = " stroke-width=\"2\" stroke-dasharray=\"4 2\"";
+/// Colours of the two.
+const MUST: &str = "#c33";
+const AIM: &str = "#383";
 
 /// Draws it.
 pub fn draw(report: &Report) -> String {
@@ -34,73 +41,61 @@ pub fn draw(report: &Report) -> String {
         "start",
         "answers a second / frames a second, medians and ranges of one interleaved run",
     );
-    for tenth in (0..=10).step_by(2) {
-        let x = LEFT + UNIT * f64::from(tenth) / 10.0;
-        line(&mut svg, (x, TOP, x, bottom), "#ddd", "");
-        text(
-            &mut svg,
-            x,
-            bottom + 18.0,
-            "middle",
-            &format!("{}.{}", tenth / 10, tenth % 10),
-        );
+    scale(&mut svg, bottom);
+    for (place, (key, figure)) in bars.into_iter().enumerate() {
+        bar(&mut svg, TOP + LINE * place as f64, key, figure);
     }
-    for (place, (key, figure)) in bars.iter().enumerate() {
-        let y = TOP + LINE * place as f64;
-        let x = |value: f64| LEFT + UNIT * value.clamp(0.0, 1.1);
-        text(&mut svg, LEFT - 10.0, y + 22.0, "end", key.what);
-        let _ = writeln!(
-            svg,
-            "<rect x=\"{LEFT}\" y=\"{:.1}\" width=\"{:.1}\" height=\"18\" fill=\"#4a7fb5\"/>",
-            y + 8.0,
-            x(figure.median) - LEFT
-        );
-        line(
-            &mut svg,
-            (x(figure.low), y + 17.0, x(figure.high), y + 17.0),
-            "#123",
-            " stroke-width=\"2\"",
-        );
-        let mut end = figure.high;
-        if let Goal::AtLeast(must, aim) = key.goal {
-            end = end.max(aim);
-            line(
-                &mut svg,
-                (x(must), y + 4.0, x(must), y + 30.0),
-                "#c33",
-                " stroke-width=\"2\"",
-            );
-            line(
-                &mut svg,
-                (x(aim), y + 4.0, x(aim), y + 30.0),
-                "#383",
-                " stroke-width=\"2\" stroke-dasharray=\"4 2\"",
-            );
-        }
-        text(
-            &mut svg,
-            x(end) + 8.0,
-            y + 22.0,
-            "start",
-            &key.text(figure.median),
-        );
-    }
-    let y = bottom + 44.0;
-    line(
-        &mut svg,
-        (LEFT, y - 10.0, LEFT, y + 4.0),
-        "#c33",
-        " stroke-width=\"2\"",
-    );
-    text(&mut svg, LEFT + 8.0, y, "start", "must");
-    line(
-        &mut svg,
-        (LEFT + 70.0, y - 10.0, LEFT + 70.0, y + 4.0),
-        "#383",
-        " stroke-width=\"2\" stroke-dasharray=\"4 2\"",
-    );
-    text(&mut svg, LEFT + 78.0, y, "start", "aim");
+    legend(&mut svg, bottom + 44.0);
     svg + "</svg>\n"
+}
+
+/// Where a ratio is.
+fn across(ratio: f64) -> f64 {
+    LEFT + UNIT * ratio.clamp(0.0, 1.1)
+}
+
+/// Upright lines from the first bar to the last, and their numbers below.
+fn scale(svg: &mut String, bottom: f64) {
+    for tenth in (0..=10).step_by(2) {
+        let x = across(f64::from(tenth) / 10.0);
+        line(svg, (x, TOP, x, bottom), "#ddd", "");
+        let number = format!("{}.{}", tenth / 10, tenth % 10);
+        text(svg, x, bottom + 18.0, "middle", &number);
+    }
+}
+
+/// A ratio with its range and its goals.
+fn bar(svg: &mut String, y: f64, key: &Key, figure: &Figure) {
+    text(svg, LEFT - 10.0, y + 22.0, "end", key.what);
+    let _ = writeln!(
+        svg,
+        "<rect x=\"{LEFT}\" y=\"{:.1}\" width=\"{:.1}\" height=\"18\" fill=\"#4a7fb5\"/>",
+        y + 8.0,
+        across(figure.median) - LEFT
+    );
+    let (low, high) = (across(figure.low), across(figure.high));
+    line(svg, (low, y + 17.0, high, y + 17.0), "#123", BROAD);
+    let mut end = figure.high;
+    if let Goal::AtLeast(must, aim) = key.goal {
+        end = end.max(aim);
+        mark(svg, across(must), (y + 4.0, y + 30.0), MUST, BROAD);
+        mark(svg, across(aim), (y + 4.0, y + 30.0), AIM, DASHED);
+    }
+    let ratio = key.text(figure.median);
+    text(svg, across(end) + 8.0, y + 22.0, "start", &ratio);
+}
+
+/// What the marks of goals mean.
+fn legend(svg: &mut String, y: f64) {
+    let height = (y - 10.0, y + 4.0);
+    mark(svg, LEFT, height, MUST, BROAD);
+    text(svg, LEFT + 8.0, y, "start", "must");
+    mark(svg, LEFT + 70.0, height, AIM, DASHED);
+    text(svg, LEFT + 78.0, y, "start", "aim");
+}
+
+fn mark(svg: &mut String, x: f64, (top, bottom): (f64, f64), colour: &str, stroke: &str) {
+    line(svg, (x, top, x, bottom), colour, stroke);
 }
 
 fn line(svg: &mut String, (x1, y1, x2, y2): (f64, f64, f64, f64), colour: &str, more: &str) {

@@ -29,7 +29,7 @@ pub fn measure(bench: &mut Bench, report: &mut Report) -> Result<()> {
     let mut ratios = Vec::new();
     for _ in 0..bench.extent.rounds {
         bench.progress.step("TCP beside generic XDP");
-        let time = bench.extent.time / 2;
+        let time = bench.extent.time;
         let before = rate(&plain, time)?;
         let beside = rate(generic, time)?;
         let after = rate(&plain, time)?;

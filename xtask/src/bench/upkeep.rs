@@ -4,17 +4,14 @@ use std::fs;
 use std::thread::sleep;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Context as _, Result};
 
 use super::agent::Agent;
-use super::daemons::spent;
 use super::measure::Bench;
 use super::report::Report;
+use super::rest;
 use super::scene::{INTERFACE, Pair};
 
-/// How long an agent may take to come to rest, and how long it has to do next to nothing.
-const PATIENCE: Duration = Duration::from_secs(60);
-const BREATH: Duration = Duration::from_millis(200);
 /// How often agents are watched.
 const WATCHES: usize = 3;
 
@@ -39,22 +36,9 @@ pub fn measure(bench: &mut Bench, report: &mut Report) -> Result<()> {
     report.figure("rss_empty_mb", &memory);
     let million = bench.million.as_ref();
     let million = million.context("no agent with a million names runs")?;
+    rest::agent(&million.agent)?;
     report.figure("rss_1m_mb", &[resident(&million.agent)?]);
     Ok(())
-}
-
-/// Waits until an agent has nothing to do any more.
-pub fn settle(agent: &Agent) -> Result<()> {
-    let began = Instant::now();
-    loop {
-        let before = spent(agent.process.id(), None)?;
-        sleep(BREATH);
-        let worked = Duration::from_nanos((spent(agent.process.id(), None)? - before) as u64);
-        if worked < BREATH / 20 {
-            return Ok(());
-        }
-        ensure!(began.elapsed() < PATIENCE, "an agent does not come to rest");
-    }
 }
 
 /// Resident memory of an agent in millions of bytes.
