@@ -142,7 +142,7 @@ pub struct Control {
     pub until: u64,
     /// Jiffies for which a heartbeat is good.
     pub lease: u64,
-    /// `bpf_ktime_get_ns()` at the last heartbeat, to tell how long a jiffy is.
+    /// `bpf_ktime_get_ns()` at the last heartbeat, for those who do not know the kernel's jiffies; 0 before the first.
     pub beat_ns: u64,
     /// Jiffies for which an ARP sender is answered before it is passed up again.
     pub sender_lease: u64,

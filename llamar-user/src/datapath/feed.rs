@@ -9,7 +9,6 @@ use std::sync::Arc;
 use llamar_common::abi::{ArpHost, ArpKey, Link, LinkKey, NameKey};
 use llamar_common::respond::sender_slot;
 
-use super::beat;
 use super::bpf::Cursor;
 use super::check::{STEP, Walk};
 use super::diff::{Done, Known, Pass};
@@ -75,10 +74,8 @@ pub struct Report {
 
 impl Feed {
     /// Starts with what a former agent has left.
-    pub fn new(maps: Maps) -> Result<Self, String> {
+    pub fn new(maps: Maps, hz: u64) -> Result<Self, String> {
         let places = Places::read(&maps.links)?;
-        let control = maps.control().map_err(|error| error.to_string())?;
-        let hz = beat::known_hz(&control).ok_or("the leases are not set")?;
         Ok(Self {
             maps,
             places,

@@ -56,7 +56,6 @@ use crate::config::XdpMode;
 use crate::link::Link;
 use crate::state::Desired;
 use attach::Programs;
-use beat::Clock;
 use bpf::{Access, XdpLink};
 use entries::Table as _;
 use feed::Feed;
@@ -137,15 +136,12 @@ impl Datapath {
         let seeds = seeds()?;
         let maps = Maps::open(&pins, Access::Write, Some(seeds.index))?;
         let mut programs = Programs(&mut ebpf);
-        let clock = Clock::begin(programs.load(program::BEAT)?, &maps)
-            .map_err(|error| failed("read the kernel's clock", error))?;
-        // The verifier takes its time, and meanwhile the clock goes on.
+        programs.load(program::BEAT)?;
         programs.load(program::XDP)?;
-        let beat = programs.load(program::BEAT)?;
-        clock
-            .set_leases(beat, &maps, seeds.buckets)
+        let hz = beat::hz().map_err(|error| failed("read how long a jiffy is", error))?;
+        beat::set_leases(&maps, hz, seeds.buckets)
             .map_err(|error| failed("set the lease", error))?;
-        let feed = Feed::new(maps).map_err(|error| failed("read the links' map", error))?;
+        let feed = Feed::new(maps, hz).map_err(|error| failed("read the links' map", error))?;
         let upgraded = (pins.remove_others()?.pins > 0).then(|| UPGRADED.to_owned());
         let held = held(&pins)?;
         attempt.keep();
