@@ -280,8 +280,11 @@ mod tests {
             (&program, "#!/bin/sh\necho \"$LLAMAR_PEER_TEST:$2\"\n"),
             (&wrapper, text.as_str()),
         ] {
-            stamp::write(file, text.as_bytes()).unwrap();
-            fs::set_permissions(file, fs::Permissions::from_mode(0o755)).unwrap();
+            // By another process: what another test starts would hold a file open that was written here, and nobody can
+            // run what is open for writing.
+            let source = file.with_extension("text");
+            stamp::write(&source, text.as_bytes()).unwrap();
+            step::output(Command::new("install").arg(&source).arg(file)).unwrap();
         }
         assert_eq!(
             step::output(Command::new(&wrapper).args(["a", "b c"])).unwrap(),

@@ -248,9 +248,18 @@ mod tests {
         value: &str,
         client: impl FnOnce(&Path) -> T + Send + 'static,
     ) -> T {
+        with_patient_agent(value, LONG, client).await
+    }
+
+    /// The same with so much time for a client to ask and to read.
+    async fn with_patient_agent<T: Send + 'static>(
+        value: &str,
+        patience: Duration,
+        client: impl FnOnce(&Path) -> T + Send + 'static,
+    ) -> T {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("socket");
-        let mut control = Control::listen(path.clone(), SOON).unwrap();
+        let mut control = Control::listen(path.clone(), patience).unwrap();
         let mut client = tokio::task::spawn_blocking(move || client(&path));
         loop {
             tokio::select! {
@@ -326,7 +335,8 @@ mod tests {
     async fn clients_that_never_read_do_not_keep_others_waiting() {
         let long = format!("\"{}\"", "x".repeat(8 << 20));
         let length = long.len() - 2;
-        let answer = with_agent(&long, |path| {
+        let patience = Duration::from_secs(3);
+        let answer = with_patient_agent(&long, patience, |path| {
             let silent: Vec<BlockingStream> = (0..CLIENTS_MAX)
                 .map(|_| {
                     let mut stream = BlockingStream::connect(path).unwrap();
@@ -352,13 +362,20 @@ mod tests {
         assert!(reason.ends_with(": the agent does not answer"), "{reason}");
     }
 
+    /// The file of a socket on which nobody listens, nor has: what another test starts would hold that one for a moment.
+    fn leave(path: &Path) {
+        let socket = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None);
+        let address = socket2::SockAddr::unix(path).unwrap();
+        socket.unwrap().bind(&address).unwrap();
+    }
+
     #[test]
     fn where_no_agent_runs_there_is_no_answer() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("socket");
         assert_eq!(ask::<String>(&path, Request::Status).unwrap(), None);
         // Stale: whoever listened is gone, its file is not.
-        drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+        leave(&path);
         assert!(path.exists());
         assert_eq!(ask::<String>(&path, Request::Status).unwrap(), None);
     }
@@ -367,7 +384,7 @@ mod tests {
     async fn a_dead_agents_file_is_replaced_and_ours_goes_with_us() {
         let directory = tempfile::tempdir().unwrap();
         let path = directory.path().join("socket");
-        drop(std::os::unix::net::UnixListener::bind(&path).unwrap());
+        leave(&path);
         let control = Control::open(path.clone()).unwrap();
         assert_eq!(
             fs::metadata(&path).unwrap().permissions().mode() & 0o777,

@@ -617,33 +617,25 @@ mod tests {
     }
 
     #[test]
-    fn one_name_more_costs_nothing_of_a_large_hosts_file() {
-        let count = if cfg!(debug_assertions) {
-            50_000
-        } else {
-            1_000_000
-        };
+    fn one_name_more_leaves_a_hosts_file_as_it_is() {
         let entry = |number: u32| {
             let address = Ipv4Addr::from_bits(0x0a00_0000 + number);
             let name = Name::parse(&format!("host-{number:06}")).unwrap();
             (name, Addresses::one(address.into(), 30))
         };
         let mut wanted = interface("casa");
-        wanted.shared = Arc::new((0..count).map(entry).collect());
+        wanted.shared = Arc::new((0..100).map(entry).collect());
         let config = config([("eth0", wanted)]);
         let links = links([link(2, "eth0", "10.0.0.1/24")]);
         let before = desired(&config, &links);
         let key = LinkKey::new(2, 0);
         let mut overlay = Overlay::default();
-        let start = std::time::Instant::now();
         overlay.add(&config, "tv", None, &ips("10.0.0.5")).unwrap();
         overlay.remove(&config, "host-000007", None).unwrap();
         let after = desired(&overlay.apply(&config), &links);
         let [before, after] = [before, after].map(|mut desired| desired.links.remove(&key));
         let (before, after) = (before.unwrap().names, after.unwrap().names);
         let changes = after.changes(&before);
-        let took = start.elapsed();
-        println!("two changes of {count} names: {took:?}");
         assert!(after.same_shared(&before));
         let changes: Vec<_> = changes
             .iter()
@@ -651,8 +643,6 @@ mod tests {
             .collect();
         let expected = [("tv", true), ("host-000007", false)];
         assert_eq!(changes, expected.map(|(name, now)| (name.to_owned(), now)));
-        // A look at every name would take some milliseconds.
-        assert!(took.as_millis() < 100, "{took:?}");
     }
 
     #[test]

@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_large_list_is_indexed_in_no_time_and_little_memory() {
+    fn a_large_list_is_indexed_in_little_memory() {
         let count = if cfg!(debug_assertions) {
             50_000
         } else {
@@ -85,6 +85,5 @@ mod tests {
         assert_eq!(found.count(), count as usize);
         let each = start.elapsed() / count;
         println!("{count} names: indexed in {built:?}, an address found in {each:?}");
-        assert!(built.as_secs() < 2, "{built:?}");
     }
 }

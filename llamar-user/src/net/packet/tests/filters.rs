@@ -19,8 +19,9 @@ const TAGS: [&[(u16, u16)]; 3] = [&[], &[(0x8100, 100)], &[(0x88a8, 7), (0x8100,
 /// on the wire does not matter.
 async fn come(filter: &[sock_filter], frames: &[Vec<u8>]) -> Vec<bool> {
     let (ours, theirs) = bare_pair().await;
-    let socket = PacketSocket::open(ours, filter).unwrap();
+    // The kernel gives a frame to the socket that was opened last before the others.
     let control = PacketSocket::open(ours, &all_filter()).unwrap();
+    let socket = PacketSocket::open(ours, filter).unwrap();
     let peer = PacketSocket::open(theirs, &all_filter()).unwrap();
     let mut buffer = [0; 2048];
     let mut came = Vec::new();
