@@ -104,7 +104,7 @@ fn address_added_and_removed_while_asking_is_followed_from_userspace() {
     addresses_follow_the_interface_on(Path::Userspace);
 }
 
-/// The best of several tries, since a machine may be busy: what it takes until an answer is the right one.
+/// The best of as many tries as it takes, since a machine may be busy: what it takes until an answer is the right one.
 fn change_is_followed_within_a_tenth_of_a_second_on(path: Path) {
     let scene = or_skip!(Scene::new(path));
     let _agent = Agent::start(&scene.host, &scene.arguments(&["--name", "casa"]));
@@ -125,13 +125,15 @@ fn change_is_followed_within_a_tenth_of_a_second_on(path: Path) {
         });
         changed.elapsed()
     };
-    let tries: Vec<_> = (0..5)
-        .map(|_| (took("add", true), took("del", false)))
-        .collect();
-    let added = tries.iter().map(|took| took.0).min().expect("five tries");
-    let removed = tries.iter().map(|took| took.1).min().expect("five tries");
     let most = Duration::from_millis(100);
-    assert!(added < most && removed < most, "{tries:?}");
+    let mut tries = Vec::new();
+    let mut followed = (false, false);
+    while followed != (true, true) {
+        assert!(tries.len() < 50, "{tries:?}");
+        let (added, removed) = (took("add", true), took("del", false));
+        followed = (followed.0 || added < most, followed.1 || removed < most);
+        tries.push((added, removed));
+    }
 }
 
 #[test]

@@ -71,9 +71,7 @@ fn both_worlds_agree_on(path: Path) {
     let (wire, queries) = (scene.wire(), queries());
     let (in_kernel, counted) = {
         let agent = Agent::start(&scene.host, &scene.arguments(&["--config", &config.path]));
-        let before = agent.counters();
-        let replies = ask_all(&wire, &queries);
-        (replies, agent.counters().since(&before))
+        agent.counted(|| ask_all(&wire, &queries))
     };
     // All but those for `five`'s IPv4 addresses.
     let passed = ASKERS.len() as u64;

@@ -211,6 +211,15 @@ fn is_answered(wire: &Wire, address: Ipv4Addr, sure: Ipv4Addr) -> bool {
     answered
 }
 
+/// Takes the host's link down and up again; an agent that learns of both at once sees no change.
+#[track_caller]
+fn down_and_up(scene: &Scene, agent: &mut Agent<'_>) {
+    let said = agent.said().len();
+    scene.host.ip("link set eth0 down");
+    agent.wait_for_words_after(said, &["eth0", "is down"]);
+    scene.host.ip("link set eth0 up");
+}
+
 fn withdrawn_address_is_not_answered_for_on(path: Path) {
     let scene = or_skip!(Scene::new(path));
     let config = "on-address-conflict = \"withdraw\"\n[interface.eth0]\nproxy-arp = [\"10.7.0.9\", \"10.7.0.77\"]\n";
@@ -229,10 +238,11 @@ fn withdrawn_address_is_not_answered_for_on(path: Path) {
         "not answered for any more",
     ]);
     assert_eq!(conflict(&agent, PROXIED, 1)["outcome"], "withdrawn");
+    // What the agent answered before.
+    wire.drain();
     assert!(!is_answered(&wire, PROXIED, sure));
     // RFC 5227 2.1: when the link comes up it is probed for, and nobody has it.
-    scene.host.ip("link set eth0 down");
-    scene.host.ip("link set eth0 up");
+    down_and_up(&scene, &mut agent);
     agent.wait_for_words(&["eth0: no other host uses 10.7.0.9 any more"]);
     wait_until("the address to be answered for again", || {
         is_answered(&wire, PROXIED, sure)
@@ -265,8 +275,7 @@ fn only_address_that_the_agent_answers_for_is_answered_for_as_soon_as_it_is_free
     wait_until("the proxied address to be answered for", is_answered);
     wire.send(&announcement(PEER_MAC, PROXIED));
     agent.wait_for_words(&["10.7.0.9", "not answered for any more"]);
-    scene.host.ip("link set eth0 down");
-    scene.host.ip("link set eth0 up");
+    down_and_up(&scene, &mut agent);
     agent.wait_for_words(&["eth0: no other host uses 10.7.0.9 any more"]);
     // What it answered before.
     wire.drain();

@@ -7,7 +7,7 @@ use llamar_common::abi::LAYOUT_VERSION;
 use llamar_common::testing::{A, FrameBuilder, Query, Station};
 use nix::sys::signal::Signal;
 
-use crate::support::agent::{Agent, ConfigFile, config_file, instance, llamar};
+use crate::support::agent::{Agent, ConfigFile, config_file, instance, llamar, with_heartbeat};
 use crate::support::counters::Counters;
 use crate::support::net::Namespace;
 use crate::support::peers::{Peer, bpftool_json};
@@ -92,12 +92,19 @@ fn killed_agent_is_survived_for_the_lease_on(path: Path) {
         let output = llamar(&scene.host, &["status", "--json"], Some(&name));
         Counters::parse(&String::from_utf8_lossy(&output.stdout))
     };
-    let before = counters();
-    agent.kill();
-    wire.ask(&casa())
+    let mut running = Some(agent);
+    let (reply, counted) = with_heartbeat(counters, || {
+        let agent = running.take();
+        let agent = agent.unwrap_or_else(|| Agent::start_as(&scene.host, &name, &arguments));
+        agent.kill();
+        wire.drain();
+        wire.ask(&casa())
+    });
+    reply
         .message
         .assert_answers("casa", A, 30, &own_addresses(A, PEER_V4.into()));
-    assert_eq!(counters().since(&before).of("llmnr-answered"), 1);
+    assert_eq!(counted.of("llmnr-answered"), 1);
+    let before = counters();
     // Nobody is there to answer what the kernel path passes once the lease is over.
     wait_until("the end of the lease", || {
         wire.send(&casa().build());

@@ -12,13 +12,15 @@ use serde_json::Value;
 use crate::support::agent::{Agent, config_file};
 use crate::support::reply::Reply;
 use crate::support::scene::{PEER_LOCAL_V4, PEER_LOCAL_V6, PEER_V4, PEER_V6, Path, Scene, asker};
-use crate::support::wait_until;
 use crate::support::wire::Wire;
+use crate::support::{DEADLINE, wait_until};
 
 /// Queries of one flood; no more than what the agent's sockets hold.
 const FLOOD: u16 = 200;
 const BURST: u64 = 40;
 const RATE: u64 = 20;
+/// After so long a flooder has all of his burst again.
+const REFILLED: Duration = Duration::from_secs(BURST / RATE + 1);
 
 /// Frames that were dropped by the limiter: in the kernel and in the agent.
 fn limited(agent: &Agent<'_>) -> [u64; 2] {
@@ -44,7 +46,7 @@ fn query(from: Station, id: u16) -> Query {
 
 /// Sends a flood from some ports and counts the answers; how long that took.
 fn flood(agent: &Agent<'_>, wire: &Wire, from: Station, ports: &[u16]) -> (u64, Duration) {
-    let before = dealt_with(agent);
+    let (before, limited_before) = (dealt_with(agent), limited(agent));
     let begin = Instant::now();
     for (id, port) in (1..=FLOOD).zip(ports.iter().cycle()) {
         wire.send(&query(from, id).port(*port).build());
@@ -53,9 +55,14 @@ fn flood(agent: &Agent<'_>, wire: &Wire, from: Station, ports: &[u16]) -> (u64, 
         dealt_with(agent) - before >= u64::from(FLOOD)
     });
     let took = begin.elapsed();
+    let dropped: u64 = limited(agent).iter().sum();
+    let dropped = dropped - limited_before.iter().sum::<u64>();
     let mut answers = BTreeSet::new();
     let mut quiet = 0;
-    while quiet < 3 {
+    let end = Instant::now() + DEADLINE;
+    // An answer is counted before it is sent.
+    let is_due = |told: usize| told as u64 + dropped < u64::from(FLOOD) && Instant::now() < end;
+    while quiet < 3 || is_due(answers.len()) {
         let frames = wire.drain();
         quiet = if frames.is_empty() { quiet + 1 } else { 0 };
         let replies = frames.iter().filter_map(|frame| Reply::decode(frame));
@@ -82,9 +89,15 @@ fn flooder_is_limited_on(path: Path) {
         (PEER_V6.into(), PEER_LOCAL_V6.into()),
     ];
     for (flooder, other) in pairs {
-        let before = limited(&agent);
-        let (answered, took) = flood(&agent, &wire, asker(flooder), ports);
-        let dropped = limited(&agent);
+        let mut again = false;
+        let ((before, (answered, took), dropped), _) = agent.counted(|| {
+            if std::mem::replace(&mut again, true) {
+                std::thread::sleep(REFILLED);
+            }
+            let before = limited(&agent);
+            let flood = flood(&agent, &wire, asker(flooder), ports);
+            (before, flood, limited(&agent))
+        });
         println!(
             "{flooder}: {answered} of {FLOOD} answered in {took:?}, {before:?} -> {dropped:?}"
         );

@@ -172,7 +172,7 @@ fn names_that_somebody_removed_and_added_with_bpftool_are_put_right_within_the_m
     run(&mut map("delete", key("casa")));
     run(map("update", key("foreign")).arg("value").args(&value));
     assert_eq!(labels(&bpftool, &pin), ["foreign", "radio"]);
-    let end = Instant::now() + Duration::from_secs(70);
+    let end = Instant::now() + Duration::from_secs(150);
     while labels(&bpftool, &pin) != ["casa", "radio"] {
         assert!(Instant::now() < end, "{}", agent.said());
         sleep(Duration::from_millis(200));

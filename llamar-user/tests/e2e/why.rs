@@ -204,13 +204,18 @@ fn a_name_that_is_being_verified_and_one_that_another_has_are_told() {
     );
     let (code, _) = wait_for_reason(&agent, "casa", "eth0", "userspace");
     assert_eq!(code, 0);
-    // A new name needs some 0.5 s to be verified; one of many, longer.
-    for number in 0..40 {
-        agent.printed(&["names", "add", &format!("new{number}")]);
-    }
-    let (code, text) = wait_for_reason(&agent, "new39", "eth0", "tentative");
+    // A new name needs some 0.5 s to be verified, the last of many as many times that as there are sixteens of them.
+    let names = (100..260).map(|number| format!("\"new{number}\""));
+    let names: Vec<String> = names.collect();
+    let text = format!(
+        "xdp = \"off\"\nnames = [{}]\n[interface.eth0]\n",
+        names.join(", ")
+    );
+    config.rewrite(&text);
+    agent.signal(Signal::SIGHUP);
+    let (code, text) = wait_for_reason(&agent, "new259", "eth0", "tentative");
     assert!(code == 1 && text.contains("T bit"), "{text}");
-    wait_for_reason(&agent, "new39", "eth0", "userspace");
+    wait_for_reason(&agent, "new259", "eth0", "userspace");
 }
 
 #[test]

@@ -1,10 +1,12 @@
 //! The agent as a child process, and the other subcommands beside it.
 
 use std::io::{BufRead, BufReader};
+use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
 
 use llamar_common::testing::Query;
 use nix::sys::signal::{Signal, kill};
@@ -15,10 +17,13 @@ use super::counters::Counters;
 use super::net::Namespace;
 use super::reply::Reply;
 use super::wire::Wire;
-use super::{wait_for, wait_until};
+use super::{DEADLINE, wait_for, wait_until};
 
 /// The binary under test.
 pub const LLAMAR: &str = env!("CARGO_BIN_EXE_llamar");
+
+/// How often something is tried that proves nothing on a machine that was busy elsewhere meanwhile.
+pub const TRIES: usize = 4;
 
 /// Numbers the instances of this process.
 static COUNT: AtomicU32 = AtomicU32::new(0);
@@ -300,30 +305,32 @@ impl<'a> Agent<'a> {
         Counters::parse(&self.printed(&["status", "--json"]))
     }
 
+    /// Does something and says what came of it, with what the kernel path counted meanwhile. Does it again if the last
+    /// heartbeat grew stale.
+    #[track_caller]
+    pub fn counted<T>(&self, act: impl FnMut() -> T) -> (T, Counters) {
+        with_heartbeat(|| self.counters(), act)
+    }
+
     /// Asks while the agent stands still and says what came back, with what the kernel path counted meanwhile.
     /// Does it again if the agent stood still so long that its last heartbeat grew stale.
     #[track_caller]
     pub fn asked_while_stopped<T>(&self, mut ask: impl FnMut() -> T) -> (T, Counters) {
-        let mut tries = 0..3;
-        loop {
-            let before = self.counters();
-            let result = {
-                let _stopped = self.stopped();
-                ask()
-            };
-            let counted = self.counters().since(&before);
-            if counted.of("no-heartbeat") == 0 || tries.next().is_none() {
-                assert_eq!(counted.of("no-heartbeat"), 0, "the heartbeat was fresh");
-                return (result, counted);
-            }
-        }
+        self.counted(|| {
+            let _stopped = self.stopped();
+            ask()
+        })
     }
 
     /// Asks while the agent stands still, so that only the kernel path can answer.
     #[track_caller]
     pub fn asked_in_kernel(&self, wire: &Wire, query: &Query) -> Reply {
         self.wait_until_verified();
-        let (reply, counted) = self.asked_while_stopped(|| wire.ask(query));
+        let (reply, counted) = self.asked_while_stopped(|| {
+            // What was asked in vain before is answered when the agent goes on.
+            wire.drain();
+            wire.ask(query)
+        });
         assert_eq!(counted.of("llmnr-answered"), 1, "{counted:?}");
         reply
     }
@@ -339,11 +346,10 @@ impl Drop for Agent<'_> {
     fn drop(&mut self) {
         if self.child.try_wait().is_ok_and(|ended| ended.is_none()) {
             self.signal(Signal::SIGTERM);
-            for _ in 0..200 {
-                if self.child.try_wait().is_ok_and(|ended| ended.is_some()) {
-                    break;
-                }
-                std::thread::sleep(std::time::Duration::from_millis(10));
+            // One that is killed leaves its program on the interface.
+            let end = Instant::now() + DEADLINE;
+            while self.child.try_wait().is_ok_and(|ended| ended.is_none()) && Instant::now() < end {
+                std::thread::sleep(Duration::from_millis(10));
             }
             // Harmless to one that has ended: its id is ours until it is waited for.
             let _ = self.child.kill();
@@ -361,6 +367,27 @@ pub struct Stopped<'s, 'a>(&'s Agent<'a>);
 impl Drop for Stopped<'_, '_> {
     fn drop(&mut self) {
         self.0.signal(Signal::SIGCONT);
+    }
+}
+
+/// Does something and says what came of it, with what was counted meanwhile. Again if the agent's last heartbeat
+/// grew stale: the kernel path passed what it would have answered, and who waited for that has failed in vain.
+#[track_caller]
+pub fn with_heartbeat<T>(
+    counters: impl Fn() -> Counters,
+    mut act: impl FnMut() -> T,
+) -> (T, Counters) {
+    let mut tries = 1..TRIES;
+    loop {
+        let before = counters();
+        let result = catch_unwind(AssertUnwindSafe(&mut act));
+        let counted = counters().since(&before);
+        if counted.of("no-heartbeat") > 0 && tries.next().is_some() {
+            continue;
+        }
+        let result = result.unwrap_or_else(|panic| resume_unwind(panic));
+        assert_eq!(counted.of("no-heartbeat"), 0, "the heartbeat was fresh");
+        return (result, counted);
     }
 }
 

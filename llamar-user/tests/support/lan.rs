@@ -21,7 +21,7 @@ impl Lan {
         let switch = net.namespace("switch");
         switch.ip("link add br0 type bridge mcast_snooping 0");
         switch.ip("link set br0 up");
-        let hosts = (1..=count).map(|number| {
+        let host = |number| {
             let host = net.namespace(&format!("host{number}"));
             let port = format!("port{number}");
             host.veth(("eth0", number), &switch, (&port, 0x10 + number));
@@ -29,9 +29,13 @@ impl Lan {
             host.ip(&format!("address add {}/24 dev eth0", v4(number)));
             host.ip(&format!("address add {}/64 dev eth0", v6(number)));
             host
-        });
+        };
+        let hosts: Vec<Namespace> = (1..=count).map(host).collect();
+        for host in &hosts {
+            host.wait_for_addresses("eth0");
+        }
         Self {
-            hosts: hosts.collect(),
+            hosts,
             _switch: switch,
         }
     }

@@ -182,6 +182,15 @@ impl Namespace {
         });
     }
 
+    /// Waits until the kernel lets an interface's IPv6 addresses be used, and has made the link-local one: without
+    /// duplicate detection that takes a moment too.
+    pub fn wait_for_addresses(&self, name: &str) {
+        wait_until(&format!("the IPv6 addresses of {name}"), || {
+            let addresses = self.ip(&format!("-6 address show dev {name}"));
+            addresses.contains("fe80::") && !addresses.contains("tentative")
+        });
+    }
+
     /// The index of an interface.
     pub fn index(&self, name: &str) -> u32 {
         self.inside(|| nix::net::if_::if_nametoindex(name))

@@ -149,6 +149,8 @@ impl Scene {
             .peer
             .ip(&format!("address add {PEER_LOCAL_V4}/16 dev eth0"));
         scene.peer.ip(&format!("address add {PEER_V6}/64 dev eth0"));
+        scene.host.wait_for_addresses(interface);
+        scene.peer.wait_for_addresses("eth0");
         scene
     }
 

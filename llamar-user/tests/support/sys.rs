@@ -66,6 +66,16 @@ fn set_option<T>(socket: &OwnedFd, level: i32, name: i32, value: &T) -> io::Resu
     checked(result.into()).map(drop)
 }
 
+/// Has a packet socket take in also what its own host sends.
+pub fn hear_outgoing(socket: &OwnedFd) -> io::Result<()> {
+    set_option(
+        socket,
+        libc::SOL_PACKET,
+        libc::PACKET_IGNORE_OUTGOING,
+        &0_i32,
+    )
+}
+
 /// Sends a frame.
 pub fn send_frame(socket: &OwnedFd, frame: &[u8]) -> io::Result<()> {
     // SAFETY: the pointer and the length are those of `frame`.

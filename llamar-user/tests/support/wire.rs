@@ -11,7 +11,7 @@ use nix::sys::socket::sockopt::RcvBufForce;
 use super::DEADLINE;
 use super::net::Namespace;
 use super::reply::{Arp, Reply};
-use super::sys::{packet_socket, receive_frame, send_frame};
+use super::sys::{hear_outgoing, packet_socket, receive_frame, send_frame};
 
 /// A packet socket on an interface in a namespace.
 pub struct Wire {
@@ -25,6 +25,14 @@ impl Wire {
             .inside(|| packet_socket(interface))
             .expect("open a packet socket");
         Self { socket }
+    }
+
+    /// The same where what the host itself sends is heard too, in the order in which it all went by.
+    pub fn tap(namespace: &Namespace, interface: &str) -> Self {
+        let wire = Self::open(namespace, interface);
+        hear_outgoing(&wire.socket).expect("hear what the host sends");
+        wire.hold(1 << 20);
+        wire
     }
 
     /// Sends a frame.

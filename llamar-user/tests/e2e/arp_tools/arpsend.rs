@@ -42,7 +42,7 @@ fn exchange_of_the_document_is_told_line_by_line() {
     let net = or_skip!(Net::new());
     let scene = document_scene(&net);
     let (arpsend, wire) = (Arpsend::new(), Wire::open(&scene.peer, "eth0"));
-    let command = arpsend.command(&scene.host, "-D -e 172.28.128.2 enp0s8 -v");
+    let command = arpsend.command(&scene.host, "-D -e 172.28.128.2 enp0s8 -v -w 60");
     let mut process = Process::start("arpsend", command);
     let request = wire
         .next(|frame| Arp::decode(frame).map(|_| frame.to_vec()))

@@ -64,6 +64,16 @@ fn an_address_that_another_host_has_is_lost_at_once() {
 #[test]
 fn of_two_claims_of_one_address_one_wins() {
     let scene = or_skip!(Scene::quiet());
+    // Both lose if they probe before they hear each other, as two do that are kept waiting until then.
+    let mut tries = 0..5;
+    while !one_of_two_wins(&scene) {
+        assert!(tries.next().is_some(), "both lose again and again");
+    }
+}
+
+/// Whether one of two that claim an address at once wins, or both lose.
+#[track_caller]
+fn one_of_two_wins(scene: &Scene) -> bool {
     let line = "claim 10.7.0.9 --once -I eth0";
     let mut claims = [start(&scene.host, line), start(&scene.peer, line)];
     for claim in &mut claims {
@@ -71,7 +81,10 @@ fn of_two_claims_of_one_address_one_wins() {
     }
     let codes = claims.each_mut().map(code_of);
     let said = claims.each_ref().map(Process::said);
-    assert!(codes == [0, 1] || codes == [1, 0], "{codes:?}: {said:#?}");
+    assert!(
+        [[0, 1], [1, 0], [1, 1]].contains(&codes),
+        "{codes:?}: {said:#?}"
+    );
     for (code, said) in codes.iter().zip(&said) {
         let ours = said.contains("10.7.0.9 is ours on eth0");
         let taken = said.contains("10.7.0.9 is taken: 02:00:00:00:00:0");
@@ -80,6 +93,7 @@ fn of_two_claims_of_one_address_one_wins() {
         let announced = said.ends_with("10.7.0.9: announcement 2\n");
         assert_eq!(announced, ours, "{said}");
     }
+    codes != [1, 1]
 }
 
 // RFC 5227 2.1.1, 2.3, 2.4, 2.5: C2, C7, C9, C10, C16
@@ -121,17 +135,23 @@ fn a_free_address_is_probed_for_announced_answered_for_defended_once_and_then_lo
     let iputils = or_skip!(Peer::find("iputils-arping"));
     let found = iputils.output_in(
         &scene.peer,
-        &["-D", "-c", "1", "-w", "1", "-I", "eth0", "10.7.0.9"],
+        &["-D", "-c", "5", "-w", "5", "-I", "eth0", "10.7.0.9"],
     );
     assert!(
         found.contains("reply from 10.7.0.9 [02:00:00:00:00:01]"),
         "{found}"
     );
     let arping = or_skip!(Peer::find("arping"));
-    let found = arping.output_in(&scene.peer, &["-c", "1", "-r", "-i", "eth0", "10.7.0.9"]);
+    let found = arping.output_in(
+        &scene.peer,
+        &["-c", "1", "-w", "5", "-r", "-i", "eth0", "10.7.0.9"],
+    );
     assert_eq!(found.trim(), "02:00:00:00:00:01");
     let arp_scan = or_skip!(Peer::find("arp-scan"));
-    let found = arp_scan.output_in(&scene.peer, &["-I", "eth0", "-q", "-x", "10.7.0.9"]);
+    let found = arp_scan.output_in(
+        &scene.peer,
+        &["-I", "eth0", "-t", "5000", "-q", "-x", "10.7.0.9"],
+    );
     assert_eq!(found.trim(), "10.7.0.9\t02:00:00:00:00:01");
     let arpsend = Arpsend::new();
     let (code, _, errors) = arpsend.run(&scene.peer, "-D -e 10.7.0.9 eth0");
@@ -192,6 +212,7 @@ fn an_address_is_kept_if_told_so_and_probed_for_anew_when_the_link_is_up_again()
         1,
         "one announcement in ten seconds: {heard:?}"
     );
+    claim.wait_for_words(&["\"then\":\"defended\""]);
     let said = claim.said();
     assert_eq!(said.matches("\"then\":\"defended\"").count(), 1, "{said}");
     assert!(!said.contains("lost"), "{said}");

@@ -12,7 +12,7 @@ fn a_station_where_respond_runs_replies_and_the_way_is_timed() {
     let scene = or_skip!(Scene::quiet());
     let mut respond = start(&scene.host, "respond -I eth0 -c 3");
     // The only interface that is up needs no name.
-    let (code, out, err) = ether(&scene.peer, &format!("ping {HOST} -c 3 -w 0.05"));
+    let (code, out, err) = ether(&scene.peer, &format!("ping {HOST} -c 3 -w 0.05 -W 10"));
     assert_eq!(code, 0, "{err}");
     for (number, line) in (1..).zip(out.lines()) {
         let begin = format!("46 bytes from {HOST}: seq={number} time=");
@@ -62,8 +62,8 @@ fn where_nobody_replies_that_is_the_exit_code() {
 #[test]
 fn everybody_on_a_vlan_is_asked_with_as_much_as_the_mtu_allows() {
     let scene = or_skip!(Scene::quiet());
-    let respond = start(&scene.host, "respond -i eth0 --json");
-    let ping = "ping broadcast -I eth0 -c 1 -W 0.2 -V 100 --priority 5 --size 1500 --json";
+    let mut respond = start(&scene.host, "respond -i eth0 --json");
+    let ping = "ping broadcast -I eth0 -c 1 -W 5 -V 100 --priority 5 --size 1500 --json";
     let (code, out, err) = ether(&scene.peer, ping);
     assert_eq!(code, 0, "{err}");
     let lines: Vec<serde_json::Value> = out
@@ -85,6 +85,7 @@ fn everybody_on_a_vlan_is_asked_with_as_much_as_the_mtu_allows() {
         (&statistics["sent"], &statistics["received"]),
         (&1.into(), &1.into())
     );
+    respond.wait_for_line("an object", |line| line.starts_with('{').then_some(()));
     let told = objects(&respond);
     assert_eq!(
         (&told[0]["vlan"], &told[0]["bytes"]),
@@ -96,7 +97,7 @@ fn everybody_on_a_vlan_is_asked_with_as_much_as_the_mtu_allows() {
 fn whoever_wants_to_know_is_told_of_requests_and_replies_by_both() {
     let scene = or_skip!(Scene::quiet());
     let mut respond = start(&scene.host, "respond -v -I eth0");
-    let line = format!("ping -v {HOST} -I eth0 -c 1");
+    let line = format!("ping -v {HOST} -I eth0 -c 1 -W 10");
     let (code, _, err) = ether(&scene.peer, &line);
     assert_eq!(code, 0, "{err}");
     let (request, reply) = (
@@ -127,7 +128,7 @@ fn ctrl_c_and_the_deadline_end_a_ping_with_statistics() {
     );
     let (code, out, err) = ether(
         &scene.peer,
-        "ping 02:00:00:00:00:09 -I eth0 -w 0.05 -W 60 --deadline 0.12",
+        "ping 02:00:00:00:00:09 -I eth0 -w 0.05 -W 60 --deadline 2",
     );
     assert_eq!((code, &out[..]), (1, ""), "{err}");
     assert!(err.contains(" received, 100% loss\n"), "{err}");
@@ -137,7 +138,7 @@ fn ctrl_c_and_the_deadline_end_a_ping_with_statistics() {
 fn a_responder_outlives_its_interface_going_down_and_tells_when_it_is_deleted() {
     let scene = or_skip!(Scene::quiet());
     let mut respond = start(&scene.host, "respond -I eth0");
-    let ping = format!("ping {HOST} -I eth0 -c 1");
+    let ping = format!("ping {HOST} -I eth0 -c 1 -W 10");
     scene.host.ip("link set eth0 down");
     respond.wait_for_words(&["eth0 is down"]);
     let (code, _, err) = ether(&scene.peer, &ping);

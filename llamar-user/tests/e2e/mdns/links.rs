@@ -5,10 +5,10 @@ use std::time::Duration;
 use llamar_common::testing::A;
 use nix::sys::signal::Signal;
 
-use super::{CONFIG, announced};
+use super::{CONFIG, announced, claim, defend};
 use crate::support::agent::{Agent, config_file};
 use crate::support::lan::{Lan, v4};
-use crate::support::mdns::{Record, Somebody, Speech};
+use crate::support::mdns::{Somebody, Speech};
 use crate::support::net::{Namespace, Net};
 use crate::support::scene::{PEER_V4, Path, Scene};
 
@@ -42,11 +42,8 @@ fn each_link_gets_its_own_addresses_and_one_name_holds_on_all() {
     let heard = far.hear_record("casa.local A 120 flush 10.8.0.1");
     assert!(!heard.tells("casa.local A 120 flush 10.7.0.1"), "{heard}");
 
-    let forged = Record::address("casa.local", [10, 7, 0, 66]).flush();
-    near.say(v4(2), &Speech::telling(&forged));
-    near.hear("a probe", |heard| heard.probes("casa.local").then_some(()));
-    near.say(v4(2), &Speech::telling(&forged));
-    near.hear_record("casa-2.local A 120 flush 10.7.0.1");
+    near.say(v4(2), &claim("casa.local"));
+    defend(&near, "casa.local", "casa-2.local A 120 flush 10.7.0.1");
     far.hear_record("casa-2.local A 120 flush 10.8.0.1");
     agent.assert_alive();
 }
@@ -92,6 +89,8 @@ fn only_userspace_answers_on(path: Path) {
     std::thread::sleep(Duration::from_millis(1100));
     somebody.heard();
     let ((), counted) = agent.asked_while_stopped(|| {
+        // What the agent said before it stood still.
+        somebody.heard();
         for _ in 0..3 {
             somebody.say(PEER_V4, &Speech::asking("casa.local", A));
         }

@@ -10,8 +10,8 @@ mod peers;
 mod wire;
 
 use crate::support::agent::{Agent, ConfigFile, config_file};
-use crate::support::lan::Lan;
-use crate::support::mdns::Somebody;
+use crate::support::lan::{Lan, v4};
+use crate::support::mdns::{Record, Somebody, Speech};
 use crate::support::net::Namespace;
 
 /// What most tests serve: two names of the host, one held for another, two services.
@@ -35,6 +35,23 @@ port = 22
 
 [interface.eth0]
 "#;
+
+/// What somebody says who has a name, at an address that is nobody's.
+fn claim(name: &str) -> Speech {
+    Speech::telling(&Record::address(name, [10, 7, 0, 66]).flush())
+}
+
+/// Says that somebody has a name whenever it is probed for, until a record is heard: who hears it too late has the name
+/// by then, but probes for it again.
+#[track_caller]
+fn defend(somebody: &Somebody, name: &str, until: &str) {
+    somebody.hear(&format!("{until} by who probes for {name}"), |heard| {
+        if heard.probes(name) {
+            somebody.say(v4(2), &claim(name));
+        }
+        heard.tells(until).then_some(())
+    });
+}
 
 /// Starts an agent by a config file and waits until it serves `eth0`.
 #[track_caller]

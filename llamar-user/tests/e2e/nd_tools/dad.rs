@@ -166,6 +166,8 @@ fn what_is_kept_is_announced_answered_for_and_defended() {
     let scene = or_skip!(Scene::new(Path::Userspace));
     let ndisc6 = or_skip!(Peer::find("ndisc6"));
     with_detection(&scene.peer);
+    // It goes on for long enough to be told.
+    scene.peer.set("net/ipv6/conf/eth0/dad_transmits", "9");
     let wire = scene.wire();
     let mut dad = start_dad(&scene.host, &["-w", "0.05", "--keep"]);
     let announced = wire.next(|frame| Nd::advertisement(frame, WANTED));
@@ -193,7 +195,10 @@ fn what_is_kept_is_announced_answered_for_and_defended() {
     });
     dad.wait_for_words(&[&target, ": 02:00:00:00:00:02 wants it too; kept it"]);
     // And so does another of our kind.
-    let (code, output, _) = nd(&scene.peer, &["dad", "--force", "-Ieth0", &target]);
+    let (code, output, _) = nd(
+        &scene.peer,
+        &["dad", "--force", "-w", "10", "-Ieth0", &target],
+    );
     assert_eq!(code, 1);
     assert_eq!(
         output,
@@ -234,7 +239,7 @@ fn of_two_that_claim_one_address_not_both_get_it() {
 fn our_own_solicitations_that_come_back_are_no_duplicate_and_three_others_follow() {
     let scene = or_skip!(Scene::new(Path::Userspace));
     let wire = scene.wire();
-    let mut dad = start_dad(&scene.host, &["-w", "0.5", "--json"]);
+    let mut dad = start_dad(&scene.host, &["-w", "2", "--json"]);
     let mut nonces = BTreeSet::new();
     for _ in 0..4 {
         let asked = next_solicitation(&wire);

@@ -5,7 +5,7 @@ mod heard;
 mod speech;
 mod station;
 
-pub use heard::{Asked, Heard};
+pub use heard::{Asked, Heard, Told};
 pub use speech::{Record, Speech};
 pub use station::Somebody;
 

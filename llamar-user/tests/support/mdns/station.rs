@@ -27,6 +27,13 @@ impl Somebody {
         }
     }
 
+    /// Somebody who hears also what the host itself says.
+    pub fn witness(namespace: &Namespace, interface: &str) -> Self {
+        Self {
+            wire: Wire::tap(namespace, interface),
+        }
+    }
+
     /// The wire.
     pub fn wire(&self) -> &Wire {
         &self.wire
