@@ -3,7 +3,7 @@
 use tracing::{debug, warn};
 
 use crate::config::{Config, XdpMode};
-use crate::datapath::{Attached, Datapath};
+use crate::datapath::{Attached, Datapath, XdpKind};
 use crate::link::ethtool::rx_vlan_offload;
 use crate::link::{Link, Links};
 
@@ -32,6 +32,12 @@ pub fn tell(attached: &Attached, link: &Link, config: &Config, links: &Links) {
         warn!("{warning}");
     }
     let name = &link.name;
+    // What the driver sends to the other end lies there until an XDP program, which cannot be seen from here, takes it.
+    if attached.kind == XdpKind::Native && link.kind.as_deref() == Some("veth") {
+        warn!(
+            "{name} is a veth: answers of native mode arrive only where an XDP program runs at its other end too; where none does use --xdp generic, which auto takes"
+        );
+    }
     // Frames come to a bridge when its ports have taken their tags off. The program sees them as frames of the
     // untagged link, and nothing that it can read tells.
     if link.kind.as_deref() == Some("bridge") {

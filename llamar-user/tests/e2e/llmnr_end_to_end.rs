@@ -192,6 +192,16 @@ fn llmnr_query_is_answered_in_the_kernel_on_a_generic_bridge() {
 }
 
 #[test]
+fn native_mode_is_warned_of_on_a_veth_and_other_modes_are_not() {
+    for path in [Path::NativeVeth, Path::GenericVeth] {
+        let scene = or_skip!(Scene::new(path));
+        let agent = Agent::start(&scene.host, &scene.arguments(&["--name", "casa"]));
+        let warned = agent.said().contains("eth0 is a veth");
+        assert_eq!(warned, path == Path::NativeVeth, "{}", agent.said());
+    }
+}
+
+#[test]
 fn llmnr_query_for_a_type_that_a_name_has_not_gets_an_answer_without_addresses() {
     let scene = or_skip!(Scene::bare(Path::GenericVeth));
     let peer = or_skip!(Peer::find("llmnr-query"));
