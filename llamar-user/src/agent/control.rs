@@ -362,7 +362,8 @@ mod tests {
         assert!(reason.ends_with(": the agent does not answer"), "{reason}");
     }
 
-    /// The file of a socket on which nobody listens, nor has: what another test starts would hold that one for a moment.
+    /// The file of a socket on which nobody has ever listened: one that was, what another test starts would keep open
+    /// for a moment.
     fn leave(path: &Path) {
         let socket = socket2::Socket::new(socket2::Domain::UNIX, socket2::Type::STREAM, None);
         let address = socket2::SockAddr::unix(path).unwrap();

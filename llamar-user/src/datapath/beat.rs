@@ -24,7 +24,8 @@ pub fn stamp(program: &Xdp) -> Result<(), ProgramError> {
 /// Jiffies per second: the kernel's coarse clock goes on once in each of them, and tells how long that takes.
 pub fn hz() -> io::Result<u64> {
     let jiffy = clock_getres(ClockId::CLOCK_MONOTONIC_COARSE)?.into();
-    hz_of(jiffy).ok_or_else(|| io::Error::other(format!("a jiffy of {jiffy:?} is none")))
+    hz_of(jiffy)
+        .ok_or_else(|| io::Error::other(format!("the kernel says that a jiffy takes {jiffy:?}")))
 }
 
 fn hz_of(jiffy: Duration) -> Option<u64> {

@@ -201,7 +201,8 @@ mod tests {
                 hardware_address(device, addr("fe80::99"))
             );
             assert_eq!((v4, v6), (None, None));
-            assert!(begin.elapsed() >= DEADLINE);
+            let took = begin.elapsed();
+            assert!(took >= DEADLINE && took < DEADLINE * 20, "{took:?}");
             // One that appears after all is found, although the kernel had given it up.
             ip("neigh replace 10.0.0.99 nud failed dev v0");
             _peer.run(|| ip("addr add 10.0.0.99/24 dev v1"));

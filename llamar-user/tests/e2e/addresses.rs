@@ -104,7 +104,7 @@ fn address_added_and_removed_while_asking_is_followed_from_userspace() {
     addresses_follow_the_interface_on(Path::Userspace);
 }
 
-/// The best of as many tries as it takes, since a machine may be busy: what it takes until an answer is the right one.
+/// Most of some tries, since a machine may be busy: what it takes until an answer is the right one.
 fn change_is_followed_within_a_tenth_of_a_second_on(path: Path) {
     let scene = or_skip!(Scene::new(path));
     let _agent = Agent::start(&scene.host, &scene.arguments(&["--name", "casa"]));
@@ -127,12 +127,15 @@ fn change_is_followed_within_a_tenth_of_a_second_on(path: Path) {
     };
     let most = Duration::from_millis(100);
     let mut tries = Vec::new();
-    let mut followed = (false, false);
-    while followed != (true, true) {
+    // By how many those that were fast outnumber the others.
+    let mut lead = [0; 2];
+    while lead.iter().any(|lead| *lead < 3) {
         assert!(tries.len() < 50, "{tries:?}");
-        let (added, removed) = (took("add", true), took("del", false));
-        followed = (followed.0 || added < most, followed.1 || removed < most);
-        tries.push((added, removed));
+        let both = [took("add", true), took("del", false)];
+        for (lead, took) in lead.iter_mut().zip(both) {
+            *lead += if took < most { 1 } else { -1 };
+        }
+        tries.push(both);
     }
 }
 

@@ -11,7 +11,7 @@ use llamar_common::testing::{
 };
 use serde_json::Value;
 
-use crate::support::agent::{Agent, config_file, llamar};
+use crate::support::agent::{Agent, TRIES, config_file, llamar};
 use crate::support::ask::{Over, llmnr_query};
 use crate::support::message::Message;
 use crate::support::net::{Namespace, Net};
@@ -197,7 +197,7 @@ fn a_name_that_systemd_resolved_and_llmnrd_have_already_is_not_taken() {
     let resolved = or_skip!(Peer::find("systemd-resolved"));
     let llmnrd = or_skip!(Peer::find("llmnrd"));
     // They are kept waiting at times for longer than a verification lasts; then they have had no say.
-    for _ in 0..3 {
+    for _ in 0..TRIES {
         let link = or_skip!(link());
         if others_keep_their_names(&resolved, &llmnrd, &link) {
             return;
@@ -402,7 +402,7 @@ const ON_VLAN: [IpAddr; 1] = [IpAddr::V4(std::net::Ipv4Addr::new(10, 0, 100, 1))
 /// A name that another host of the VLAN has already is not taken; that host is told, and once it is gone, it is.
 fn vlan_is_verified_on(path: Path) {
     // A test that is kept waiting for longer than a verification lasts has had no say.
-    for _ in 0..3 {
+    for _ in 0..TRIES {
         let scene = or_skip!(Scene::new(path));
         if name_on_vlan_is_verified(&scene) {
             return;

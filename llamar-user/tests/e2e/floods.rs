@@ -4,7 +4,6 @@
 use std::collections::VecDeque;
 use std::fmt::Write as _;
 use std::fs;
-use std::io::Write as _;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path as FilePath;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -24,7 +23,7 @@ use crate::support::message::Message;
 use crate::support::net::Namespace;
 use crate::support::reply::Reply;
 use crate::support::scene::{HOST_MAC, HOST_V4, HOST_V6, PEER_V4, Path, Scene, asker};
-use crate::support::tcp::{connected, receive};
+use crate::support::tcp::{connected, receive, try_send};
 use crate::support::wait_until;
 use crate::support::wire::Wire;
 
@@ -203,14 +202,21 @@ fn ask_over_tcp(scene: &Scene, to: IpAddr) -> Duration {
     begin.elapsed()
 }
 
-/// The answer on a new connection. `None` if that is closed: an asker that is kept waiting before it asks is as silent
-/// as those who flood, and may lose its place to them.
+/// The answer on a new connection. `None` if that is closed because this asker was kept waiting before it asked: it was
+/// as silent as those who flood then, and may lose its place to them.
 #[track_caller]
 fn try_over_tcp(from: &Namespace, to: IpAddr, message: &[u8]) -> Option<Message> {
+    const PROMPT: Duration = Duration::from_millis(20);
+    let begin = Instant::now();
     let mut stream = connected(from, to);
-    let framed = llamar_user::net::tcp::frame(message).expect("a short message");
-    stream.write_all(&framed).ok()?;
-    receive(&mut stream)
+    let sent = try_send(&mut stream, message);
+    let was_prompt = begin.elapsed() < PROMPT;
+    let answer = sent.ok().and_then(|()| receive(&mut stream));
+    assert!(
+        answer.is_some() || !was_prompt,
+        "closed on who asks at once"
+    );
+    answer
 }
 
 /// Frames that mean no good, as many as one likes, always the same ones.

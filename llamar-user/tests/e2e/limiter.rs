@@ -93,6 +93,7 @@ fn flooder_is_limited_on(path: Path) {
         let ((before, (answered, took), dropped), _) = agent.counted(|| {
             if std::mem::replace(&mut again, true) {
                 std::thread::sleep(REFILLED);
+                wire.drain();
             }
             let before = limited(&agent);
             let flood = flood(&agent, &wire, asker(flooder), ports);

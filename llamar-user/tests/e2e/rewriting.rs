@@ -144,7 +144,7 @@ fn query(number: usize) -> (Query, usize, u16) {
     (query, subject, kind)
 }
 
-/// Asks as fast as it can, until told to end.
+/// Asks until told to end: for a while after each change as fast as it can, then at leisure.
 fn ask(wire: &Wire, changes: &AtomicUsize, end: &AtomicBool) -> Vec<Asked> {
     let mut asked = Vec::new();
     let (mut seen, mut most) = (0, QUERIES_MAX);

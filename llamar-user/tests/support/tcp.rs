@@ -26,9 +26,14 @@ pub fn connected(from: &Namespace, to: IpAddr) -> TcpStream {
 /// Sends a message.
 #[track_caller]
 pub fn send(stream: &mut TcpStream, message: &[u8]) {
+    try_send(stream, message).expect("send a message");
+}
+
+/// Sends a message on a connection that may have been closed.
+pub fn try_send(stream: &mut TcpStream, message: &[u8]) -> std::io::Result<()> {
     let length = u16::try_from(message.len()).expect("a length in two octets");
     let framed = [&length.to_be_bytes(), message].concat();
-    stream.write_all(&framed).expect("send a message");
+    stream.write_all(&framed)
 }
 
 /// The next message; `None` if the connection is closed or reset, or none comes within the deadline.

@@ -271,8 +271,8 @@ fn a_connection_is_closed_when_it_was_idle_and_bytes_that_end_no_message_do_not_
     });
 }
 
-/// A connection that asking has kept, be it for silence, for longer than an idle one has, and when it was last asked over.
-/// A client that was itself kept from asking for so long has proven nothing, and another tries.
+/// A connection that asking has kept, be it for silence, for longer than an idle one has, and when it was last asked
+/// over. A client that was itself kept from asking for so long has proven nothing, and another tries.
 async fn keeping(listeners: &mut Listeners, peer: &Peer) -> (Client, Instant) {
     for _ in 0..20 {
         let mut last = Instant::now();

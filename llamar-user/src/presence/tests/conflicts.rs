@@ -367,7 +367,7 @@ proptest! {
     ) {
         let on_conflict = OnAddressConflict::ALL[policy_index];
         let mut scene = Scene::settled(policy(on_conflict), &[A]);
-        let mut said = Vec::new();
+        let mut said: Vec<Said> = Vec::new();
         for (what, pause) in steps {
             match what {
                 0 | 1 => { scene.contest(A); }
@@ -375,10 +375,13 @@ proptest! {
                 3 => { scene.hear(&announcement(SECOND, A)); }
                 _ => {}
             }
-            said.extend(scene.run(pause));
+            let was_withdrawn = scene.withdrawn().contains(&A);
+            let now = scene.run(pause);
+            said.extend(&now);
             // Whoever withdraws an address says nothing of it before it was found free, for which three probes are made
             // again and again, a minute apart.
             if scene.withdrawn().contains(&A) {
+                prop_assert!(!was_withdrawn || now.iter().all(|said| said.1 == ArpProbe), "{now:?}");
                 let last = said.iter().rev().take_while(|said| said.1 == ArpProbe);
                 let times: Vec<u64> = last.map(|said| said.0).collect();
                 let far = times.windows(4).all(|times| times[0] - times[3] > 30_000);

@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 use nix::sys::signal::Signal;
 use serde_json::Value;
 
+use crate::support::agent::TRIES;
 use crate::support::peers::Peer;
 use crate::support::process::Process;
 use crate::support::reply::Arp;
@@ -65,10 +66,8 @@ fn an_address_that_another_host_has_is_lost_at_once() {
 fn of_two_claims_of_one_address_one_wins() {
     let scene = or_skip!(Scene::quiet());
     // Both lose if they probe before they hear each other, as two do that are kept waiting until then.
-    let mut tries = 0..5;
-    while !one_of_two_wins(&scene) {
-        assert!(tries.next().is_some(), "both lose again and again");
-    }
+    let wins = (0..TRIES).any(|_| one_of_two_wins(&scene));
+    assert!(wins, "both lose again and again");
 }
 
 /// Whether one of two that claim an address at once wins, or both lose.
