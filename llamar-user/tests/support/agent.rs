@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::panic::{AssertUnwindSafe, catch_unwind, resume_unwind};
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::{Arc, Mutex, mpsc};
 use std::thread::JoinHandle;
 use std::time::{Duration, Instant};
 
@@ -24,6 +24,9 @@ pub const LLAMAR: &str = env!("CARGO_BIN_EXE_llamar");
 
 /// How often something is tried that proves nothing on a machine that was busy elsewhere meanwhile.
 pub const TRIES: usize = 4;
+
+/// How long a command may run that ends by itself.
+const FINISH: Duration = Duration::from_secs(120);
 
 /// Numbers the instances of this process.
 static COUNT: AtomicU32 = AtomicU32::new(0);
@@ -403,10 +406,23 @@ pub fn llamar(namespace: &Namespace, arguments: &[&str], instance: Option<&str>)
 
 /// Runs a command to its end with nothing on standard input.
 pub fn finish(mut command: Command) -> Output {
-    command
+    let child = command
         .stdin(Stdio::null())
-        .output()
-        .unwrap_or_else(|error| panic!("run {command:?}: {error}"))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap_or_else(|error| panic!("run {command:?}: {error}"));
+    let id = Pid::from_raw(child.id().try_into().expect("a process id"));
+    let (ended, waiting) = mpsc::channel::<()>();
+    let killer = std::thread::spawn(move || {
+        let late = waiting.recv_timeout(FINISH) == Err(mpsc::RecvTimeoutError::Timeout);
+        late && kill(id, Signal::SIGKILL).is_ok()
+    });
+    let output = child.wait_with_output().expect("the output of a child");
+    drop(ended);
+    let killed = killer.join().expect("the thread that kills it");
+    assert!(!killed, "{command:?} did not end: {output:?}");
+    output
 }
 
 /// What a command came to: its exit code, standard output, and standard error.
